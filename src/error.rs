@@ -1,0 +1,240 @@
+//! What can go wrong, with the numbers that say why.
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::ledger::Ledger;
+
+/// The error of a user's model: any error, boxed.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// The result of every fallible function of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Which inputs a model was scoring when something went wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Inputs {
+    /// The image itself, without a mask.
+    Unmasked,
+    /// The masked images with these indices (0 is the first mask of the seed).
+    Masks(Range<u64>),
+    /// The states of a metric's curve with these indices.
+    States(Range<usize>),
+}
+
+impl Inputs {
+    /// The input that stands in row `row` of the batch.
+    pub(crate) fn row(&self, row: usize) -> Inputs {
+        match self {
+            Inputs::Unmasked => Inputs::Unmasked,
+            Inputs::Masks(r) => {
+                let n = r.start + row as u64;
+                Inputs::Masks(n..n + 1)
+            }
+            Inputs::States(r) => Inputs::States(r.start + row..r.start + row + 1),
+        }
+    }
+}
+
+impl fmt::Display for Inputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Inputs::Unmasked => write!(f, "the unmasked image"),
+            Inputs::Masks(r) if r.end == r.start + 1 => write!(f, "mask {}", r.start),
+            Inputs::Masks(r) => write!(f, "masks {}..{}", r.start, r.end),
+            Inputs::States(r) if r.end == r.start + 1 => write!(f, "curve state {}", r.start),
+            Inputs::States(r) => write!(f, "curve states {}..{}", r.start, r.end),
+        }
+    }
+}
+
+/// Every error of this crate. Each variant says what was given, what was expected, and where.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A parameter outside its range.
+    #[error("{name} is {given}, expected {expected}")]
+    Parameter {
+        /// The parameter's name, as in the builder.
+        name: &'static str,
+        /// The value given.
+        given: String,
+        /// The values allowed.
+        expected: String,
+    },
+    /// An array of another shape than expected.
+    #[error("{what} has shape {given:?}, expected {expected:?}")]
+    Shape {
+        /// The array.
+        what: &'static str,
+        /// Its shape.
+        given: Vec<usize>,
+        /// The shape expected.
+        expected: Vec<usize>,
+    },
+    /// An image with no channel, no row or no column.
+    #[error("the image has shape {shape:?} ([C, H, W]) and so no pixel; every axis must be at least 1")]
+    EmptyImage {
+        /// Its shape, `[C, H, W]`.
+        shape: [usize; 3],
+    },
+    /// NaN or an infinity in an array given to the crate.
+    #[error("{what} holds {value} at {index:?}; every element must be finite")]
+    NotFinite {
+        /// The array.
+        what: &'static str,
+        /// Where the element is.
+        index: Vec<usize>,
+        /// The element.
+        value: f64,
+    },
+    /// More channels than the mask family can tell apart.
+    #[error("{family} takes 1 to {limit} channels, the image has {given}")]
+    Channels {
+        /// The family's name.
+        family: String,
+        /// The image's channels.
+        given: usize,
+        /// The largest number of channels.
+        limit: usize,
+    },
+    /// The model itself failed.
+    #[error("the model failed on {inputs}: {source}")]
+    Model {
+        /// The inputs that were being scored.
+        inputs: Inputs,
+        /// The model's own error.
+        source: BoxError,
+    },
+    /// The model answered with an array of another shape than `[n, K]`.
+    #[error("the model answered {inputs} with scores of shape {given:?}, expected [{rows}, {classes}]", classes = .classes.map_or_else(|| "K >= 1".to_owned(), |k| k.to_string()))]
+    ScoreShape {
+        /// The inputs that were being scored.
+        inputs: Inputs,
+        /// The shape of the answer.
+        given: [usize; 2],
+        /// The number of images asked about.
+        rows: usize,
+        /// The number of classes of earlier answers, if there were any.
+        classes: Option<usize>,
+    },
+    /// The model answered with NaN or an infinity.
+    #[error("the model answered {inputs} with {value} for class {class}; every score must be finite")]
+    ScoreNotFinite {
+        /// The one input with that score.
+        inputs: Inputs,
+        /// The class.
+        class: usize,
+        /// The score.
+        value: f32,
+    },
+    /// A class that the model does not have.
+    #[error("class {target} was asked for, the model has {classes} classes (0..{classes})")]
+    Target {
+        /// The class asked for.
+        target: usize,
+        /// The number of classes of the model.
+        classes: usize,
+    },
+    /// No class was asked for.
+    #[error("no target class was asked for; name at least one")]
+    NoTarget,
+    /// A region without a pixel.
+    #[error("the region holds none of the {height} x {width} pixels; nothing would be masked")]
+    EmptyRegion {
+        /// Rows of the region's image.
+        height: usize,
+        /// Columns of the region's image.
+        width: usize,
+    },
+    /// Too few masks for the estimator.
+    #[error("{estimator} needs at least {needed} masks, the ledger holds {given}")]
+    TooFewMasks {
+        /// The estimator's name.
+        estimator: &'static str,
+        /// Masks in the ledger.
+        given: u64,
+        /// Masks needed.
+        needed: u64,
+    },
+    /// A pixel whose estimate is undefined: no mask ever selected (or unselected) it.
+    #[error("plane {plane} at pixel ({row}, {column}) was never seen {state} in {masks} masks, so its self-normalised mean is undefined; use more masks or another estimator")]
+    NeverSeen {
+        /// The map plane.
+        plane: usize,
+        /// The pixel's row.
+        row: usize,
+        /// The pixel's column.
+        column: usize,
+        /// `"selected"` or `"unselected"`.
+        state: &'static str,
+        /// The number of masks.
+        masks: u64,
+    },
+    /// Two ledgers, or a ledger and a run, that do not belong together.
+    #[error("the ledger belongs to another {what}: it has {given}, expected {expected}")]
+    Ledger {
+        /// What differs: the plan, the seed, the input or the targets.
+        what: &'static str,
+        /// What the ledger has.
+        given: String,
+        /// What was expected.
+        expected: String,
+    },
+    /// Two ledgers that hold different scores for the same mask: the model is not a function.
+    #[error("the ledgers hold different scores for mask {mask} ({first} and {second}); the model must answer the same input alike")]
+    LedgerConflict {
+        /// The mask.
+        mask: u64,
+        /// The score in the one ledger.
+        first: f32,
+        /// The score in the other ledger.
+        second: f32,
+    },
+    /// A file or a stream with a ledger that cannot be read.
+    #[error("not a ledger: {reason}")]
+    LedgerFormat {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A run that ended with an error after some masks were scored: nothing computed is lost.
+    #[error("stopped after {} masks: {source}", .ledger.masks())]
+    Interrupted {
+        /// The error that ended the run.
+        #[source]
+        source: Box<Error>,
+        /// The scores so far: continue from it, or compute a map from it.
+        ledger: Box<Ledger>,
+    },
+    /// Reading or writing failed.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was being read or written.
+        what: String,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// Something that one of the optional features reports: a file of a wrong format, a model that cannot be loaded.
+    #[error("{what}: {reason}")]
+    Adapter {
+        /// What was being done, with the file's name.
+        what: String,
+        /// Why it could not be done.
+        reason: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn parameter(
+        name: &'static str,
+        given: impl fmt::Display,
+        expected: impl Into<String>,
+    ) -> Self {
+        Error::Parameter {
+            name,
+            given: given.to_string(),
+            expected: expected.into(),
+        }
+    }
+}
