@@ -74,7 +74,9 @@ pub enum Error {
         expected: Vec<usize>,
     },
     /// An image with no channel, no row or no column.
-    #[error("the image has shape {shape:?} ([C, H, W]) and so no pixel; every axis must be at least 1")]
+    #[error(
+        "the image has shape {shape:?} ([C, H, W]) and so no pixel; every axis must be at least 1"
+    )]
     EmptyImage {
         /// Its shape, `[C, H, W]`.
         shape: [usize; 3],
@@ -120,7 +122,9 @@ pub enum Error {
         classes: Option<usize>,
     },
     /// The model answered with NaN or an infinity.
-    #[error("the model answered {inputs} with {value} for class {class}; every score must be finite")]
+    #[error(
+        "the model answered {inputs} with {value} for class {class}; every score must be finite"
+    )]
     ScoreNotFinite {
         /// The one input with that score.
         inputs: Inputs,
@@ -159,7 +163,9 @@ pub enum Error {
         needed: u64,
     },
     /// A pixel whose estimate is undefined: no mask ever selected (or unselected) it.
-    #[error("plane {plane} at pixel ({row}, {column}) was never seen {state} in {masks} masks, so its self-normalised mean is undefined; use more masks or another estimator")]
+    #[error(
+        "plane {plane} at pixel ({row}, {column}) was never seen {state} in {masks} masks, so its self-normalised mean is undefined; use more masks or another estimator"
+    )]
     NeverSeen {
         /// The map plane.
         plane: usize,
@@ -183,7 +189,9 @@ pub enum Error {
         expected: String,
     },
     /// Two ledgers that hold different scores for the same mask: the model is not a function.
-    #[error("the ledgers hold different scores for mask {mask} ({first} and {second}); the model must answer the same input alike")]
+    #[error(
+        "the ledgers hold different scores for mask {mask} ({first} and {second}); the model must answer the same input alike"
+    )]
     LedgerConflict {
         /// The mask.
         mask: u64,

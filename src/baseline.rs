@@ -1,0 +1,146 @@
+//! What stands in for excluded values.
+
+use ndarray::{Array3, ArrayRef3, ArrayView1, ArrayViewMut1, Axis};
+
+use crate::error::{Error, Result};
+
+/// What a masked image shows where it does not show the image.
+///
+/// Zero is not "absent" in a normalised, HSV or physical channel: choose what is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Baseline {
+    /// The same value in every channel and pixel. The default is 0: black.
+    Constant(f32),
+    /// One value a channel.
+    PerChannel(Vec<f32>),
+    /// An image `[C, H, W]` of the explained image's shape.
+    Image(Array3<f32>),
+    /// The explained image behind a Gaussian blur of this standard deviation in pixels (reflected
+    /// edges, cut off at four standard deviations).
+    Blur {
+        /// The standard deviation, in pixels.
+        sigma: f64,
+    },
+}
+
+impl Default for Baseline {
+    fn default() -> Self {
+        Baseline::Constant(0.0)
+    }
+}
+
+/// A baseline for one image.
+pub(crate) enum Resolved {
+    Constants(Vec<f32>),
+    Image(Array3<f32>),
+}
+
+impl Baseline {
+    /// The baseline of `image` as an image `[C, H, W]`.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a number of values other than C or a blur that is not positive,
+    /// [`Error::Shape`] for an image of another shape, [`Error::NotFinite`].
+    pub fn image(&self, image: &ArrayRef3<f32>) -> Result<Array3<f32>> {
+        Ok(match self.resolve(image)? {
+            Resolved::Image(base) => base,
+            Resolved::Constants(values) => {
+                Array3::from_shape_fn(image.dim(), |(c, _, _)| values[c])
+            }
+        })
+    }
+
+    pub(crate) fn resolve(&self, image: &ArrayRef3<f32>) -> Result<Resolved> {
+        let channels = image.dim().0;
+        let constants = |values: Vec<f32>| match values.iter().position(|v| !v.is_finite()) {
+            Some(c) => Err(Error::NotFinite {
+                what: "the baseline",
+                index: vec![c],
+                value: f64::from(values[c]),
+            }),
+            None => Ok(Resolved::Constants(values)),
+        };
+        match self {
+            Baseline::Constant(value) => constants(vec![*value; channels]),
+            Baseline::PerChannel(values) if values.len() == channels => constants(values.clone()),
+            Baseline::PerChannel(values) => Err(Error::parameter(
+                "baseline",
+                format!("a list of {} values", values.len()),
+                format!("one value for each of the image's {channels} channels"),
+            )),
+            Baseline::Image(base) => {
+                if base.shape() != image.shape() {
+                    return Err(Error::Shape {
+                        what: "the baseline",
+                        given: base.shape().to_vec(),
+                        expected: image.shape().to_vec(),
+                    });
+                }
+                check_finite("the baseline", base)?;
+                Ok(Resolved::Image(base.as_standard_layout().into_owned()))
+            }
+            &Baseline::Blur { sigma } => Ok(Resolved::Image(gaussian_blur(image, sigma)?)),
+        }
+    }
+}
+
+/// Every element finite, or the first that is not.
+pub(crate) fn check_finite(what: &'static str, array: &ArrayRef3<f32>) -> Result<()> {
+    match array.indexed_iter().find(|(_, v)| !v.is_finite()) {
+        None => Ok(()),
+        Some(((c, y, x), &value)) => Err(Error::NotFinite {
+            what,
+            index: vec![c, y, x],
+            value: f64::from(value),
+        }),
+    }
+}
+
+/// The normalised weights of a Gaussian at the integers -r..=r, r four standard deviations.
+pub(crate) fn gaussian_weights(sigma: f64) -> Vec<f64> {
+    let radius = (4.0 * sigma + 0.5) as i64;
+    let weights: Vec<f64> = (-radius..=radius)
+        .map(|x| (-0.5 * (x as f64 / sigma).powi(2)).exp())
+        .collect();
+    let sum: f64 = weights.iter().sum();
+    weights.into_iter().map(|w| w / sum).collect()
+}
+
+/// Convolves a line with odd-length weights; beyond its ends the line is reflected
+/// (`c b a | a b c | c b a`).
+pub(crate) fn convolve_reflected(
+    line: ArrayView1<'_, f32>,
+    weights: &[f64],
+    mut out: ArrayViewMut1<'_, f32>,
+) {
+    let n = line.len() as i64;
+    let radius = (weights.len() / 2) as i64;
+    let reflect = |i: i64| {
+        let i = i.rem_euclid(2 * n);
+        (if i < n { i } else { 2 * n - 1 - i }) as usize
+    };
+    for (p, o) in out.iter_mut().enumerate() {
+        let sum: f64 = weights
+            .iter()
+            .enumerate()
+            .map(|(k, w)| w * f64::from(line[reflect(p as i64 + k as i64 - radius)]))
+            .sum();
+        *o = sum as f32;
+    }
+}
+
+fn gaussian_blur(image: &ArrayRef3<f32>, sigma: f64) -> Result<Array3<f32>> {
+    if !(sigma > 0.0 && sigma <= 1e4) {
+        return Err(Error::parameter("sigma", sigma, "a number in (0, 10000]"));
+    }
+    let weights = gaussian_weights(sigma);
+    let mut source = image.to_owned();
+    let mut target = Array3::zeros(image.dim());
+    for axis in [Axis(1), Axis(2)] {
+        for (line, out) in source.lanes(axis).into_iter().zip(target.lanes_mut(axis)) {
+            convolve_reflected(line, &weights, out);
+        }
+        std::mem::swap(&mut source, &mut target);
+    }
+    Ok(source)
+}

@@ -1,0 +1,323 @@
+//! From plan, seed and ledger to maps and standard errors: arithmetic without a model.
+
+mod sums;
+
+use ndarray::{Array4, ArrayRef3, Axis};
+
+use crate::error::{Error, Result};
+use crate::ledger::Ledger;
+use crate::plan::Plan;
+use sums::{Sums, Sweep};
+
+/// Blocks below which there is no standard error.
+pub(crate) const MIN_BLOCKS: usize = 8;
+
+/// Targets whose sums are made together: their states are drawn once.
+const GROUP: usize = 8;
+
+/// How scores become a map.
+///
+/// With `M_nj` the mask of plane j and `M_n0` the bias mask of mask n, `f_n` its score, N the
+/// number of masks, `P_j` and `P_0` the probabilities of the two masks and
+/// `w_nj(p) = M_nj(p) / P_j - M_n0(p) / P_0`, all but `PassOnly` estimate
+///
+/// `I(p, j) = E[M_j(p) f] / P_j - E[M_0(p) f] / P_0`,
+///
+/// for hard masks the difference between the expected scores when pixel p feeds plane j and when
+/// it is unselected (Eq. 9). In units of the score.
+///
+/// # References
+/// Hachiya and Nisawa, *Randomized Channel-pass Mask for Channel-wise Explanation of Black-box
+/// Models*, Eq. 5, 9, 10 and 16 (their Eq. 10 prints the reciprocal of the weight; Eq. 9 is right).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Estimator {
+    /// `1/N sum_n w_nj(p) f_n`: the paper's. Unbiased, and very noisy where scores are high.
+    HorvitzThompson,
+    /// `1/(N-1) sum_n w_nj(p) (f_n - mean f)`, the sample covariance of weight and score: unbiased
+    /// as well, and unmoved by a constant added to the score. The default.
+    #[default]
+    Centred,
+    /// `sum M f / sum M - sum M_0 f / sum M_0`, the difference of two weighted means (Hajek). Its
+    /// bias falls as 1/N.
+    SelfNormalised,
+    /// `1/N sum_n M_nj(p) f_n / P_j`: classic RISE, without the bias term.
+    PassOnly,
+}
+
+impl Estimator {
+    /// The name in reports: `"centred"`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Estimator::HorvitzThompson => "horvitz-thompson",
+            Estimator::Centred => "centred",
+            Estimator::SelfNormalised => "self-normalised",
+            Estimator::PassOnly => "pass-only",
+        }
+    }
+
+    /// The maps of all targets of a ledger, `[targets, J, H, W]`, in units of the score. 0 outside
+    /// the plan's region, where nothing is evaluated.
+    ///
+    /// # Errors
+    /// [`Error::Ledger`] if the ledger is of another plan, [`Error::TooFewMasks`],
+    /// [`Error::NeverSeen`] (`SelfNormalised` only).
+    pub fn maps(self, plan: &Plan, ledger: &Ledger) -> Result<Array4<f32>> {
+        self.over_targets(plan, ledger, |fit| Ok(fit.map))
+    }
+
+    /// The standard errors of all maps of a ledger, `[targets, J, H, W]`: the spread between blocks,
+    /// which are independent. `None` below 8 blocks.
+    ///
+    /// # Errors
+    /// Those of [`Estimator::maps`].
+    pub fn standard_errors(self, plan: &Plan, ledger: &Ledger) -> Result<Option<Array4<f32>>> {
+        if ledger.blocks() < MIN_BLOCKS {
+            check(plan, ledger)?;
+            return Ok(None);
+        }
+        self.over_targets(plan, ledger, |fit| Ok(fit.standard_error()))
+            .map(Some)
+    }
+
+    /// A linear functional of one target's map, `sum of weights * map`, and its standard error
+    /// (`None` below 8 blocks): a region's mean, the difference between two channels, ...
+    /// `weights` is `[J, H, W]`; `target` is an index into the ledger's targets.
+    ///
+    /// # Errors
+    /// Those of [`Estimator::maps`], [`Error::Shape`] for weights of another shape,
+    /// [`Error::Target`] if the ledger has no such target.
+    pub fn contrast(
+        self,
+        plan: &Plan,
+        ledger: &Ledger,
+        target: usize,
+        weights: &ArrayRef3<f64>,
+    ) -> Result<(f64, Option<f64>)> {
+        let [_, height, width] = plan.shape();
+        if weights.dim() != (plan.planes(), height, width) {
+            return Err(Error::Shape {
+                what: "the weights",
+                given: weights.shape().to_vec(),
+                expected: vec![plan.planes(), height, width],
+            });
+        }
+        if target >= ledger.targets().len() {
+            return Err(Error::Target {
+                target,
+                classes: ledger.targets().len(),
+            });
+        }
+        let fit = Fit::new(self, plan, ledger, target..target + 1)?;
+        let weights: Vec<f64> = weights.iter().copied().collect();
+        let value = weights.iter().zip(&fit.map).map(|(w, m)| w * m).sum();
+        let error = (ledger.blocks() >= MIN_BLOCKS).then(|| fit.contrast_error(&weights));
+        Ok((value, error))
+    }
+
+    fn over_targets(
+        self,
+        plan: &Plan,
+        ledger: &Ledger,
+        result: impl Fn(Fit<'_>) -> Result<Vec<f64>>,
+    ) -> Result<Array4<f32>> {
+        let [_, height, width] = plan.shape();
+        let targets = ledger.targets().len();
+        let mut maps = Array4::zeros((targets, plan.planes(), height, width));
+        for (group, mut out) in maps.axis_chunks_iter_mut(Axis(0), GROUP).enumerate() {
+            let first = group * GROUP;
+            let fit = Fit::new(self, plan, ledger, first..first + out.dim().0)?;
+            let values = result(fit)?;
+            out.iter_mut().zip(values).for_each(|(o, v)| *o = v as f32);
+        }
+        Ok(maps)
+    }
+
+    fn minimum(self) -> u64 {
+        match self {
+            Estimator::Centred => 2,
+            _ => 1,
+        }
+    }
+}
+
+fn check(plan: &Plan, ledger: &Ledger) -> Result<()> {
+    let (given, expected) = (ledger.identity().plan, plan.fingerprint());
+    if given == expected {
+        return Ok(());
+    }
+    Err(Error::Ledger {
+        what: "plan",
+        given: format!("{given:016x}"),
+        expected: format!("{expected:016x}"),
+    })
+}
+
+/// The estimate for a few targets, with what its standard errors need.
+struct Fit<'a> {
+    sweep: Sweep<'a>,
+    kind: Kind,
+    masks: f64,
+    /// `[targets, J, H, W]`.
+    map: Vec<f64>,
+}
+
+enum Kind {
+    /// The map is `scale * sum over blocks of U L`.
+    Linear { scale: f64 },
+    /// The map is `mean - bias_mean`, each the quotient of two sums over blocks.
+    Ratio(Box<Ratio>),
+}
+
+/// Per pixel, `[targets, J, H, W]`.
+struct Ratio {
+    mean: Vec<f64>,
+    weight: Vec<f64>,
+    bias_mean: Vec<f64>,
+    bias_weight: Vec<f64>,
+}
+
+impl<'a> Fit<'a> {
+    fn new(
+        estimator: Estimator,
+        plan: &'a Plan,
+        ledger: &'a Ledger,
+        targets: std::ops::Range<usize>,
+    ) -> Result<Self> {
+        check(plan, ledger)?;
+        let masks = ledger.masks();
+        if masks < estimator.minimum() {
+            return Err(Error::TooFewMasks {
+                estimator: estimator.name(),
+                given: masks,
+                needed: estimator.minimum(),
+            });
+        }
+        let n = masks as f64;
+        let sums = match estimator {
+            Estimator::HorvitzThompson => Sums::Difference { centred: false },
+            Estimator::Centred => Sums::Difference { centred: true },
+            Estimator::PassOnly => Sums::Pass,
+            Estimator::SelfNormalised => Sums::Ratio,
+        };
+        let sweep = Sweep::new(plan, ledger, targets, sums);
+        let (kind, map) = if let Estimator::SelfNormalised = estimator {
+            let (ratio, map) = Ratio::new(&sweep, masks)?;
+            (Kind::Ratio(Box::new(ratio)), map)
+        } else {
+            let scale = match estimator {
+                Estimator::Centred => 1.0 / (n - 1.0),
+                _ => 1.0 / n,
+            };
+            let mut map = sweep.fold(|_, _, fields, out| {
+                out.iter_mut().zip(&fields[0]).for_each(|(o, v)| *o += v);
+            });
+            map.iter_mut().for_each(|v| *v *= scale);
+            (Kind::Linear { scale }, map)
+        };
+        Ok(Fit {
+            sweep,
+            kind,
+            masks: n,
+            map,
+        })
+    }
+
+    /// What a block of `masks` masks adds beyond its share, along one pixel row: the residual whose
+    /// spread between blocks is the standard error.
+    fn residual(&self, pixel: usize, masks: f64, fields: &[Vec<f64>], out: &mut [f64]) {
+        let row = pixel..pixel + out.len();
+        match &self.kind {
+            Kind::Linear { scale } => {
+                // The mean of a block's masks in units of `fields`.
+                let share = masks / (self.masks * scale);
+                let map = &self.map[row];
+                for ((o, v), m) in out.iter_mut().zip(&fields[0]).zip(map) {
+                    *o = v - share * m;
+                }
+            }
+            Kind::Ratio(ratio) => {
+                for (x, (o, p)) in out.iter_mut().zip(row).enumerate() {
+                    let pass = (fields[0][x] - ratio.mean[p] * fields[1][x]) / ratio.weight[p];
+                    let bias =
+                        (fields[2][x] - ratio.bias_mean[p] * fields[3][x]) / ratio.bias_weight[p];
+                    *o = self.masks * (pass - bias);
+                }
+            }
+        }
+    }
+
+    /// sqrt(blocks / (blocks - 1) * sum over blocks of residual^2) / N
+    fn error_of(&self, squares: f64) -> f64 {
+        let blocks = self.sweep.blocks() as f64;
+        (blocks / (blocks - 1.0) * squares).sqrt() / self.masks
+    }
+
+    fn standard_error(&self) -> Vec<f64> {
+        let width = self.sweep.width();
+        let mut squares = self.sweep.fold(|pixel, masks, fields, out| {
+            let mut residual = vec![0.0; width];
+            self.residual(pixel, masks, fields, &mut residual);
+            out.iter_mut().zip(&residual).for_each(|(o, r)| *o += r * r);
+        });
+        squares.iter_mut().for_each(|v| *v = self.error_of(*v));
+        self.sweep.clear_outside(&mut squares);
+        squares
+    }
+
+    fn contrast_error(&self, weights: &[f64]) -> f64 {
+        let width = self.sweep.width();
+        let residuals = self.sweep.per_block(|pixel, masks, fields| {
+            let mut residual = vec![0.0; width];
+            self.residual(pixel, masks, fields, &mut residual);
+            let weights = &weights[pixel..pixel + width];
+            residual.iter().zip(weights).map(|(r, w)| r * w).sum()
+        });
+        self.error_of(residuals.iter().map(|r| r * r).sum())
+    }
+}
+
+impl Ratio {
+    fn new(sweep: &Sweep<'_>, masks: u64) -> Result<(Self, Vec<f64>)> {
+        let total = |field: usize| {
+            sweep.fold(move |_, _, fields, out| {
+                out.iter_mut()
+                    .zip(&fields[field])
+                    .for_each(|(o, v)| *o += v);
+            })
+        };
+        let (mut weight, mut bias_weight) = (total(1), total(3));
+        for (state, weights) in [("selected", &weight), ("unselected", &bias_weight)] {
+            if let Some(p) = sweep.inside().find(|&p| !(weights[p] > 0.0)) {
+                let (plane, row, column) = sweep.locate(p);
+                return Err(Error::NeverSeen {
+                    plane,
+                    row,
+                    column,
+                    state,
+                    masks,
+                });
+            }
+        }
+        // Outside the region both sums are 0; any weight makes their quotient 0 as well.
+        for weights in [&mut weight, &mut bias_weight] {
+            weights
+                .iter_mut()
+                .filter(|w| **w == 0.0)
+                .for_each(|w| *w = 1.0);
+        }
+        let quotient = |mut sum: Vec<f64>, weight: &[f64]| {
+            sum.iter_mut().zip(weight).for_each(|(s, w)| *s /= w);
+            sum
+        };
+        let ratio = Ratio {
+            mean: quotient(total(0), &weight),
+            bias_mean: quotient(total(2), &bias_weight),
+            weight,
+            bias_weight,
+        };
+        let means = ratio.mean.iter().zip(&ratio.bias_mean);
+        let map = means.map(|(a, b)| a - b).collect();
+        Ok((ratio, map))
+    }
+}

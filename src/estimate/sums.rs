@@ -1,0 +1,254 @@
+//! Low-resolution sums of scores over cells, and their enlargement to pixels.
+
+use std::ops::Range;
+
+use ndarray::ArrayView2;
+use rayon::prelude::*;
+
+use crate::grid::{Taps, widen};
+use crate::ledger::Ledger;
+use crate::mask::Block;
+use crate::plan::Plan;
+
+/// Bytes of enlarged sums held at a time.
+const CHUNK_BYTES: usize = 4 << 20;
+
+/// Which sums a block contributes for each target and plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sums {
+    /// One field: `sum m_j f / P_j - sum q_0 f / P_0`, of scores minus their mean if centred.
+    Difference { centred: bool },
+    /// One field: `sum m_j f / P_j`.
+    Pass,
+    /// Four fields: `sum m_j f`, `sum m_j`, `sum q_0 f`, `sum q_0`, of scores minus their mean.
+    Ratio,
+}
+
+impl Sums {
+    fn fields(self) -> usize {
+        match self {
+            Sums::Ratio => 4,
+            _ => 1,
+        }
+    }
+}
+
+/// A pass over the blocks of a ledger, for some of its targets.
+pub(super) struct Sweep<'a> {
+    plan: &'a Plan,
+    seed: u64,
+    targets: Range<usize>,
+    sums: Sums,
+    /// What is subtracted from each target's scores.
+    centres: Vec<f64>,
+    blocks: Vec<(u64, ArrayView2<'a, f32>)>,
+}
+
+/// The sums of one block, enlarged along the columns: `[targets * J * fields, rows, W]`.
+struct Enlarged {
+    masks: f64,
+    rows: Taps,
+    wide: Vec<f64>,
+}
+
+impl<'a> Sweep<'a> {
+    pub fn new(plan: &'a Plan, ledger: &'a Ledger, targets: Range<usize>, sums: Sums) -> Self {
+        let blocks: Vec<_> = ledger.iter().collect();
+        let masks = ledger.masks() as f64;
+        let mut centres = vec![0.0; targets.len()];
+        if sums != Sums::Pass && sums != (Sums::Difference { centred: false }) {
+            for (centre, k) in centres.iter_mut().zip(targets.clone()) {
+                let scores = blocks.iter().flat_map(|(_, scores)| scores.column(k));
+                *centre = scores.map(|&f| f64::from(f)).sum::<f64>() / masks;
+            }
+        }
+        Sweep {
+            plan,
+            seed: ledger.seed(),
+            targets,
+            sums,
+            centres,
+            blocks,
+        }
+    }
+
+    pub fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    pub fn width(&self) -> usize {
+        self.plan.shape()[2]
+    }
+
+    fn maps(&self) -> usize {
+        self.targets.len() * self.plan.planes()
+    }
+
+    /// Plane, row and column of an element of `[targets, J, H, W]`.
+    pub fn locate(&self, element: usize) -> (usize, usize, usize) {
+        let [_, height, width] = self.plan.shape();
+        let plane = element / (height * width) % self.plan.planes();
+        (plane, element / width % height, element % width)
+    }
+
+    /// The elements of `[targets, J, H, W]` inside the region.
+    pub fn inside(&self) -> impl Iterator<Item = usize> {
+        let [_, height, width] = self.plan.shape();
+        let region = self.plan.spec().region.as_ref().map(|r| r.pixels());
+        (0..self.maps() * height * width).filter(move |&p| {
+            let (_, row, column) = self.locate(p);
+            region.is_none_or(|pixels| pixels[[row, column]])
+        })
+    }
+
+    /// Sets to 0 what is not evaluated.
+    pub fn clear_outside(&self, map: &mut [f64]) {
+        let Some(region) = self.plan.region_index() else {
+            return;
+        };
+        let [_, height, width] = self.plan.shape();
+        for (row, values) in map.chunks_exact_mut(width).enumerate() {
+            for run in &region.outside[row % height] {
+                values[run.clone()].fill(0.0);
+            }
+        }
+    }
+
+    /// Folds all blocks, in order, into an array `[targets, J, H, W]`, one pixel row at a time:
+    /// `fold(first element of the row, masks of the block, the fields along the row, row)`.
+    /// Rows are independent, so the result does not depend on the number of threads.
+    pub fn fold(&self, fold: impl Fn(usize, f64, &[Vec<f64>], &mut [f64]) + Sync) -> Vec<f64> {
+        let [_, height, width] = self.plan.shape();
+        let mut out = vec![0.0; self.maps() * height * width];
+        for chunk in self.blocks.chunks(self.chunk()) {
+            let chunk: Vec<Enlarged> = chunk.par_iter().map(|b| self.enlarge(b)).collect();
+            out.par_chunks_exact_mut(width).enumerate().for_each_init(
+                || vec![vec![0.0; width]; self.sums.fields()],
+                |fields, (row, out)| {
+                    for block in &chunk {
+                        self.row(block, row / height, row % height, fields);
+                        fold(row * width, block.masks, fields, out);
+                    }
+                },
+            );
+        }
+        self.clear_outside(&mut out);
+        out
+    }
+
+    /// For each block the sum of a function of its pixel rows (inside the region).
+    pub fn per_block(&self, value: impl Fn(usize, f64, &[Vec<f64>]) -> f64 + Sync) -> Vec<f64> {
+        let [_, height, width] = self.plan.shape();
+        self.blocks
+            .par_iter()
+            .map(|block| {
+                let block = self.enlarge(block);
+                let mut fields = vec![vec![0.0; width]; self.sums.fields()];
+                (0..self.maps() * height)
+                    .map(|row| {
+                        self.row(&block, row / height, row % height, &mut fields);
+                        if let Some(region) = self.plan.region_index() {
+                            for run in &region.outside[row % height] {
+                                fields.iter_mut().for_each(|f| f[run.clone()].fill(0.0));
+                            }
+                        }
+                        value(row * width, block.masks, &fields)
+                    })
+                    .sum()
+            })
+            .collect()
+    }
+
+    fn chunk(&self) -> usize {
+        let rows = self.maps() * self.sums.fields() * self.plan.cells()[0];
+        (CHUNK_BYTES / (8 * rows * self.width())).clamp(1, 64)
+    }
+
+    /// The fields of one map along one pixel row.
+    fn row(&self, block: &Enlarged, map: usize, y: usize, fields: &mut [Vec<f64>]) {
+        let (cell_rows, width) = (self.plan.cells()[0], self.width());
+        let run = block.rows.runs.partition_point(|run| run.pixels.end <= y);
+        let run = &block.rows.runs[run];
+        let t = f64::from(block.rows.t[y]);
+        for (f, field) in fields.iter_mut().enumerate() {
+            let wide = &block.wide[(map * self.sums.fields() + f) * cell_rows * width..];
+            let low = &wide[run.low * width..][..width];
+            let high = &wide[run.high * width..][..width];
+            for ((o, l), h) in field.iter_mut().zip(low).zip(high) {
+                *o = l + t * (h - l);
+            }
+        }
+    }
+
+    fn enlarge(&self, (index, scores): &(u64, ArrayView2<'_, f32>)) -> Enlarged {
+        let block = Block::new(self.plan, self.seed, *index);
+        let cells = self.cell_sums(&block, scores);
+        let cell_rows = self.plan.cells()[0];
+        let rows = self.maps() * self.sums.fields() * cell_rows;
+        let [row_taps, column_taps] = block.taps;
+        let mut wide = vec![0.0; rows * self.width()];
+        widen(&cells, rows, &column_taps, &mut wide);
+        Enlarged {
+            masks: scores.dim().0 as f64,
+            rows: row_taps,
+            wide,
+        }
+    }
+
+    /// `A[k, cell, j] = sum_n f_n m_nj(cell)` and `B[k, cell] = sum_n f_n q_n0(cell)`, in mask
+    /// order, combined into the fields `[targets, J, fields, cells]`.
+    fn cell_sums(&self, block: &Block<'_>, scores: &ArrayView2<'_, f32>) -> Vec<f64> {
+        let (planes, k) = (self.plan.planes(), self.targets.len());
+        let [rows, columns] = self.plan.cells();
+        let cells = rows * columns;
+        // Plane 0 is the bias; the last "target" counts masks, for the ratio.
+        let lanes = k + usize::from(self.sums == Sums::Ratio);
+        let mut sums = vec![0.0; (planes + 1) * cells * lanes];
+        let mut states = Vec::with_capacity(cells);
+        let mut f = vec![1.0; lanes];
+        for (position, scores) in scores.rows().into_iter().enumerate() {
+            for (t, target) in self.targets.clone().enumerate() {
+                f[t] = f64::from(scores[target]) - self.centres[t];
+            }
+            block.draw(position, &mut states);
+            for (cell, &state) in states.iter().enumerate() {
+                let mut planes = if state == 0 {
+                    1
+                } else {
+                    u128::from(self.plan.incidence(state)) << 1
+                };
+                while planes != 0 {
+                    let start = (planes.trailing_zeros() as usize * cells + cell) * lanes;
+                    let sums = &mut sums[start..start + lanes];
+                    sums.iter_mut().zip(&f).for_each(|(s, f)| *s += f);
+                    planes &= planes - 1;
+                }
+            }
+        }
+        let p_0 = self.plan.bias_probability();
+        let mut fields = Vec::with_capacity(k * planes * self.sums.fields() * cells);
+        for target in 0..k {
+            for plane in 0..planes {
+                let lane = |plane: usize, lane: usize| {
+                    let sums = &sums[plane * cells * lanes..(plane + 1) * cells * lanes];
+                    sums.iter().skip(lane).step_by(lanes).copied()
+                };
+                let (pass, bias) = (lane(plane + 1, target), lane(0, target));
+                let p_j = self.plan.pass_probabilities()[plane];
+                match self.sums {
+                    Sums::Pass => fields.extend(pass.map(|a| a / p_j)),
+                    Sums::Difference { .. } => {
+                        fields.extend(pass.zip(bias).map(|(a, b)| a / p_j - b / p_0));
+                    }
+                    Sums::Ratio => {
+                        fields.extend(pass);
+                        fields.extend(lane(plane + 1, k));
+                        fields.extend(bias);
+                        fields.extend(lane(0, k));
+                    }
+                }
+            }
+        }
+        fields
+    }
+}

@@ -1,0 +1,306 @@
+//! The explainer: its parameters, checked.
+
+use std::sync::Arc;
+
+use ndarray::{Array3, ArrayRef3};
+
+use crate::baseline::Baseline;
+use crate::error::{Error, Result};
+use crate::estimate::Estimator;
+use crate::explanation::Explanation;
+use crate::family::MaskFamily;
+use crate::grid::{Enlargement, Placement};
+use crate::model::BlackBoxModel;
+use crate::plan::{MaskSpec, Plan};
+use crate::region::Region;
+use crate::run::Run;
+
+/// The classes to explain; several cost no more model calls than one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Target {
+    /// The class with the highest score on the unmasked image (the first of equals). The default.
+    #[default]
+    Top,
+    /// These classes, in this order.
+    Classes(Vec<usize>),
+    /// Every class of the model.
+    All,
+}
+
+impl From<usize> for Target {
+    fn from(class: usize) -> Self {
+        Target::Classes(vec![class])
+    }
+}
+
+impl From<Vec<usize>> for Target {
+    fn from(classes: Vec<usize>) -> Self {
+        Target::Classes(classes)
+    }
+}
+
+impl From<&[usize]> for Target {
+    fn from(classes: &[usize]) -> Self {
+        Target::Classes(classes.to_vec())
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for Target {
+    fn from(classes: [usize; N]) -> Self {
+        Target::Classes(classes.to_vec())
+    }
+}
+
+impl Target {
+    /// The classes, for the scores of the unmasked image.
+    pub(crate) fn resolve(&self, scores: &[f32]) -> Result<Vec<usize>> {
+        let classes = match self {
+            Target::Top => {
+                vec![(1..scores.len()).fold(
+                    0,
+                    |top, k| {
+                        if scores[k] > scores[top] { k } else { top }
+                    },
+                )]
+            }
+            Target::Classes(classes) => classes.clone(),
+            Target::All => (0..scores.len()).collect(),
+        };
+        if classes.is_empty() {
+            return Err(Error::NoTarget);
+        }
+        match classes.iter().find(|&&k| k >= scores.len()) {
+            Some(&target) => Err(Error::Target {
+                target,
+                classes: scores.len(),
+            }),
+            None => Ok(classes),
+        }
+    }
+}
+
+/// Explains models with randomized masks.
+///
+/// Made by [`Explainer::builder`]; holds no image and no model, and serves any number of them.
+///
+/// ```
+/// use ndarray::{Array2, Array3, ArrayView4, Axis};
+/// use racm::{Explainer, FnModel, Target};
+///
+/// // A model that looks at the red channel of one corner only.
+/// let model = FnModel::new(|batch: ArrayView4<'_, f32>| {
+///     Array2::from_shape_fn((batch.dim().0, 1), |(n, _)| batch[[n, 0, 2, 2]])
+/// });
+/// let image = Array3::<f32>::ones((3, 16, 16));
+/// let explainer = Explainer::builder().grid(4, 4).masks(500).build()?;
+/// let explanation = explainer.explain(&model, &image, Target::Top)?;
+/// let map = explanation.map(); // [3, 16, 16]: one plane a channel
+/// // Red at that corner matters more than green there, and than red elsewhere.
+/// assert!(map[[0, 2, 2]] > map[[1, 2, 2]] + 0.1 && map[[0, 2, 2]] > map[[0, 13, 13]] + 0.3);
+/// # Ok::<(), racm::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Explainer {
+    pub(crate) spec: MaskSpec,
+    pub(crate) masks: u64,
+    pub(crate) seed: u64,
+    pub(crate) estimator: Estimator,
+    pub(crate) baseline: Baseline,
+    pub(crate) batch: Option<usize>,
+}
+
+impl Explainer {
+    /// A builder with the defaults: RaCM, 8 x 8 cells (bilinear, shifted), `P_pix` 0.5, 5000 masks,
+    /// seed 0, the centred estimator, a black baseline.
+    pub fn builder() -> ExplainerBuilder {
+        ExplainerBuilder::default()
+    }
+
+    /// The plan for images of shape `[C, H, W]`.
+    ///
+    /// # Errors
+    /// Those of [`Plan::new`].
+    pub fn plan(&self, shape: [usize; 3]) -> Result<Plan> {
+        Plan::new(shape, &self.spec)
+    }
+
+    /// Explains what `model` says of `image` (`[C, H, W]`, finite): N + 1 model calls.
+    ///
+    /// [`Explainer::run`] adds progress, stopping, shards, resuming and parallel model calls.
+    ///
+    /// # Errors
+    /// Those of [`Plan::new`]; [`Error::NotFinite`] for the image; a baseline that does not fit;
+    /// [`Error::Model`], [`Error::ScoreShape`] and [`Error::ScoreNotFinite`] for what the model
+    /// answers, inside [`Error::Interrupted`] (with the scores so far) once a mask was scored;
+    /// [`Error::Target`]; those of [`Estimator::maps`].
+    pub fn explain<M: BlackBoxModel + ?Sized>(
+        &self,
+        model: &M,
+        image: &ArrayRef3<f32>,
+        target: impl Into<Target>,
+    ) -> Result<Explanation> {
+        self.run(model, image, target).explain()
+    }
+
+    /// A run to be configured further: see [`Run`].
+    pub fn run<'a, M: BlackBoxModel + ?Sized>(
+        &'a self,
+        model: &'a M,
+        image: &'a ArrayRef3<f32>,
+        target: impl Into<Target>,
+    ) -> Run<'a, M> {
+        Run::new(self, model, image, target.into())
+    }
+
+    /// The number of masks, N.
+    pub fn masks(&self) -> u64 {
+        self.masks
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The choices that fix the masks.
+    pub fn spec(&self) -> &MaskSpec {
+        &self.spec
+    }
+
+    /// The estimator.
+    pub fn estimator(&self) -> Estimator {
+        self.estimator
+    }
+
+    /// The baseline of an image, as an image.
+    ///
+    /// # Errors
+    /// Those of [`Baseline::image`].
+    pub fn baseline(&self, image: &ArrayRef3<f32>) -> Result<Array3<f32>> {
+        self.baseline.image(image)
+    }
+
+    /// Images a model call: as asked, or 32 but no more than 32 MiB.
+    pub(crate) fn batch(&self, pixels: usize) -> usize {
+        const AUTO_BYTES: usize = 32 << 20;
+        self.batch
+            .unwrap_or_else(|| (AUTO_BYTES / (4 * pixels)).clamp(1, 32))
+    }
+}
+
+/// Builds an [`Explainer`]; every setter says its default.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ExplainerBuilder(Explainer);
+
+impl Default for ExplainerBuilder {
+    fn default() -> Self {
+        ExplainerBuilder(Explainer {
+            spec: MaskSpec::default(),
+            masks: 5000,
+            seed: 0,
+            estimator: Estimator::default(),
+            baseline: Baseline::default(),
+            batch: None,
+        })
+    }
+}
+
+impl ExplainerBuilder {
+    /// The method: [`Racm`](crate::Racm) (default), [`Rise`](crate::Rise),
+    /// [`McRise`](crate::McRise) or a family of your own.
+    pub fn family(mut self, family: impl MaskFamily + 'static) -> Self {
+        self.0.spec.family = Arc::new(family);
+        self
+    }
+
+    /// All choices that fix the masks at once.
+    pub fn spec(mut self, spec: MaskSpec) -> Self {
+        self.0.spec = spec;
+        self
+    }
+
+    /// N, the number of masks (and of model calls, but for the unmasked image). Default: 5000.
+    pub fn masks(mut self, masks: u64) -> Self {
+        self.0.masks = masks;
+        self
+    }
+
+    /// Rows and columns of cells over the image. Default: 8 x 8.
+    pub fn grid(mut self, rows: usize, columns: usize) -> Self {
+        self.0.spec.grid = [rows, columns];
+        self
+    }
+
+    /// `P_pix`, the probability that a cell is selected, strictly inside (0, 1). Default: 0.5.
+    pub fn p_pix(mut self, p_pix: f64) -> Self {
+        self.0.spec.p_pix = p_pix;
+        self
+    }
+
+    /// The seed of the masks. Default: 0.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.0.seed = seed;
+        self
+    }
+
+    /// From cells to pixels. Default: bilinear.
+    pub fn enlargement(mut self, enlargement: Enlargement) -> Self {
+        self.0.spec.enlargement = enlargement;
+        self
+    }
+
+    /// Where the cells lie. Default: shifted at random.
+    pub fn placement(mut self, placement: Placement) -> Self {
+        self.0.spec.placement = placement;
+        self
+    }
+
+    /// Masks a block (1 to 65536): they share an offset. 1 gives every mask its own, as RISE does,
+    /// at the cost of a slower map. Default: 32.
+    pub fn block_size(mut self, masks: usize) -> Self {
+        self.0.spec.block_size = masks;
+        self
+    }
+
+    /// Restricts masks to a region (Eq. 11). Default: the whole image.
+    pub fn region(mut self, region: Region) -> Self {
+        self.0.spec.region = Some(region);
+        self
+    }
+
+    /// How scores become a map. Default: [`Estimator::Centred`].
+    pub fn estimator(mut self, estimator: Estimator) -> Self {
+        self.0.estimator = estimator;
+        self
+    }
+
+    /// What stands in for excluded values. Default: 0 (black).
+    pub fn baseline(mut self, baseline: Baseline) -> Self {
+        self.0.baseline = baseline;
+        self
+    }
+
+    /// Images a model call; it changes speed and memory, not the masks or the map. Default: 32, or
+    /// as many as fit into 32 MiB.
+    pub fn batch(mut self, images: usize) -> Self {
+        self.0.batch = Some(images);
+        self
+    }
+
+    /// Checks the parameters.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a value outside its range. What depends on the image is checked
+    /// when there is one.
+    pub fn build(self) -> Result<Explainer> {
+        self.0.spec.check()?;
+        if self.0.masks == 0 {
+            return Err(Error::parameter("masks", 0, "at least 1"));
+        }
+        if self.0.batch == Some(0) {
+            return Err(Error::parameter("batch", 0, "at least 1"));
+        }
+        Ok(self.0)
+    }
+}

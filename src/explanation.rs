@@ -1,0 +1,172 @@
+//! The result of a run.
+
+use ndarray::{Array3, Array4, ArrayRef3, ArrayView3, ArrayView4, Axis};
+
+use crate::error::Result;
+use crate::estimate::Estimator;
+use crate::ledger::Ledger;
+use crate::plan::Plan;
+use crate::region::Region;
+use crate::run::RunStats;
+
+/// Maps of one or several classes, with all that they were made of.
+///
+/// A map is `[J, H, W]`, in units of the score: one plane a channel for RaCM, one a colour for
+/// MC-RISE, one for RISE. It is a pure function of plan, seed and ledger, bit for bit, whatever the
+/// batch size, the number of threads or the way the run was cut into pieces.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    plan: Plan,
+    ledger: Ledger,
+    estimator: Estimator,
+    maps: Array4<f32>,
+    stats: RunStats,
+}
+
+impl Explanation {
+    pub(crate) fn new(
+        plan: Plan,
+        ledger: Ledger,
+        estimator: Estimator,
+        maps: Array4<f32>,
+        stats: RunStats,
+    ) -> Self {
+        Explanation {
+            plan,
+            ledger,
+            estimator,
+            maps,
+            stats,
+        }
+    }
+
+    /// The explanation of a ledger that was read or merged: no model call.
+    ///
+    /// # Errors
+    /// Those of [`Estimator::maps`].
+    pub fn from_ledger(plan: Plan, ledger: Ledger, estimator: Estimator) -> Result<Self> {
+        let maps = estimator.maps(&plan, &ledger)?;
+        let stats = RunStats::default();
+        Ok(Self::new(plan, ledger, estimator, maps, stats))
+    }
+
+    /// The same scores through another estimator: no model call.
+    ///
+    /// # Errors
+    /// Those of [`Estimator::maps`].
+    pub fn with_estimator(&self, estimator: Estimator) -> Result<Self> {
+        Ok(Explanation {
+            maps: estimator.maps(&self.plan, &self.ledger)?,
+            estimator,
+            ..self.clone()
+        })
+    }
+
+    /// The map of the (first) target, `[J, H, W]`.
+    pub fn map(&self) -> ArrayView3<'_, f32> {
+        self.maps.index_axis(Axis(0), 0)
+    }
+
+    /// The maps of all targets, `[targets, J, H, W]`.
+    pub fn maps(&self) -> ArrayView4<'_, f32> {
+        self.maps.view()
+    }
+
+    /// The standard error of every element of [`Explanation::map`], from the spread between
+    /// blocks; `None` below 8 blocks. Computed when asked for, in about the time of two maps.
+    ///
+    /// # Errors
+    /// Those of [`Estimator::standard_errors`].
+    pub fn standard_error(&self) -> Result<Option<Array3<f32>>> {
+        let all = self.standard_errors()?;
+        Ok(all.map(|all| all.index_axis_move(Axis(0), 0)))
+    }
+
+    /// The standard errors of all maps, `[targets, J, H, W]`; `None` below 8 blocks.
+    ///
+    /// # Errors
+    /// Those of [`Estimator::standard_errors`].
+    pub fn standard_errors(&self) -> Result<Option<Array4<f32>>> {
+        self.estimator.standard_errors(&self.plan, &self.ledger)
+    }
+
+    /// `sum of weights * map` for one target (an index into [`Explanation::targets`]) and its
+    /// standard error: see [`Estimator::contrast`].
+    ///
+    /// # Errors
+    /// Those of [`Estimator::contrast`].
+    pub fn contrast(&self, target: usize, weights: &ArrayRef3<f64>) -> Result<(f64, Option<f64>)> {
+        self.estimator
+            .contrast(&self.plan, &self.ledger, target, weights)
+    }
+
+    /// The maps by channel, `[targets, C, H, W]`: RaCM's own, and for MC-RISE those of Eq. 12,
+    /// `I(p, c) = sum_i c_i(c) I(p, i) / sum_i c_i(c)`. `None` where the planes say nothing about
+    /// single channels (RISE).
+    pub fn channel_maps(&self) -> Option<Array4<f32>> {
+        let [channels, height, width] = self.plan.shape();
+        let family = self.plan.family();
+        let mut out = Array4::zeros((self.maps.dim().0, channels, height, width));
+        for (maps, mut out) in self.maps.outer_iter().zip(out.outer_iter_mut()) {
+            for (channel, mut out) in out.outer_iter_mut().enumerate() {
+                let mut sum = ndarray::Array2::<f64>::zeros((height, width));
+                for (plane, map) in maps.outer_iter().enumerate() {
+                    let weight = family.channel_weight(plane, channel)?;
+                    sum.zip_mut_with(&map, |s, &v| *s += weight * f64::from(v));
+                }
+                out.assign(&sum.mapv(|v| v as f32));
+            }
+        }
+        Some(out)
+    }
+
+    /// The classes explained, in the order of the maps.
+    pub fn targets(&self) -> Vec<usize> {
+        self.ledger.targets()
+    }
+
+    /// The scores of the unmasked image, one a target.
+    pub fn unmasked_scores(&self) -> &[f32] {
+        self.ledger.unmasked_scores()
+    }
+
+    /// N, the number of masks in the maps.
+    pub fn masks(&self) -> u64 {
+        self.ledger.masks()
+    }
+
+    /// The seed of the masks.
+    pub fn seed(&self) -> u64 {
+        self.ledger.seed()
+    }
+
+    /// The plan: family, grid, probabilities, shape.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The estimator of the maps.
+    pub fn estimator(&self) -> Estimator {
+        self.estimator
+    }
+
+    /// The region outside which nothing was evaluated, if there is one.
+    pub fn region(&self) -> Option<&Region> {
+        self.plan.spec().region.as_ref()
+    }
+
+    /// The scores behind the maps.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The scores behind the maps, to go on from.
+    pub fn into_ledger(self) -> Ledger {
+        self.ledger
+    }
+
+    /// What the run cost.
+    pub fn run_stats(&self) -> &RunStats {
+        &self.stats
+    }
+}

@@ -1,0 +1,107 @@
+//! What a mask does to an image: the three methods, and the trait behind them.
+
+mod mc_rise;
+mod racm;
+mod rise;
+
+use std::fmt::Debug;
+
+pub use mc_rise::McRise;
+pub use racm::Racm;
+pub use rise::Rise;
+
+use crate::error::{Error, Result};
+
+/// The largest number of planes and of channels: one bit each.
+pub const MAX_PLANES: usize = 64;
+
+/// What a cell shows in one channel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Shown {
+    /// The image.
+    Image,
+    /// The baseline.
+    Baseline,
+    /// A constant, in the image's units.
+    Value(f32),
+}
+
+/// A family of masks: which states a cell can take, and what each of them shows.
+///
+/// Every cell of the mask grid is *unselected* (state 0) with probability 1 - `P_pix`, and
+/// otherwise in one of S equally likely states 1, ..., S. The incidence says which planes of the
+/// map a state feeds; a plane j is fed with probability `P_j = P_pix * share(j)`, where `share`
+/// is the fraction of the states 1, ..., S that feed it.
+///
+/// [`Racm`], [`Rise`] and [`McRise`] are families; implement the trait for one of your own (the
+/// example `custom_family` does).
+///
+/// # Requirements
+/// All methods are pure: the same arguments give the same answer, on any thread. State 0 feeds no
+/// plane; every plane is fed by at least one state.
+///
+/// # References
+/// The seven states of RGB: Hachiya and Nisawa, *Randomized Channel-pass Mask for Channel-wise
+/// Explanation of Black-box Models*, section 3.
+pub trait MaskFamily: Debug + Send + Sync {
+    /// A short name that tells families, and parameters of a family, apart: `"racm"`.
+    fn name(&self) -> String;
+
+    /// S, the number of states of a selected cell, for an image of that many channels.
+    fn states(&self, channels: usize) -> u64;
+
+    /// J, the number of planes of the map (1 to 64).
+    fn planes(&self, channels: usize) -> usize;
+
+    /// The planes that a state feeds: bit j is set if it feeds plane j.
+    fn incidence(&self, state: u64) -> u64;
+
+    /// What a cell in this state shows in this channel.
+    fn shows(&self, state: u64, channel: usize) -> Shown;
+
+    /// The name of a plane, for pictures and reports.
+    fn plane_name(&self, plane: usize, channels: usize) -> String;
+
+    /// The fraction of the states 1, ..., S that feed a plane: `P_j / P_pix`. The default counts
+    /// them, which takes S steps.
+    fn share(&self, plane: usize, channels: usize) -> f64 {
+        let states = self.states(channels);
+        let fed = (1..=states)
+            .filter(|&s| self.incidence(s) >> plane & 1 == 1)
+            .count();
+        fed as f64 / states as f64
+    }
+
+    /// How planes become channels (Eq. 12): the weight of plane j in channel c, or `None` where
+    /// the planes say nothing about single channels. The default is `None`.
+    fn channel_weight(&self, _plane: usize, _channel: usize) -> Option<f64> {
+        None
+    }
+
+    /// Checks that the family can explain images of that many channels. The default accepts 1 to
+    /// 64.
+    ///
+    /// # Errors
+    /// [`Error::Channels`], or [`Error::Parameter`] for parameters that do not fit the image.
+    fn check(&self, channels: usize) -> Result<()> {
+        if (1..=MAX_PLANES).contains(&channels) {
+            return Ok(());
+        }
+        Err(Error::Channels {
+            family: self.name(),
+            given: channels,
+            limit: MAX_PLANES,
+        })
+    }
+}
+
+/// Names of the channels of an image: those of RGB for three, numbers otherwise.
+pub(crate) fn channel_name(channel: usize, channels: usize) -> String {
+    match (channels, channel) {
+        (1, _) => "intensity".to_owned(),
+        (3, 0) => "red".to_owned(),
+        (3, 1) => "green".to_owned(),
+        (3, 2) => "blue".to_owned(),
+        _ => format!("channel {channel}"),
+    }
+}

@@ -1,0 +1,54 @@
+use super::{MaskFamily, Shown, channel_name};
+
+/// RaCM, the randomized channel-pass mask: a selected cell passes a random non-empty subset of the
+/// channels, the others and the unselected cells show the baseline. One plane a channel.
+///
+/// A state is the subset's bits: with three channels 1 is red alone, 3 is red and green, 7 is all.
+/// The pass probability is `P_j = P_pix 2^(C-1) / (2^C - 1)` for every channel (Eq. 15). With one
+/// channel it is [`Rise`](crate::Rise). 1 to 64 channels of any meaning: RGB, HSV, spectral bands,
+/// physical fields.
+///
+/// # References
+/// Hachiya and Nisawa, *Randomized Channel-pass Mask for Channel-wise Explanation of Black-box
+/// Models*, section 3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Racm;
+
+impl MaskFamily for Racm {
+    fn name(&self) -> String {
+        "racm".to_owned()
+    }
+
+    fn states(&self, channels: usize) -> u64 {
+        u64::MAX >> (64 - channels.clamp(1, 64))
+    }
+
+    fn planes(&self, channels: usize) -> usize {
+        channels
+    }
+
+    fn incidence(&self, state: u64) -> u64 {
+        state
+    }
+
+    fn shows(&self, state: u64, channel: usize) -> Shown {
+        if state >> channel & 1 == 1 {
+            Shown::Image
+        } else {
+            Shown::Baseline
+        }
+    }
+
+    fn plane_name(&self, plane: usize, channels: usize) -> String {
+        channel_name(plane, channels)
+    }
+
+    /// `2^(C-1) / (2^C - 1)`, in a form that does not overflow.
+    fn share(&self, _plane: usize, channels: usize) -> f64 {
+        1.0 / (2.0 - 2f64.powi(1 - channels as i32))
+    }
+
+    fn channel_weight(&self, plane: usize, channel: usize) -> Option<f64> {
+        Some(f64::from(u8::from(plane == channel)))
+    }
+}

@@ -1,0 +1,40 @@
+use super::{MaskFamily, Shown};
+
+/// RISE: a selected cell shows the image, an unselected one the baseline. One plane.
+///
+/// # References
+/// Petsiuk, Das and Saenko, *RISE: Randomized Input Sampling for Explanation of Black-box Models*,
+/// BMVC 2018. The map here subtracts the bias term of the two channel-wise methods;
+/// [`Estimator::PassOnly`](crate::Estimator::PassOnly) gives RISE's own, without it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rise;
+
+impl MaskFamily for Rise {
+    fn name(&self) -> String {
+        "rise".to_owned()
+    }
+
+    fn states(&self, _channels: usize) -> u64 {
+        1
+    }
+
+    fn planes(&self, _channels: usize) -> usize {
+        1
+    }
+
+    fn incidence(&self, state: u64) -> u64 {
+        state
+    }
+
+    fn shows(&self, state: u64, _channel: usize) -> Shown {
+        if state == 0 {
+            Shown::Baseline
+        } else {
+            Shown::Image
+        }
+    }
+
+    fn plane_name(&self, _plane: usize, _channels: usize) -> String {
+        "importance".to_owned()
+    }
+}

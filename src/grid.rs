@@ -1,0 +1,153 @@
+//! From cells to pixels: the enlargement U of the mask grid, one axis at a time.
+
+use std::ops::Range;
+
+/// How a grid of cells becomes a mask of pixels.
+///
+/// Both are row-stochastic (a pixel's weights over cells are at least 0 and sum to 1) and use
+/// half-pixel centres with clamped edges, as OpenCV and torch (`align_corners=False`) do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Enlargement {
+    /// Soft masks: a pixel mixes the up to four nearest cells.
+    #[default]
+    Bilinear,
+    /// Hard masks: a pixel shows the cell it lies in.
+    Nearest,
+}
+
+/// Where the cells lie on the image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Placement {
+    /// One row and one column of cells more than the grid says, of ceil(H / rows) by
+    /// ceil(W / columns) pixels each, cropped at a random offset below one cell (RISE). The masks
+    /// of a block share the offset.
+    #[default]
+    Shifted,
+    /// The cells are stretched over the image, the same for every mask.
+    Fixed,
+}
+
+/// One axis of the grid: `cells` cells over `pixels` pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GridAxis {
+    pub pixels: usize,
+    pub cells: usize,
+    pub enlargement: Enlargement,
+    pub placement: Placement,
+}
+
+/// Consecutive pixels between the same two cells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub pixels: Range<usize>,
+    pub low: usize,
+    pub high: usize,
+}
+
+/// U along one axis: pixel p of a run takes `1 - t[p]` of cell `low` and `t[p]` of cell `high`.
+#[derive(Clone, Debug)]
+pub(crate) struct Taps {
+    pub runs: Vec<Run>,
+    pub t: Vec<f32>,
+}
+
+impl GridAxis {
+    /// Cells that are drawn.
+    pub fn drawn(&self) -> usize {
+        match self.placement {
+            Placement::Fixed => self.cells,
+            Placement::Shifted => self.cells + 1,
+        }
+    }
+
+    /// Number of equally likely offsets, in pixels.
+    pub fn offsets(&self) -> usize {
+        match self.placement {
+            Placement::Fixed => 1,
+            Placement::Shifted => self.pixels.div_ceil(self.cells),
+        }
+    }
+
+    pub fn taps(&self, offset: usize) -> Taps {
+        let last = self.drawn() - 1;
+        let pixels_per_cell = match self.placement {
+            Placement::Fixed => self.pixels as f64 / self.cells as f64,
+            Placement::Shifted => self.offsets() as f64,
+        };
+        let mut runs: Vec<Run> = Vec::with_capacity(self.drawn() + 1);
+        let mut t = Vec::with_capacity(self.pixels);
+        for p in 0..self.pixels {
+            let centre = ((p + offset) as f64 + 0.5) / pixels_per_cell;
+            let (low, weight) = match self.enlargement {
+                Enlargement::Nearest => ((centre as usize).min(last), 0.0),
+                Enlargement::Bilinear => {
+                    let x = (centre - 0.5).clamp(0.0, last as f64);
+                    (x as usize, x.fract() as f32)
+                }
+            };
+            // An edge pixel or a hard one hangs on one cell only.
+            let high = if weight > 0.0 {
+                (low + 1).min(last)
+            } else {
+                low
+            };
+            t.push(weight);
+            match runs.last_mut() {
+                Some(run) if run.low == low && run.high == high => run.pixels.end = p + 1,
+                _ => runs.push(Run {
+                    pixels: p..p + 1,
+                    low,
+                    high,
+                }),
+            }
+        }
+        Taps { runs, t }
+    }
+}
+
+impl Taps {
+    /// For each of `cells` cells the smallest range of pixels that holds every pixel with a weight
+    /// on it.
+    pub fn supports(&self, cells: usize) -> Vec<Range<usize>> {
+        let mut supports = vec![0..0; cells];
+        for run in &self.runs {
+            for cell in [run.low, run.high] {
+                let s: &mut Range<usize> = &mut supports[cell];
+                *s = if s.start == s.end {
+                    run.pixels.clone()
+                } else {
+                    s.start.min(run.pixels.start)..s.end.max(run.pixels.end)
+                };
+            }
+        }
+        supports
+    }
+}
+
+/// The arithmetic of a mask (f32) and of a map (f64).
+pub(crate) trait Real:
+    Copy
+    + Default
+    + From<f32>
+    + std::ops::Add<Output = Self>
+    + std::ops::Sub<Output = Self>
+    + std::ops::Mul<Output = Self>
+{
+}
+impl Real for f32 {}
+impl Real for f64 {}
+
+/// Enlarges a grid along its columns: `cells` is `[rows, taps' cells]`, `out` is `[rows, W]`.
+pub(crate) fn widen<T: Real>(cells: &[T], rows: usize, columns: &Taps, out: &mut [T]) {
+    let width = columns.t.len();
+    let per_row = cells.len() / rows;
+    for (row, out) in cells.chunks_exact(per_row).zip(out.chunks_exact_mut(width)) {
+        for run in &columns.runs {
+            let (low, slope) = (row[run.low], row[run.high] - row[run.low]);
+            let out = &mut out[run.pixels.clone()];
+            for (o, &t) in out.iter_mut().zip(&columns.t[run.pixels.clone()]) {
+                *o = low + T::from(t) * slope;
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Drawing a mask: cell states and their offset.
+
+use ndarray::{Array2, Array3, ArrayRef3, Axis};
+use rand::{Rng, RngExt};
+
+use crate::apply::Masker;
+use crate::baseline::Baseline;
+use crate::error::Result;
+use crate::grid::{Taps, widen};
+use crate::plan::Plan;
+use crate::seed::{block_rng, mask_rng};
+
+/// One mask: the states of its cells, and where they lie on the image.
+#[derive(Clone, Debug)]
+pub struct Mask<'p> {
+    plan: &'p Plan,
+    offset: [usize; 2],
+    states: Vec<u64>,
+}
+
+/// What the masks of a block share, and how they are drawn.
+pub(crate) struct Block<'p> {
+    plan: &'p Plan,
+    seed: u64,
+    index: u64,
+    pub offset: [usize; 2],
+    pub taps: [Taps; 2],
+    active: Option<Vec<bool>>,
+    threshold: u64,
+    states: u64,
+}
+
+impl<'p> Block<'p> {
+    pub fn new(plan: &'p Plan, seed: u64, index: u64) -> Self {
+        let mut rng = block_rng(seed, index);
+        let offset = plan
+            .offsets()
+            .map(|n| rng.random_range(0..n as u64) as usize);
+        let taps = plan.taps(offset);
+        Block {
+            plan,
+            seed,
+            index,
+            offset,
+            active: plan.active_cells(&taps),
+            taps,
+            // 2^64 P_pix: a draw below it selects.
+            threshold: ((plan.spec().p_pix * 2f64.powi(64)) as u64).max(1),
+            states: plan.family().states(plan.shape()[0]),
+        }
+    }
+
+    /// Draws the states of the mask at `position` of the block, row by row.
+    pub fn draw(&self, position: usize, states: &mut Vec<u64>) {
+        let [rows, columns] = self.plan.cells();
+        let mut rng = mask_rng(self.seed, self.index, position);
+        let mut state = || {
+            if rng.next_u64() >= self.threshold {
+                0
+            } else if self.states == 1 {
+                1
+            } else {
+                rng.random_range(1..=self.states)
+            }
+        };
+        states.clear();
+        match &self.active {
+            None => states.extend((0..rows * columns).map(|_| state())),
+            Some(active) => {
+                states.extend(
+                    active
+                        .iter()
+                        .map(|&sampled| if sampled { state() } else { 0 }),
+                );
+            }
+        }
+    }
+}
+
+impl<'p> Mask<'p> {
+    pub(crate) fn draw(plan: &'p Plan, seed: u64, index: u64) -> Self {
+        let size = plan.block_size();
+        let block = Block::new(plan, seed, index / size);
+        let mut states = Vec::new();
+        block.draw((index % size) as usize, &mut states);
+        Mask {
+            plan,
+            offset: block.offset,
+            states,
+        }
+    }
+
+    /// The states of the cells, row by row: [`Plan::cells`] says how many.
+    pub fn states(&self) -> &[u64] {
+        &self.states
+    }
+
+    /// Row and column of the image's first pixel inside the enlarged grid.
+    pub fn offset(&self) -> [usize; 2] {
+        self.offset
+    }
+
+    /// `M_j = U m_j`, the mask of a plane, in [0, 1]: `[H, W]` (Eq. 6). 0 outside the region, and
+    /// for a plane that does not exist.
+    pub fn plane(&self, plane: usize) -> Array2<f32> {
+        let bit = 1u64.checked_shl(plane as u32).unwrap_or(0);
+        self.enlarge(0.0, |s| self.plan.incidence(s) & bit != 0)
+    }
+
+    /// `M_0 = U q_0`, the bias mask: the enlarged complement of the selected cells, in [0, 1]:
+    /// `[H, W]`. 1 outside the region.
+    pub fn bias(&self) -> Array2<f32> {
+        self.enlarge(1.0, |s| s == 0)
+    }
+
+    /// The masked image `[C, H, W]`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) for an image of another shape than the plan's,
+    /// [`Error::NotFinite`](crate::Error::NotFinite), and those of [`Baseline::image`].
+    pub fn apply(&self, image: &ArrayRef3<f32>, baseline: &Baseline) -> Result<Array3<f32>> {
+        let masker = Masker::new(self.plan, image, baseline)?;
+        let mut out = vec![0.0; self.plan.shape().iter().product()];
+        masker.apply(&self.states, &self.plan.taps(self.offset), &mut out);
+        let mut out = out.into_iter();
+        Ok(image.mapv(|_| out.next().unwrap_or(0.0)))
+    }
+
+    fn enlarge(&self, outside: f32, rule: impl Fn(u64) -> bool) -> Array2<f32> {
+        let [_, height, width] = self.plan.shape();
+        let [rows, columns] = self.plan.taps(self.offset);
+        let cells: Vec<f32> = self
+            .states
+            .iter()
+            .map(|&s| f32::from(u8::from(rule(s))))
+            .collect();
+        let drawn = self.plan.cells()[0];
+        let mut wide = vec![0.0; drawn * width];
+        widen(&cells, drawn, &columns, &mut wide);
+        let mut mask = Array2::zeros((height, width));
+        for run in &rows.runs {
+            for y in run.pixels.clone() {
+                for x in 0..width {
+                    let low = wide[run.low * width + x];
+                    let high = wide[run.high * width + x];
+                    mask[[y, x]] = low + rows.t[y] * (high - low);
+                }
+            }
+        }
+        if let Some(region) = self.plan.region_index() {
+            for (mut row, runs) in mask.axis_iter_mut(Axis(0)).zip(&region.outside) {
+                for x in runs.iter().cloned().flatten() {
+                    row[x] = outside;
+                }
+            }
+        }
+        mask
+    }
+}

@@ -1,0 +1,199 @@
+//! Where masks are drawn at all: the refinement by a white-box map (Eq. 11).
+
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayRef2, Zip};
+
+use crate::error::{Error, Result};
+
+/// A set of pixels to which the masks are restricted: `M' = M` inside it, and outside it every
+/// pixel is always unselected (Eq. 11).
+///
+/// Cells that do not touch the region are never sampled. Outside it a map is *not evaluated*: its
+/// array holds 0 there, which is no statement about importance.
+///
+/// ```
+/// use racm::Region;
+///
+/// let saliency = ndarray::arr2(&[[0.1, 0.9], [0.4, 0.2]]);
+/// let region = Region::top_fraction(&saliency, 0.5)?;
+/// assert_eq!(region.pixels(), ndarray::arr2(&[[false, true], [true, false]]));
+/// # Ok::<(), racm::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Region {
+    pixels: Array2<bool>,
+}
+
+impl Region {
+    /// The region of the pixels `[H, W]` that are `true`.
+    ///
+    /// # Errors
+    /// [`Error::EmptyRegion`] if none is.
+    pub fn from_pixels(pixels: Array2<bool>) -> Result<Self> {
+        if !pixels.iter().any(|&inside| inside) {
+            let (height, width) = pixels.dim();
+            return Err(Error::EmptyRegion { height, width });
+        }
+        Ok(Region { pixels })
+    }
+
+    /// The `round(fraction * H * W)` pixels with the highest values of a map `[H, W]`; among
+    /// equals those with the lower index (row by row). The paper's "theta = 30 %" is 0.3.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a fraction outside (0, 1], [`Error::NotFinite`] for a NaN in the
+    /// map, [`Error::EmptyRegion`] if the fraction rounds to no pixel.
+    pub fn top_fraction(map: &ArrayRef2<f32>, fraction: f64) -> Result<Self> {
+        if !(fraction > 0.0 && fraction <= 1.0) {
+            return Err(Error::parameter("fraction", fraction, "a number in (0, 1]"));
+        }
+        check_map(map)?;
+        let values: Vec<f32> = map.iter().copied().collect();
+        let mut order: Vec<usize> = (0..values.len()).collect();
+        // A stable sort keeps equals in the order of their index.
+        order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
+        let keep = (fraction * values.len() as f64).round() as usize;
+        let mut pixels = vec![false; values.len()];
+        for &i in &order[..keep] {
+            pixels[i] = true;
+        }
+        Self::from_pixels(shaped(map, pixels))
+    }
+
+    /// The pixels whose value is strictly above the given percentile of the map's values (0 to
+    /// 100, linear between order statistics, as NumPy's default).
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a percentile outside [0, 100], [`Error::NotFinite`],
+    /// [`Error::EmptyRegion`].
+    pub fn above_percentile(map: &ArrayRef2<f32>, percentile: f64) -> Result<Self> {
+        if !(0.0..=100.0).contains(&percentile) {
+            return Err(Error::parameter(
+                "percentile",
+                percentile,
+                "a number in [0, 100]",
+            ));
+        }
+        check_map(map)?;
+        let mut sorted: Vec<f64> = map.iter().map(|&v| f64::from(v)).collect();
+        sorted.sort_by(f64::total_cmp);
+        let rank = percentile / 100.0 * (sorted.len() - 1) as f64;
+        let below = sorted[rank as usize];
+        let above = sorted[(rank as usize + 1).min(sorted.len() - 1)];
+        Self::greater(map, below + rank.fract() * (above - below))
+    }
+
+    /// The pixels whose value is strictly greater than `value`.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] for a NaN in the map or as the value, [`Error::EmptyRegion`].
+    pub fn above(map: &ArrayRef2<f32>, value: f32) -> Result<Self> {
+        check_map(map)?;
+        if value.is_nan() {
+            return Err(Error::parameter("value", value, "a number"));
+        }
+        Self::greater(map, f64::from(value))
+    }
+
+    fn greater(map: &ArrayRef2<f32>, value: f64) -> Result<Self> {
+        Self::from_pixels(map.mapv(|v| f64::from(v) > value))
+    }
+
+    /// The pixels of either region.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the regions are of different images.
+    pub fn union(&self, other: &Region) -> Result<Self> {
+        self.combine(other, |a, b| a || b)
+    }
+
+    /// The pixels of both regions.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the regions are of different images, [`Error::EmptyRegion`] if they
+    /// have no pixel in common.
+    pub fn intersection(&self, other: &Region) -> Result<Self> {
+        self.combine(other, |a, b| a && b)
+    }
+
+    fn combine(&self, other: &Region, rule: impl Fn(bool, bool) -> bool) -> Result<Self> {
+        if self.pixels.dim() != other.pixels.dim() {
+            return Err(Error::Shape {
+                what: "the other region",
+                given: other.pixels.shape().to_vec(),
+                expected: self.pixels.shape().to_vec(),
+            });
+        }
+        Self::from_pixels(
+            Zip::from(&self.pixels)
+                .and(&other.pixels)
+                .map_collect(|&a, &b| rule(a, b)),
+        )
+    }
+
+    /// The pixels `[H, W]`: `true` inside.
+    pub fn pixels(&self) -> &Array2<bool> {
+        &self.pixels
+    }
+
+    /// The number of pixels inside.
+    pub fn count(&self) -> usize {
+        self.pixels.iter().filter(|&&inside| inside).count()
+    }
+}
+
+fn shaped(map: &ArrayRef2<f32>, pixels: Vec<bool>) -> Array2<bool> {
+    let mut pixels = pixels.into_iter();
+    map.mapv(|_| pixels.next().unwrap_or(false))
+}
+
+fn check_map(map: &ArrayRef2<f32>) -> Result<()> {
+    let (height, width) = map.dim();
+    if height * width == 0 {
+        return Err(Error::EmptyRegion { height, width });
+    }
+    match map.indexed_iter().find(|(_, v)| v.is_nan()) {
+        None => Ok(()),
+        Some(((y, x), &value)) => Err(Error::NotFinite {
+            what: "the saliency map",
+            index: vec![y, x],
+            value: f64::from(value),
+        }),
+    }
+}
+
+/// A region made ready for masks: counts by rectangle, and the runs of pixels outside it.
+#[derive(Clone, Debug)]
+pub(crate) struct RegionIndex {
+    /// Pixels inside, above and left of each corner: `[H + 1, W + 1]`.
+    counts: Array2<u32>,
+    /// For each row the runs of pixels outside.
+    pub outside: Vec<Vec<Range<usize>>>,
+}
+
+impl RegionIndex {
+    pub fn new(region: &Region) -> Self {
+        let (height, width) = region.pixels.dim();
+        let mut counts = Array2::zeros((height + 1, width + 1));
+        let mut outside: Vec<Vec<Range<usize>>> = vec![Vec::new(); height];
+        for ((y, x), &inside) in region.pixels.indexed_iter() {
+            counts[[y + 1, x + 1]] =
+                counts[[y, x + 1]] + counts[[y + 1, x]] - counts[[y, x]] + u32::from(inside);
+            if !inside {
+                match outside[y].last_mut() {
+                    Some(run) if run.end == x => run.end = x + 1,
+                    _ => outside[y].push(x..x + 1),
+                }
+            }
+        }
+        RegionIndex { counts, outside }
+    }
+
+    /// Whether the rectangle holds a pixel of the region.
+    pub fn touches(&self, rows: &Range<usize>, columns: &Range<usize>) -> bool {
+        let at = |y: usize, x: usize| self.counts[[y, x]];
+        at(rows.end, columns.end) + at(rows.start, columns.start)
+            > at(rows.start, columns.end) + at(rows.end, columns.start)
+    }
+}
