@@ -154,14 +154,14 @@ impl Plan {
             }
             pass.push(spec.p_pix * share);
         }
-        if let Some(region) = &spec.region {
-            if region.pixels().dim() != (height, width) {
-                return Err(Error::Shape {
-                    what: "the region",
-                    given: region.pixels().shape().to_vec(),
-                    expected: vec![height, width],
-                });
-            }
+        if let Some(region) = &spec.region
+            && region.pixels().dim() != (height, width)
+        {
+            return Err(Error::Shape {
+                what: "the region",
+                given: region.pixels().shape().to_vec(),
+                expected: vec![height, width],
+            });
         }
         let axis = |pixels, cells| GridAxis {
             pixels,

@@ -288,7 +288,7 @@ impl Ratio {
         };
         let (mut weight, mut bias_weight) = (total(1), total(3));
         for (state, weights) in [("selected", &weight), ("unselected", &bias_weight)] {
-            if let Some(p) = sweep.inside().find(|&p| !(weights[p] > 0.0)) {
+            if let Some(p) = sweep.inside().find(|&p| weights[p] <= 0.0) {
                 let (plane, row, column) = sweep.locate(p);
                 return Err(Error::NeverSeen {
                     plane,
