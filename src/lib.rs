@@ -5,6 +5,7 @@
 
 mod apply;
 mod baseline;
+pub mod demo;
 mod error;
 mod estimate;
 mod explainer;
