@@ -3,9 +3,25 @@
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(any(feature = "onnx", feature = "ort"))]
+mod adapter;
 mod error;
 mod ledger;
 mod model;
+#[cfg(feature = "onnx")]
+mod onnx;
+#[cfg(any(feature = "onnx", feature = "ort"))]
+mod preprocess;
+
+#[cfg(any(feature = "onnx", feature = "ort"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
+pub use self::adapter::OnnxOptions;
+#[cfg(feature = "onnx")]
+#[cfg_attr(docsrs, doc(cfg(feature = "onnx")))]
+pub use self::onnx::OnnxModel;
+#[cfg(any(feature = "onnx", feature = "ort"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
+pub use self::preprocess::{Layout, Preprocess};
 
 pub use error::{BoxError, Error, Inputs, Result};
 pub use ledger::Ledger;
