@@ -10,6 +10,8 @@ mod ledger;
 mod model;
 #[cfg(feature = "onnx")]
 mod onnx;
+#[cfg(feature = "ort")]
+mod ort;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 mod preprocess;
 
@@ -19,6 +21,9 @@ pub use self::adapter::OnnxOptions;
 #[cfg(feature = "onnx")]
 #[cfg_attr(docsrs, doc(cfg(feature = "onnx")))]
 pub use self::onnx::OnnxModel;
+#[cfg(feature = "ort")]
+#[cfg_attr(docsrs, doc(cfg(feature = "ort")))]
+pub use self::ort::OrtModel;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
 pub use self::preprocess::{Layout, Preprocess};
