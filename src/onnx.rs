@@ -26,10 +26,9 @@ use crate::model::BlackBoxModel;
 /// [`OnnxOptions::threads`] threads of its own: with 1, as many calls as there are cores keep all
 /// cores busy. With 0 all calls share one pool with a thread for each physical core.
 ///
-/// The operators of common classifiers are there, from VGG to vision transformers. Known to be
-/// missing in `rten` 0.27, and refused when the model is loaded: `LRN` (AlexNet, GoogLeNet), `Selu`,
-/// `Celu`, `Mish`, `GroupNormalization`, `LpPool`, `SpaceToDepth` and the quantised `QLinear...`
-/// family. `OrtModel` runs those.
+/// Some operators are missing in `rten` 0.27; a model with one is refused when it is loaded. Of
+/// those that classifiers use: `LRN` (AlexNet, GoogLeNet), `Selu`, `Celu`, `Mish`,
+/// `GroupNormalization`, `LpPool`, `SpaceToDepth` and `QLinearConv` (quantised models).
 ///
 /// ```no_run
 /// use racm::{BlackBoxModel, OnnxModel, OnnxOptions};

@@ -21,8 +21,9 @@ use crate::model::BlackBoxModel;
 /// library to install. It is loaded when the first model is: from the path in the environment
 /// variable `ORT_DYLIB_PATH`, or from where the system looks for `libonnxruntime.so`
 /// (`onnxruntime.dll`, `libonnxruntime.dylib`). Version 1.17 or later will do; the Python package
-/// `onnxruntime` carries it in `onnxruntime/capi/`. A process has one environment of ONNX Runtime: this type makes it, and cannot share it
-/// with other code of the process that makes one through the `ort` crate.
+/// `onnxruntime` carries it in `onnxruntime/capi/`. A process has one environment of ONNX Runtime:
+/// this type makes it, and cannot share it with other code of the process that makes one through
+/// the `ort` crate.
 ///
 /// ONNX Runtime's calls must not overlap, so a lock lets one call in at a time. The model is
 /// [`Sync`], but calls from several threads take turns: leave the threads to the runtime
