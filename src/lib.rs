@@ -3,6 +3,8 @@
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(any(feature = "onnx", feature = "ort"))]
+mod adapter;
 mod apply;
 mod baseline;
 pub mod demo;
@@ -15,11 +17,20 @@ mod grid;
 mod ledger;
 mod mask;
 mod model;
+#[cfg(feature = "onnx")]
+mod onnx;
+#[cfg(feature = "ort")]
+mod ort;
 mod plan;
+#[cfg(any(feature = "onnx", feature = "ort"))]
+mod preprocess;
 mod region;
 mod run;
 mod seed;
 
+#[cfg(any(feature = "onnx", feature = "ort"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
+pub use adapter::OnnxOptions;
 pub use baseline::Baseline;
 pub use error::{BoxError, Error, Inputs, Result};
 pub use estimate::Estimator;
@@ -31,6 +42,15 @@ pub use ledger::Ledger;
 pub use mask::Mask;
 pub use model::{BlackBoxModel, FnModel, IntoScores};
 pub use ndarray;
+#[cfg(feature = "onnx")]
+#[cfg_attr(docsrs, doc(cfg(feature = "onnx")))]
+pub use onnx::OnnxModel;
+#[cfg(feature = "ort")]
+#[cfg_attr(docsrs, doc(cfg(feature = "ort")))]
+pub use self::ort::OrtModel;
 pub use plan::{MaskSpec, Plan};
+#[cfg(any(feature = "onnx", feature = "ort"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
+pub use preprocess::{Layout, Preprocess};
 pub use region::Region;
 pub use run::{Progress, Run, RunStats};

@@ -1,0 +1,172 @@
+//! Tiny ONNX models, written in the wire format of protocol buffers.
+
+use racm::Layout;
+
+/// What the toy model takes: batch, then three channels and an open or a fixed 4 x 7 size.
+pub struct Fed {
+    layout: Layout,
+    batch: Option<u64>,
+}
+
+impl Fed {
+    pub fn open(layout: Layout) -> Self {
+        Fed {
+            layout,
+            batch: None,
+        }
+    }
+
+    pub fn fixed(layout: Layout, batch: u64) -> Self {
+        Fed {
+            layout,
+            batch: Some(batch),
+        }
+    }
+
+    fn dims(&self) -> Vec<Option<u64>> {
+        let (h, w) = (self.batch.map(|_| 4), self.batch.map(|_| 7));
+        match self.layout {
+            Layout::Nchw => vec![self.batch, Some(3), h, w],
+            Layout::Nhwc => vec![self.batch, h, w, Some(3)],
+        }
+    }
+}
+
+/// `image` to `means` [n, 3], `pixels` [n, 3 h w], `total` [n]; with channels first also `pooled`
+/// [n, 3, 1, 1] and `raw` [n, 3, h, w]; with one image at a time also `squeezed` [3].
+pub fn toy(fed: &Fed) -> Vec<u8> {
+    let (first, last) = match fed.layout {
+        Layout::Nchw => (2, 3),
+        Layout::Nhwc => (1, 2),
+    };
+    let keep = int("keepdims", 0);
+    let mean = |axes: &[u64]| [ints("axes", axes), keep.clone()].concat();
+    let n = fed.batch;
+    let mut nodes = vec![
+        node("ReduceMean", "image", "means", &mean(&[first, last])),
+        node("Flatten", "image", "pixels", &int("axis", 1)),
+        node("ReduceMean", "image", "total", &mean(&[1, 2, 3])),
+    ];
+    let pixels = n.map(|_| 84);
+    let mut outputs = vec![
+        value("means", FLOAT, &[n, Some(3)]),
+        value("pixels", FLOAT, &[n, pixels]),
+        value("total", FLOAT, &[n]),
+    ];
+    if fed.layout == Layout::Nchw {
+        nodes.push(node("GlobalAveragePool", "image", "pooled", &[]));
+        nodes.push(node("Relu", "image", "raw", &[]));
+        outputs.push(value("pooled", FLOAT, &[n, Some(3), Some(1), Some(1)]));
+        outputs.push(value("raw", FLOAT, &fed.dims()));
+        if n == Some(1) {
+            nodes.push(node("ReduceMean", "image", "squeezed", &mean(&[0, 2, 3])));
+            outputs.push(value("squeezed", FLOAT, &[Some(3)]));
+        }
+    }
+    model(&nodes, value("image", FLOAT, &fed.dims()), &outputs)
+}
+
+/// A model of one node.
+pub fn one_node(operator: &str) -> Vec<u8> {
+    let dims = [None, Some(3), Some(4), Some(7)];
+    let nodes = [node(operator, "image", "scores", &[])];
+    model(
+        &nodes,
+        value("image", FLOAT, &dims),
+        &[value("scores", FLOAT, &dims)],
+    )
+}
+
+/// A model of bytes instead of floats.
+pub fn of_bytes() -> Vec<u8> {
+    let dims = [None, Some(3), Some(4), Some(7)];
+    let nodes = [node("Flatten", "image", "scores", &int("axis", 1))];
+    model(
+        &nodes,
+        value("image", UINT8, &dims),
+        &[value("scores", UINT8, &[None, Some(84)])],
+    )
+}
+
+/// A model of vectors instead of images.
+pub fn of_rank_2() -> Vec<u8> {
+    let dims = [None, Some(3)];
+    let nodes = [node("Relu", "vector", "scores", &[])];
+    model(
+        &nodes,
+        value("vector", FLOAT, &dims),
+        &[value("scores", FLOAT, &dims)],
+    )
+}
+
+const FLOAT: u64 = 1;
+const UINT8: u64 = 2;
+
+fn model(nodes: &[Vec<u8>], input: Vec<u8>, outputs: &[Vec<u8>]) -> Vec<u8> {
+    let nodes = nodes.iter().flat_map(|n| bytes(1, n)).collect::<Vec<_>>();
+    let outputs = outputs
+        .iter()
+        .flat_map(|o| bytes(12, o))
+        .collect::<Vec<_>>();
+    let graph = [nodes, bytes(2, b"toy"), bytes(11, &input), outputs].concat();
+    let opset = [bytes(1, b""), number(2, 13)].concat();
+    [number(1, 8), bytes(7, &graph), bytes(8, &opset)].concat()
+}
+
+fn node(operator: &str, input: &str, output: &str, attributes: &[u8]) -> Vec<u8> {
+    let names = [bytes(1, input.as_bytes()), bytes(2, output.as_bytes())].concat();
+    [names, bytes(4, operator.as_bytes()), attributes.to_vec()].concat()
+}
+
+fn int(name: &str, value: u64) -> Vec<u8> {
+    bytes(
+        5,
+        &[bytes(1, name.as_bytes()), number(3, value), number(20, 2)].concat(),
+    )
+}
+
+fn ints(name: &str, values: &[u64]) -> Vec<u8> {
+    let values = values
+        .iter()
+        .flat_map(|&v| number(8, v))
+        .collect::<Vec<_>>();
+    bytes(
+        5,
+        &[bytes(1, name.as_bytes()), values, number(20, 7)].concat(),
+    )
+}
+
+fn value(name: &str, element: u64, dims: &[Option<u64>]) -> Vec<u8> {
+    let dim = |(i, d): (usize, &Option<u64>)| match d {
+        Some(size) => bytes(1, &number(1, *size)),
+        None => bytes(1, &bytes(2, format!("d{i}").as_bytes())),
+    };
+    let shape = dims.iter().enumerate().flat_map(dim).collect::<Vec<_>>();
+    let tensor = [number(1, element), bytes(2, &shape)].concat();
+    [bytes(1, name.as_bytes()), bytes(2, &bytes(1, &tensor))].concat()
+}
+
+/// A field with a number.
+fn number(field: u64, value: u64) -> Vec<u8> {
+    [varint(field << 3), varint(value)].concat()
+}
+
+/// A field with bytes: a string or a message.
+fn bytes(field: u64, content: &[u8]) -> Vec<u8> {
+    [
+        &varint(field << 3 | 2),
+        &varint(content.len() as u64),
+        content,
+    ]
+    .concat()
+}
+
+fn varint(mut value: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+    out
+}
