@@ -11,13 +11,27 @@ use crate::mask::Block;
 use crate::plan::{Plan, fingerprint};
 
 /// What stands behind one channel.
+#[derive(Debug)]
 enum Base {
     Constant(f32),
     Image(Vec<f32>),
 }
 
 /// Applies the masks of a plan to one image.
-pub(crate) struct Masker<'p> {
+///
+/// ```
+/// use racm::{Baseline, Masker, MaskSpec, Plan, demo};
+///
+/// let image = demo::image();
+/// let plan = Plan::new([3, 96, 96], &MaskSpec::default())?;
+/// let masker = Masker::new(&plan, &image, &Baseline::default())?;
+/// let mut batch = vec![0.0; 8 * image.len()];
+/// masker.fill(0, 100, &mut batch)?; // masks 100 to 107 of seed 0
+/// assert_eq!(batch[..image.len()], plan.mask(0, 100).apply(&image, &Baseline::default())?.as_slice().unwrap()[..]);
+/// # Ok::<(), racm::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Masker<'p> {
     plan: &'p Plan,
     image: Vec<f32>,
     base: Vec<Base>,
@@ -66,6 +80,10 @@ struct Scratch {
 }
 
 impl<'p> Masker<'p> {
+    /// Makes an image ready: `[C, H, W]`, of the plan's shape, finite.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::NotFinite`], and those of [`Baseline::image`].
     pub fn new(plan: &'p Plan, image: &ArrayRef3<f32>, baseline: &Baseline) -> Result<Self> {
         if image.shape() != plan.shape() {
             return Err(Error::Shape {
@@ -92,13 +110,30 @@ impl<'p> Masker<'p> {
         })
     }
 
+    /// Writes the images of the masks from `first` on, `[n, C, H, W]`: as many as `batch` holds, on
+    /// all threads of the current rayon pool.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the length of `batch` is not a multiple of C x H x W.
+    pub fn fill(&self, seed: u64, first: u64, batch: &mut [f32]) -> Result<()> {
+        if batch.len() % self.image.len() != 0 {
+            return Err(Error::Shape {
+                what: "the batch",
+                given: vec![batch.len()],
+                expected: vec![batch.len() / self.image.len() + 1, self.image.len()],
+            });
+        }
+        self.fill_on(seed, first, batch, true);
+        Ok(())
+    }
+
     /// The image, C-contiguous `[C, H, W]`.
-    pub fn image(&self) -> &[f32] {
+    pub(crate) fn image(&self) -> &[f32] {
         &self.image
     }
 
     /// A number that tells images and baselines apart.
-    pub fn fingerprint(&self) -> u64 {
+    pub(crate) fn fingerprint(&self) -> u64 {
         let base = self.base.iter().flat_map(|base| match base {
             Base::Constant(value) => std::slice::from_ref(value),
             Base::Image(values) => values,
@@ -111,9 +146,8 @@ impl<'p> Masker<'p> {
         )
     }
 
-    /// Fills `out` with the images of the masks from `first` on, `[n, C, H, W]`, on this thread or
-    /// on all of the current pool.
-    pub fn fill(&self, seed: u64, first: u64, out: &mut [f32], all_threads: bool) {
+    /// [`Masker::fill`] on this thread or on all of the pool, for a whole number of images.
+    pub(crate) fn fill_on(&self, seed: u64, first: u64, out: &mut [f32], all_threads: bool) {
         let size = self.plan.block_size();
         let pixels = self.image.len();
         let end = first + (out.len() / pixels) as u64;
@@ -141,7 +175,7 @@ impl<'p> Masker<'p> {
     }
 
     /// Writes the image under one mask, `[C, H, W]`.
-    pub fn apply(&self, states: &[u64], taps: &[Taps; 2], out: &mut [f32]) {
+    pub(crate) fn apply(&self, states: &[u64], taps: &[Taps; 2], out: &mut [f32]) {
         self.apply_with(states, taps, &mut Scratch::default(), out);
     }
 

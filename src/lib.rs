@@ -28,9 +28,13 @@ mod region;
 mod run;
 mod seed;
 
+#[cfg(feature = "ort")]
+#[cfg_attr(docsrs, doc(cfg(feature = "ort")))]
+pub use self::ort::OrtModel;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
 pub use adapter::OnnxOptions;
+pub use apply::Masker;
 pub use baseline::Baseline;
 pub use error::{BoxError, Error, Inputs, Result};
 pub use estimate::Estimator;
@@ -45,9 +49,6 @@ pub use ndarray;
 #[cfg(feature = "onnx")]
 #[cfg_attr(docsrs, doc(cfg(feature = "onnx")))]
 pub use onnx::OnnxModel;
-#[cfg(feature = "ort")]
-#[cfg_attr(docsrs, doc(cfg(feature = "ort")))]
-pub use self::ort::OrtModel;
 pub use plan::{MaskSpec, Plan};
 #[cfg(any(feature = "onnx", feature = "ort"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]

@@ -310,7 +310,7 @@ impl<M: BlackBoxModel + ?Sized> Loop<'_, '_, M> {
         };
         let mut front = vec![0.0; length(first)];
         let mut back = Vec::new();
-        masker.fill(seed, first.start, &mut front, true);
+        masker.fill_on(seed, first.start, &mut front, true);
         for (i, batch) in batches.iter().enumerate() {
             let next = batches.get(i + 1);
             if let Some(next) = next {
@@ -318,7 +318,7 @@ impl<M: BlackBoxModel + ?Sized> Loop<'_, '_, M> {
             }
             let (scores, time) = rayon::in_place_scope(|scope| {
                 if let Some(next) = next {
-                    scope.spawn(|_| masker.fill(seed, next.start, &mut back, true));
+                    scope.spawn(|_| masker.fill_on(seed, next.start, &mut back, true));
                 }
                 predict(self.model, self.plan, &front, self.classes, batch)
             });
@@ -348,7 +348,7 @@ impl<M: BlackBoxModel + ?Sized> Loop<'_, '_, M> {
                 .lock()
                 .map_or_else(|_| Vec::new(), |mut all| all.pop().unwrap_or_default());
             buffer.resize((batch.end - batch.start) as usize * pixels, 0.0);
-            masker.fill(seed, batch.start, &mut buffer, false);
+            masker.fill_on(seed, batch.start, &mut buffer, false);
             let answer = predict(model, plan, &buffer, classes, batch);
             if let Ok(mut all) = buffers.lock() {
                 all.push(buffer);
