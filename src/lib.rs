@@ -6,6 +6,9 @@
 mod error;
 mod ledger;
 mod model;
+#[cfg(feature = "render")]
+#[cfg_attr(docsrs, doc(cfg(feature = "render")))]
+pub mod render;
 
 pub use error::{BoxError, Error, Inputs, Result};
 pub use ledger::Ledger;
