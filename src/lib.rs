@@ -25,6 +25,9 @@ mod plan;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 mod preprocess;
 mod region;
+#[cfg(feature = "render")]
+#[cfg_attr(docsrs, doc(cfg(feature = "render")))]
+pub mod render;
 mod run;
 mod seed;
 

@@ -1,0 +1,335 @@
+//! `racm explain`.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, IsTerminal};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::{Parser, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use racm::ndarray::{Array2, Array3, Axis};
+use racm::{
+    Baseline, Enlargement, Error, Estimator, Explainer, Explanation, Ledger, McRise, Placement,
+    Racm, Region, Rise, Target,
+};
+
+use crate::model::ModelArgs;
+use crate::{Failure, report};
+
+#[derive(Parser)]
+pub struct Args {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// The image to explain (PNG or JPEG)
+    #[arg(long, value_name = "I.png")]
+    pub image: Option<PathBuf>,
+    /// The folder for the results
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// The classes to explain: top, all, or K[,K...]
+    #[arg(long, default_value = "top")]
+    pub target: TargetArg,
+    #[command(flatten)]
+    pub method: MethodArgs,
+    /// Number of masks
+    #[arg(long, default_value_t = 5000, value_name = "N")]
+    pub masks: u64,
+    /// How scores become a map
+    #[arg(long, value_enum, default_value_t = EstimatorArg::Centred)]
+    pub estimator: EstimatorArg,
+    /// Images a model call [default: 32, or what fits into 32 MiB]
+    #[arg(long, value_name = "B")]
+    pub batch: Option<usize>,
+    /// A saliency map [H, W] (.npy) that restricts the masks to its highest pixels
+    #[arg(long, value_name = "MAP.npy")]
+    pub refine: Option<PathBuf>,
+    /// The fraction of the pixels that --refine keeps
+    #[arg(
+        long,
+        default_value_t = 0.3,
+        requires = "refine",
+        value_name = "FRACTION"
+    )]
+    pub keep: f64,
+    /// Mark in the panel what lies within two standard errors of 0
+    #[arg(long)]
+    pub certainty: bool,
+    /// Go on from the ledger of an interrupted run
+    #[arg(long, value_name = "DIR/ledger.racm")]
+    pub resume: Option<PathBuf>,
+}
+
+/// What fixes the masks.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Masks")]
+pub struct MethodArgs {
+    /// The mask family
+    #[arg(long, value_enum, default_value_t = Method::Racm)]
+    pub method: Method,
+    /// Cells over the image: G or GhxGw
+    #[arg(long, default_value = "8", value_name = "G|GhxGw")]
+    pub grid: GridArg,
+    /// Probability that a cell is selected
+    #[arg(long, default_value_t = 0.5, value_name = "P")]
+    pub p_pix: f64,
+    /// Seed of the masks
+    #[arg(long, default_value_t = 0, value_name = "S")]
+    pub seed: u64,
+    /// From cells to pixels
+    #[arg(long, value_enum, default_value_t = EnlargementArg::Bilinear)]
+    pub enlargement: EnlargementArg,
+    /// Where the cells lie
+    #[arg(long, value_enum, default_value_t = PlacementArg::Shifted)]
+    pub placement: PlacementArg,
+    /// What excluded pixels show: V, V,V,... (one a channel) or blur:SIGMA
+    #[arg(
+        long,
+        default_value = "0",
+        allow_hyphen_values = true,
+        value_name = "V[,V...]|blur:SIGMA"
+    )]
+    pub baseline: BaselineArg,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub enum Method {
+    Racm,
+    Rise,
+    McRise,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum EnlargementArg {
+    Bilinear,
+    Nearest,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum PlacementArg {
+    Shifted,
+    Fixed,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum EstimatorArg {
+    Centred,
+    HorvitzThompson,
+    SelfNormalised,
+    PassOnly,
+}
+
+impl EstimatorArg {
+    pub fn estimator(self) -> Estimator {
+        match self {
+            EstimatorArg::Centred => Estimator::Centred,
+            EstimatorArg::HorvitzThompson => Estimator::HorvitzThompson,
+            EstimatorArg::SelfNormalised => Estimator::SelfNormalised,
+            EstimatorArg::PassOnly => Estimator::PassOnly,
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct TargetArg(pub Target);
+
+impl FromStr for TargetArg {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        let class = |k: &str| k.trim().parse::<usize>().map_err(|e| format!("{k:?}: {e}"));
+        Ok(TargetArg(match s {
+            "top" => Target::Top,
+            "all" => Target::All,
+            _ => Target::Classes(s.split(',').map(class).collect::<Result<_, _>>()?),
+        }))
+    }
+}
+
+#[derive(Clone)]
+pub struct GridArg(pub [usize; 2]);
+
+impl FromStr for GridArg {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        let number = |n: &str| n.parse::<usize>().map_err(|e| format!("{n:?}: {e}"));
+        let (rows, columns) = s.split_once('x').unwrap_or((s, s));
+        Ok(GridArg([number(rows)?, number(columns)?]))
+    }
+}
+
+#[derive(Clone)]
+pub struct BaselineArg(pub Baseline);
+
+impl FromStr for BaselineArg {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        if let Some(sigma) = s.strip_prefix("blur:") {
+            let sigma = sigma.parse().map_err(|e| format!("{sigma:?}: {e}"))?;
+            return Ok(BaselineArg(Baseline::Blur { sigma }));
+        }
+        let value = |v: &str| v.trim().parse::<f32>().map_err(|e| format!("{v:?}: {e}"));
+        let values: Vec<f32> = s.split(',').map(value).collect::<Result<_, _>>()?;
+        Ok(BaselineArg(match values[..] {
+            [value] => Baseline::Constant(value),
+            _ => Baseline::PerChannel(values),
+        }))
+    }
+}
+
+impl MethodArgs {
+    /// An explainer's builder with these masks.
+    pub fn builder(&self, method: Method) -> racm::ExplainerBuilder {
+        let builder = match method {
+            Method::Racm => Explainer::builder().family(Racm),
+            Method::Rise => Explainer::builder().family(Rise),
+            Method::McRise => Explainer::builder().family(McRise::rgb()),
+        };
+        builder
+            .grid(self.grid.0[0], self.grid.0[1])
+            .p_pix(self.p_pix)
+            .seed(self.seed)
+            .baseline(self.baseline.0.clone())
+            .enlargement(match self.enlargement {
+                EnlargementArg::Bilinear => Enlargement::Bilinear,
+                EnlargementArg::Nearest => Enlargement::Nearest,
+            })
+            .placement(match self.placement {
+                PlacementArg::Shifted => Placement::Shifted,
+                PlacementArg::Fixed => Placement::Fixed,
+            })
+    }
+}
+
+pub fn run(args: &Args) -> Result<(), Failure> {
+    match args.model.threads {
+        Some(0) => return Err("--threads is 0, expected at least 1".into()),
+        Some(threads) => rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global()?,
+        None => {}
+    }
+    let names = args.model.class_names()?;
+    let model = args.model.load()?;
+    let (image, resized_from) = model.image(args.image.as_ref())?;
+    let (_, height, width) = image.dim();
+
+    let mut builder = args
+        .method
+        .builder(args.method.method)
+        .masks(args.masks)
+        .estimator(args.estimator.estimator());
+    if let Some(batch) = args.batch {
+        builder = builder.batch(batch);
+    }
+    if let Some(path) = &args.refine {
+        let map = read_saliency(path, height, width)?;
+        builder = builder.region(Region::top_fraction(&map, args.keep)?);
+    }
+    let explainer = builder.build()?;
+    std::fs::create_dir_all(&args.out).map_err(|e| format!("{}: {e}", args.out.display()))?;
+
+    let bar = progress_bar(args.masks);
+    let mut run = explainer
+        .run(&model, &image, args.target.0.clone())
+        .progress(|progress| {
+            bar.set_length(progress.total());
+            bar.set_position(progress.masks());
+            ControlFlow::Continue(())
+        });
+    if let Some(path) = &args.resume {
+        let file = File::open(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        run = run.ledger(Ledger::read_from(BufReader::new(file))?);
+    }
+    let explanation = match run.explain() {
+        Ok(explanation) => explanation,
+        Err(Error::Interrupted { source, ledger }) => {
+            let path = args.out.join("ledger.racm");
+            write_ledger(&path, &ledger)?;
+            return Err(format!(
+                "{source}\n{} masks are saved: go on with --resume {}",
+                ledger.masks(),
+                path.display()
+            )
+            .into());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    bar.finish_and_clear();
+
+    let written = report::write(args, &names, &image, resized_from, &explanation)?;
+    print_summary(&names, &explanation);
+    println!("wrote {} to {}", written.join(", "), args.out.display());
+    Ok(())
+}
+
+fn progress_bar(masks: u64) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = "{bar:32} {pos}/{len} masks, {per_sec} model calls, {eta} left";
+    let style =
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(masks).with_style(style)
+}
+
+fn write_ledger(path: &Path, ledger: &Ledger) -> Result<(), Failure> {
+    let file = File::create(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok(ledger.write_to(BufWriter::new(file))?)
+}
+
+fn read_saliency(path: &Path, height: usize, width: usize) -> Result<Array2<f32>, Failure> {
+    let of_file = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
+    let map: Array2<f32> = match ndarray_npy::read_npy(path) {
+        Ok(map) => map,
+        Err(first) => match ndarray_npy::read_npy::<_, Array2<f64>>(path) {
+            Ok(map) => map.mapv(|v| v as f32),
+            Err(_) => return Err(of_file(&first).into()),
+        },
+    };
+    if map.dim() != (height, width) {
+        return Err(Error::Shape {
+            what: "the saliency map",
+            given: map.shape().to_vec(),
+            expected: vec![height, width],
+        }
+        .into());
+    }
+    Ok(map)
+}
+
+/// A few lines for the terminal: the class, and what mattered.
+fn print_summary(names: &[String], explanation: &Explanation) {
+    let planes = explanation.plan().plane_names();
+    for (index, target) in explanation.targets().into_iter().enumerate().take(5) {
+        println!(
+            "{}, score {:.4}",
+            report::class(names, target),
+            explanation.unmasked_scores()[index]
+        );
+        for (name, plane) in planes
+            .iter()
+            .zip(explanation.maps().index_axis(Axis(0), index).outer_iter())
+        {
+            let highest = plane.fold(f32::MIN, |a, &b| a.max(b));
+            let mean = report::mean_inside(explanation, &plane);
+            println!("  {name:<12} mean {mean:+.4}  highest {highest:+.4}");
+        }
+    }
+}
+
+/// What is not evaluated is NaN in files.
+pub fn marked(explanation: &Explanation, mut map: Array3<f32>) -> Array3<f32> {
+    if let Some(region) = explanation.region() {
+        for mut plane in map.outer_iter_mut() {
+            plane.zip_mut_with(region.pixels(), |v, &inside| {
+                if !inside {
+                    *v = f32::NAN;
+                }
+            });
+        }
+    }
+    map
+}

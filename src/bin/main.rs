@@ -1,0 +1,49 @@
+//! `racm`: explains an ONNX model's answer about an image, from the command line.
+#![forbid(unsafe_code)]
+
+mod explain;
+mod model;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Explain black-box models with randomized masks: RISE, MC-RISE and RaCM.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Explain what a model says of one image.
+    Explain(Box<explain::Args>),
+}
+
+/// What ends the program: a message, and its causes.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Explain(args) => explain::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("racm: {failure}");
+            let (mut said, mut cause) = (failure.to_string(), failure.source());
+            while let Some(error) = cause {
+                // Messages of this crate already contain their cause's.
+                if !said.contains(&error.to_string()) {
+                    said = error.to_string();
+                    eprintln!("  because {said}");
+                }
+                cause = error.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

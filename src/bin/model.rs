@@ -1,0 +1,186 @@
+//! The model and its input, from the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use racm::ndarray::{Array2, Array3, ArrayView4};
+use racm::{
+    BlackBoxModel, BoxError, Layout, OnnxModel, OnnxOptions, Preprocess, demo,
+    render::{read_image, resize},
+};
+
+use crate::Failure;
+
+/// Which model, and how it wants its input.
+#[derive(Args)]
+#[command(next_help_heading = "Model")]
+pub struct ModelArgs {
+    /// An ONNX file, or `demo` for the embedded toy classifier
+    #[arg(long, value_name = "M.onnx")]
+    pub model: String,
+    /// The library that runs the model
+    #[arg(long, value_enum, default_value_t = Runtime::Rten)]
+    pub runtime: Runtime,
+    /// The model's input [default: its first]
+    #[arg(long, value_name = "NAME")]
+    pub input: Option<String>,
+    /// The model's output with the scores [default: its first]
+    #[arg(long, value_name = "NAME")]
+    pub output: Option<String>,
+    /// The order of the input's axes
+    #[arg(long, value_enum, default_value_t = Axes::Nchw)]
+    pub layout: Axes,
+    /// The order of the input's channels
+    #[arg(long, value_enum, default_value_t = Channels::Rgb)]
+    pub channels: Channels,
+    /// Multiplies pixels in [0, 1] before mean and std apply
+    #[arg(long, default_value_t = 1.0)]
+    pub scale: f32,
+    /// Subtracted from each channel, one value or one a channel
+    #[arg(
+        long,
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        value_name = "V[,V...]"
+    )]
+    pub mean: Vec<f32>,
+    /// Divides each channel, one value or one a channel
+    #[arg(long, value_delimiter = ',', value_name = "V[,V...]")]
+    pub std: Vec<f32>,
+    /// Threads for the model and for everything else [default: all cores]
+    #[arg(long, value_name = "T")]
+    pub threads: Option<usize>,
+    /// A text file with one class name a line
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Runtime {
+    /// Pure Rust
+    Rten,
+    /// ONNX Runtime, from ORT_DYLIB_PATH or the system
+    #[cfg(feature = "ort")]
+    Ort,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Axes {
+    Nchw,
+    Nhwc,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Channels {
+    Rgb,
+    Bgr,
+}
+
+/// A loaded model.
+pub enum Model {
+    Demo,
+    Rten(OnnxModel),
+    #[cfg(feature = "ort")]
+    Ort(racm::OrtModel),
+}
+
+impl BlackBoxModel for Model {
+    fn predict(&self, batch: ArrayView4<'_, f32>) -> Result<Array2<f32>, BoxError> {
+        match self {
+            Model::Demo => demo::Classifier.predict(batch),
+            Model::Rten(model) => model.predict(batch),
+            #[cfg(feature = "ort")]
+            Model::Ort(model) => model.predict(batch),
+        }
+    }
+}
+
+impl ModelArgs {
+    pub fn load(&self) -> Result<Model, Failure> {
+        if self.model == "demo" {
+            return Ok(Model::Demo);
+        }
+        let mut preprocess = Preprocess::new()
+            .scale(self.scale)?
+            .layout(match self.layout {
+                Axes::Nchw => Layout::Nchw,
+                Axes::Nhwc => Layout::Nhwc,
+            });
+        if let Channels::Bgr = self.channels {
+            preprocess = preprocess.channels([2, 1, 0])?;
+        }
+        if !self.mean.is_empty() {
+            preprocess = preprocess.mean(self.mean.clone())?;
+        }
+        if !self.std.is_empty() {
+            preprocess = preprocess.std(self.std.clone())?;
+        }
+        let mut options = OnnxOptions::default();
+        options.input.clone_from(&self.input);
+        options.output.clone_from(&self.output);
+        options.threads = self.threads.unwrap_or(0);
+        options.preprocess = preprocess;
+        Ok(match self.runtime {
+            Runtime::Rten => Model::Rten(OnnxModel::from_path(&self.model, &options)?),
+            #[cfg(feature = "ort")]
+            Runtime::Ort => Model::Ort(racm::OrtModel::from_path(&self.model, &options)?),
+        })
+    }
+
+    /// The names of the classes: the file's, or those of the demo.
+    pub fn class_names(&self) -> Result<Vec<String>, Failure> {
+        match &self.labels {
+            Some(path) => Ok(std::fs::read_to_string(path)
+                .map_err(|e| format!("{}: {e}", path.display()))?
+                .lines()
+                .map(str::to_owned)
+                .collect()),
+            None if self.model == "demo" => Ok(demo::CLASSES.map(str::to_owned).to_vec()),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+impl Model {
+    /// Channels, rows and columns of the input where the model fixes them.
+    fn input_shape(&self) -> [Option<usize>; 3] {
+        match self {
+            Model::Demo => [Some(3), None, None],
+            Model::Rten(model) => model.input_shape(),
+            #[cfg(feature = "ort")]
+            Model::Ort(model) => model.input_shape(),
+        }
+    }
+
+    /// The image at `path`, `[3, H, W]` RGB in [0, 1] and of the size that the model fixes, with
+    /// its size before that if it was another. One channel for a model that takes one.
+    pub fn image(
+        &self,
+        path: Option<&PathBuf>,
+    ) -> Result<(Array3<f32>, Option<[usize; 2]>), Failure> {
+        let image = match (path, self) {
+            (Some(path), _) => read_image(path)?,
+            (None, Model::Demo) => demo::image(),
+            (None, _) => return Err("--image is missing (only --model demo draws its own)".into()),
+        };
+        let [channels, height, width] = self.input_shape();
+        let image = match channels {
+            Some(1) => luma(&image),
+            _ => image,
+        };
+        let (_, h, w) = image.dim();
+        let wanted = (height.unwrap_or(h), width.unwrap_or(w));
+        if wanted == (h, w) {
+            return Ok((image, None));
+        }
+        Ok((resize(&image, wanted.0, wanted.1)?, Some([h, w])))
+    }
+}
+
+/// Brightness of an RGB image (Rec. 709), `[1, H, W]`.
+fn luma(image: &Array3<f32>) -> Array3<f32> {
+    let (_, height, width) = image.dim();
+    Array3::from_shape_fn((1, height, width), |(_, y, x)| {
+        0.2126 * image[[0, y, x]] + 0.7152 * image[[1, y, x]] + 0.0722 * image[[2, y, x]]
+    })
+}

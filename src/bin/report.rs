@@ -1,0 +1,232 @@
+//! What `racm explain` writes.
+
+use std::path::Path;
+
+use racm::Explanation;
+use racm::ndarray::{Array3, Array4, ArrayView2, Axis};
+use racm::render::{Panel, Scale, Tile, stack, write_png};
+use serde_json::{Value, json};
+
+use crate::Failure;
+use crate::explain::{Args, marked};
+
+/// A class for people: its name if there is one.
+pub fn class(names: &[String], class: usize) -> String {
+    match names.get(class) {
+        Some(name) => format!("class {class} ({name})"),
+        None => format!("class {class}"),
+    }
+}
+
+/// The mean of a plane over what was evaluated.
+pub fn mean_inside(explanation: &Explanation, plane: &ArrayView2<'_, f32>) -> f64 {
+    let count = explanation.region().map_or(plane.len(), |r| r.count());
+    plane.iter().map(|&v| f64::from(v)).sum::<f64>() / count as f64
+}
+
+/// Writes everything into the folder; returns the names of the files.
+pub fn write(
+    args: &Args,
+    names: &[String],
+    image: &Array3<f32>,
+    resized_from: Option<[usize; 2]>,
+    explanation: &Explanation,
+) -> Result<Vec<&'static str>, Failure> {
+    let errors = explanation.standard_errors()?;
+    let mut written = vec!["map.npy", "panel.png", "overlay.png", "report.json"];
+    write_npy(
+        &args.out.join("map.npy"),
+        explanation,
+        explanation.maps().to_owned(),
+    )?;
+    let errors_path = args.out.join("standard_error.npy");
+    match &errors {
+        Some(errors) => {
+            write_npy(&errors_path, explanation, errors.clone())?;
+            written.insert(1, "standard_error.npy");
+        }
+        // That of an earlier run would be another map's.
+        None if errors_path.exists() => std::fs::remove_file(&errors_path)?,
+        None => {}
+    }
+    pictures(args, names, image, explanation, errors.as_ref())?;
+    let report = report(args, names, resized_from, explanation, errors.as_ref());
+    let path = args.out.join("report.json");
+    std::fs::write(&path, serde_json::to_string_pretty(&report)? + "\n")
+        .map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok(written)
+}
+
+/// `[planes, H, W]` for one target, `[targets, planes, H, W]` for several.
+fn write_npy(path: &Path, explanation: &Explanation, maps: Array4<f32>) -> Result<(), Failure> {
+    let mut maps = maps;
+    for mut map in maps.outer_iter_mut() {
+        let with_marks = marked(explanation, map.to_owned());
+        map.assign(&with_marks);
+    }
+    let of_file = |e: ndarray_npy::WriteNpyError| format!("{}: {e}", path.display());
+    if maps.len_of(Axis(0)) == 1 {
+        ndarray_npy::write_npy(path, &maps.index_axis_move(Axis(0), 0)).map_err(of_file)?;
+    } else {
+        ndarray_npy::write_npy(path, &maps).map_err(of_file)?;
+    }
+    Ok(())
+}
+
+fn pictures(
+    args: &Args,
+    names: &[String],
+    image: &Array3<f32>,
+    explanation: &Explanation,
+    errors: Option<&Array4<f32>>,
+) -> Result<(), Failure> {
+    /// More rows than this are not looked at.
+    const ROWS: usize = 8;
+    let planes = explanation.plan().plane_names();
+    let region = explanation.region().map(|r| r.pixels());
+    let (mut panels, mut overlays) = (Vec::new(), Vec::new());
+    for (index, target) in explanation.targets().into_iter().enumerate().take(ROWS) {
+        let maps = explanation.maps();
+        let map = maps.index_axis(Axis(0), index);
+        let error = errors.map(|errors| errors.index_axis(Axis(0), index));
+        let mut panel = Panel::new(&map, &planes).image(image).caption(caption(
+            names,
+            target,
+            index,
+            explanation,
+            error.as_deref(),
+        ));
+        if let Some(region) = region {
+            panel = panel.region(region);
+        }
+        if let (true, Some(error)) = (args.certainty, &error) {
+            panel = panel.standard_error(error);
+        }
+        panels.push(panel.draw()?);
+        // The overlay shows what all planes say together.
+        let mean = map.mean_axis(Axis(0)).unwrap_or_default();
+        let scale = Scale::of(&mean.view().insert_axis(Axis(0)))?;
+        let mut tile = Tile::new(&mean, scale).over(image);
+        if let Some(region) = region {
+            tile = tile.region(region);
+        }
+        overlays.push(
+            tile.enlarge((384 / mean.dim().0.max(mean.dim().1)).max(1))
+                .draw()?,
+        );
+    }
+    write_png(args.out.join("panel.png"), &stack(&panels)?)?;
+    write_png(args.out.join("overlay.png"), &stack(&overlays)?)?;
+    Ok(())
+}
+
+fn caption(
+    names: &[String],
+    target: usize,
+    index: usize,
+    explanation: &Explanation,
+    errors: Option<&racm::ndarray::ArrayRef3<f32>>,
+) -> String {
+    let family = explanation.plan().family().name();
+    let score = explanation.unmasked_scores()[index];
+    let mut caption = format!(
+        "{family}, {}, score {score:.3}, N = {}, {}",
+        class(names, target),
+        explanation.masks(),
+        explanation.estimator().name(),
+    );
+    if let Some(median) = errors.and_then(|errors| median(explanation, errors)) {
+        caption += &format!(", median standard error {median:.2e}");
+    }
+    caption
+}
+
+/// The median over what was evaluated.
+fn median(explanation: &Explanation, errors: &racm::ndarray::ArrayRef3<f32>) -> Option<f32> {
+    let mut values: Vec<f32> = marked(explanation, errors.to_owned())
+        .into_iter()
+        .filter(|v| !v.is_nan())
+        .collect();
+    let middle = values.len() / 2;
+    (!values.is_empty()).then(|| *values.select_nth_unstable_by(middle, f32::total_cmp).1)
+}
+
+fn report(
+    args: &Args,
+    names: &[String],
+    resized_from: Option<[usize; 2]>,
+    explanation: &Explanation,
+    errors: Option<&Array4<f32>>,
+) -> Value {
+    let plan = explanation.plan();
+    let spec = plan.spec();
+    let stats = explanation.run_stats();
+    let in_model = stats.model_time.as_secs_f64();
+    let planes = plan.plane_names();
+    let maps = explanation.maps();
+    let targets: Vec<Value> = explanation
+        .targets()
+        .into_iter()
+        .enumerate()
+        .map(|(index, target)| {
+            let error = errors.map(|errors| errors.index_axis(Axis(0), index));
+            let map = maps.index_axis(Axis(0), index);
+            json!({
+                "class": target,
+                "name": names.get(target),
+                "score": explanation.unmasked_scores()[index],
+                "mean_importance": planes.iter().zip(map.outer_iter())
+                    .map(|(name, plane)| (name.clone(), json!(mean_inside(explanation, &plane))))
+                    .collect::<serde_json::Map<_, _>>(),
+                "median_standard_error": error.and_then(|e| median(explanation, &e)),
+            })
+        })
+        .collect();
+    json!({
+        "racm_version": env!("CARGO_PKG_VERSION"),
+        "model": args.model.model,
+        "image": args.image.as_ref().map(|path| path.display().to_string()),
+        "image_shape": plan.shape(),
+        "resized_from": resized_from,
+        "preprocess": {
+            "layout": format!("{}", value_name(args.model.layout)),
+            "channels": value_name(args.model.channels),
+            "scale": args.model.scale,
+            "mean": args.model.mean,
+            "std": args.model.std,
+        },
+        "runtime": value_name(args.model.runtime),
+        "method": plan.family().name(),
+        "masks": explanation.masks(),
+        "seed": explanation.seed(),
+        "grid": spec.grid,
+        "p_pix": spec.p_pix,
+        "block_size": spec.block_size,
+        "enlargement": value_name(args.method.enlargement),
+        "placement": value_name(args.method.placement),
+        "baseline": format!("{:?}", args.method.baseline.0),
+        "estimator": explanation.estimator().name(),
+        "region": explanation.region().map(|region| json!({
+            "map": args.refine.as_ref().map(|path| path.display().to_string()),
+            "keep": args.keep,
+            "pixels": region.count(),
+            "outside": "not evaluated: NaN in the arrays",
+        })),
+        "planes": planes,
+        "pass_probabilities": plan.pass_probabilities(),
+        "bias_probability": plan.bias_probability(),
+        "targets": targets,
+        "model_calls": stats.model_calls,
+        "batches": stats.batches,
+        "seconds_in_model": in_model,
+        "seconds_outside_model": (stats.total_time.as_secs_f64() - in_model).max(0.0),
+    })
+}
+
+/// The name of an option's value on the command line.
+fn value_name(value: impl clap::ValueEnum) -> String {
+    value
+        .to_possible_value()
+        .map(|v| v.get_name().to_owned())
+        .unwrap_or_default()
+}

@@ -1,0 +1,172 @@
+//! What explains a panel's colours: the bar with its numbers, the key to the markers.
+
+use image::{Rgb, RgbImage, imageops};
+
+use super::tile::{dot, dotted, fade, hatch};
+use super::{Doubt, Scale, text};
+
+pub(super) const INK: [u8; 3] = [34; 3];
+const FRAME: [u8; 3] = [120; 3];
+/// A line of text with the space below it.
+pub(super) const LINE: u32 = text::LINE + 6;
+const BAR: u32 = 18;
+const TICK: u32 = 5;
+const ARROW: u32 = 10;
+const SWATCH: u32 = 30;
+/// Between two entries of the key.
+const APART: u32 = 32;
+
+/// The colour bar with its numbers.
+pub(super) struct Bar {
+    scale: Scale,
+    quantity: String,
+    /// From the top down: how far along the bar (0 to 1), and the number.
+    ticks: Vec<(f32, String)>,
+}
+
+impl Bar {
+    pub(super) fn new(scale: Scale, quantity: &str) -> Self {
+        let (low, high) = (scale.low(), scale.high());
+        let signed = low < 0.0;
+        let mut ticks = vec![(0.0, text::number(high, high - low, signed && high > 0.0))];
+        if low < 0.0 && high > 0.0 {
+            let range = f64::from(high) - f64::from(low);
+            ticks.push((
+                (f64::from(high) / range) as f32,
+                text::number(0.0, 1.0, signed),
+            ));
+        }
+        if low < high {
+            ticks.push((1.0, text::number(low, high - low, signed)));
+        }
+        let quantity = text::fitted(quantity, 160);
+        Self {
+            scale,
+            quantity,
+            ticks,
+        }
+    }
+
+    pub(super) fn width(&self) -> u32 {
+        let numbers = self.ticks.iter().map(|(_, n)| text::width(n)).max();
+        (BAR + TICK + 4 + numbers.unwrap_or(0)).max(text::width(&self.quantity))
+    }
+
+    /// Draws the quantity's name at (`x`, `y`), and below it the bar of this height.
+    pub(super) fn draw(&self, panel: &mut RgbImage, x: u32, y: u32, height: u32) {
+        text::draw(panel, x, y, &self.quantity, INK);
+        let (mut y, mut height) = (y + LINE, height);
+        let (low, high) = (self.scale.low(), self.scale.high());
+        let open = |end: f32| self.scale.is_clipped() && end != 0.0;
+        if open(high) {
+            arrow(panel, x, (y..y + ARROW).rev(), self.scale.colour(high));
+            (y, height) = (y + ARROW, height - ARROW);
+        }
+        if open(low) {
+            height -= ARROW;
+            arrow(
+                panel,
+                x,
+                y + height..y + height + ARROW,
+                self.scale.colour(low),
+            );
+        }
+        let (low, high) = (f64::from(low), f64::from(high));
+        let colours = RgbImage::from_fn(BAR, height, |_, i| {
+            let t = f64::from(i) / f64::from((height - 1).max(1));
+            Rgb(self.scale.colour((high + (low - high) * t) as f32))
+        });
+        framed(panel, x, y, &colours);
+        let mut free = 0;
+        for (t, number) in &self.ticks {
+            let at = y + (t * (height - 1) as f32).round() as u32;
+            for dx in 1..=TICK {
+                panel.put_pixel(x + BAR + dx, at, Rgb(FRAME));
+            }
+            let line = at.saturating_sub(text::LINE / 2 + 1).max(free);
+            text::draw(panel, x + BAR + TICK + 4, line, number, INK);
+            free = line + text::LINE;
+        }
+    }
+}
+
+/// A triangle as wide as the bar, from its base to its tip: values go on beyond this end.
+fn arrow(panel: &mut RgbImage, x: u32, rows: impl Iterator<Item = u32>, colour: [u8; 3]) {
+    for (i, y) in rows.enumerate() {
+        let inset = i as u32 * BAR / 2 / ARROW;
+        for dx in inset..BAR - inset {
+            panel.put_pixel(x + dx, y, Rgb(colour));
+        }
+    }
+}
+
+/// Draws `tile` at (`x`, `y`) with a line of one pixel around it.
+pub(super) fn framed(panel: &mut RgbImage, x: u32, y: u32, tile: &RgbImage) {
+    let (w, h) = tile.dimensions();
+    let frame = RgbImage::from_pixel(w + 2, h + 2, Rgb(FRAME));
+    imageops::replace(panel, &frame, i64::from(x) - 1, i64::from(y) - 1);
+    imageops::replace(panel, tile, x.into(), y.into());
+}
+
+#[derive(Clone, Copy)]
+enum Marker {
+    NotEvaluated,
+    Doubtful,
+}
+
+/// One entry of the key below the tiles.
+pub(super) struct Key {
+    marker: Marker,
+    meaning: String,
+    x: u32,
+    /// The line that it stands in; the first is 0.
+    pub(super) line: u32,
+}
+
+/// The markers in use, side by side where `room` allows it.
+pub(super) fn key(hatched: bool, doubtful: bool, room: u32) -> Vec<Key> {
+    let mut markers = Vec::new();
+    if hatched {
+        markers.push((Marker::NotEvaluated, "not evaluated"));
+    }
+    if doubtful {
+        markers.push((Marker::Doubtful, "less than two standard errors from 0"));
+    }
+    let (mut x, mut line) = (0, 0);
+    let mut key = Vec::new();
+    for (marker, meaning) in markers {
+        let meaning = text::fitted(meaning, room - SWATCH - 10);
+        let width = SWATCH + 10 + text::width(&meaning);
+        if x > 0 && x + width > room {
+            (x, line) = (0, line + 1);
+        }
+        key.push(Key {
+            marker,
+            meaning,
+            x,
+            line,
+        });
+        x += width + APART;
+    }
+    key
+}
+
+impl Key {
+    /// Draws it; the key's upper left corner is at (`x`, `y`).
+    pub(super) fn draw(&self, panel: &mut RgbImage, x: u32, y: u32, scale: Scale, doubt: Doubt) {
+        let positive = !scale.is_anchored() || scale.high() > 0.0;
+        let limit = if positive { scale.high() } else { scale.low() };
+        let (strong, faint) = (scale.colour(limit), scale.colour(limit * 0.3));
+        let sample = RgbImage::from_fn(SWATCH, text::LINE - 2, |x, y| {
+            let (y, x) = (y as usize, x as usize);
+            Rgb(match (self.marker, doubt) {
+                (Marker::NotEvaluated, _) => hatch(y, x, None),
+                (Marker::Doubtful, Doubt::Dots) => dotted(faint, dot(y, x).2),
+                (Marker::Doubtful, Doubt::Fade) => fade(strong, scale),
+            })
+        });
+        let (x, y) = (x + self.x, y + self.line * LINE);
+        framed(panel, x, y + 1, &sample);
+        text::draw(panel, x + SWATCH + 10, y, &self.meaning, INK);
+    }
+}

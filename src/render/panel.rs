@@ -1,0 +1,366 @@
+//! The panel that papers print: the image, one tile a plane, a colour bar, a caption.
+
+use image::{Rgb, RgbImage, imageops};
+use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView2, ArrayView3, Axis};
+
+use super::legend::{self, Bar, INK, LINE, framed};
+use super::picture::{LONGEST, picture, reduce, resize, shown};
+use super::{
+    Bands, Doubt, Scale, Tile, check_errors, check_finite, check_not_empty, check_shape, text,
+};
+use crate::{Error, Result};
+
+const PAPER: [u8; 3] = [255; 3];
+const MARGIN: u32 = 20;
+const GAP: u32 = 16;
+/// Smaller tiles stand in a cell of this size, so that their names and the colour bar can be read.
+const NARROWEST: u32 = 96;
+const FLATTEST: u32 = 64;
+const CAPTION_LINES: usize = 3;
+const MOST_PIXELS: u64 = 1 << 28;
+
+/// The panel that papers print: the image at the left, one tile a plane with its name above, the colour bar of the
+/// scale that they share at the right, a key to the markers and a caption below.
+///
+/// Small maps are enlarged by a whole factor until their longer side has [`tile_size`](Panel::tile_size) pixels; maps
+/// of more than three times that are reduced by a whole factor (means over blocks). Many tiles wrap into rows.
+///
+/// See the [module](super) for an example.
+#[derive(Clone, Debug)]
+pub struct Panel<'a> {
+    map: ArrayView3<'a, f32>,
+    names: Vec<String>,
+    image: Option<ArrayView3<'a, f32>>,
+    bands: Bands,
+    overlay: bool,
+    scale: Option<Scale>,
+    percentile: f64,
+    region: Option<ArrayView2<'a, bool>>,
+    errors: Option<ArrayView3<'a, f32>>,
+    doubt: Doubt,
+    caption: String,
+    quantity: String,
+    tile_size: usize,
+    columns: Option<usize>,
+    smooth: bool,
+}
+
+impl<'a> Panel<'a> {
+    /// A panel of the map `[J, H, W]`, whose planes have these J names.
+    pub fn new<S: AsRef<str>>(map: &'a ArrayRef3<f32>, names: &[S]) -> Self {
+        Self {
+            map: map.view(),
+            names: names.iter().map(|n| n.as_ref().to_owned()).collect(),
+            image: None,
+            bands: Bands::Auto,
+            overlay: false,
+            scale: None,
+            percentile: 100.0,
+            region: None,
+            errors: None,
+            doubt: Doubt::Dots,
+            caption: String::new(),
+            quantity: String::new(),
+            tile_size: 192,
+            columns: None,
+            smooth: false,
+        }
+    }
+
+    /// The image `[C, H, W]` that the map explains, shown first.
+    pub fn image(mut self, image: &'a ArrayRef3<f32>) -> Self {
+        self.image = Some(image.view());
+        self
+    }
+
+    /// Which channels of the image are shown (default: [`Bands::Auto`]).
+    pub fn bands(mut self, bands: Bands) -> Self {
+        self.bands = bands;
+        self
+    }
+
+    /// Lays the planes over the image in grey (default: heat maps alone).
+    pub fn overlay(mut self, overlay: bool) -> Self {
+        self.overlay = overlay;
+        self
+    }
+
+    /// A scale of one's own, for instance one for several panels (default: fitted to the map inside the region).
+    pub fn scale(mut self, scale: Scale) -> Self {
+        self.scale = Some(scale);
+        self
+    }
+
+    /// The percentile of |value| at which the fitted scale ends (default: 100; see [`Scale::fit`]).
+    pub fn percentile(mut self, percentile: f64) -> Self {
+        self.percentile = percentile;
+        self
+    }
+
+    /// The pixels `[H, W]` that were evaluated; the others are hatched.
+    pub fn region(mut self, evaluated: &'a ArrayRef2<bool>) -> Self {
+        self.region = Some(evaluated.view());
+        self
+    }
+
+    /// The map's standard errors `[J, H, W]`: what is less than two of them from 0 is marked.
+    pub fn standard_error(mut self, errors: &'a ArrayRef3<f32>) -> Self {
+        self.errors = Some(errors.view());
+        self
+    }
+
+    /// How values that may be 0 are marked (default: [`Doubt::Dots`]).
+    pub fn doubt(mut self, doubt: Doubt) -> Self {
+        self.doubt = doubt;
+        self
+    }
+
+    /// A text below the tiles, for instance method, class, score and number of masks. At most three lines of it are
+    /// shown. Here and in names, characters that the built-in font lacks (it has Latin letters) become `?`.
+    pub fn caption(mut self, caption: impl Into<String>) -> Self {
+        self.caption = caption.into();
+        self
+    }
+
+    /// What the values are, written above the colour bar, for instance `"score"`.
+    pub fn quantity(mut self, quantity: impl Into<String>) -> Self {
+        self.quantity = quantity.into();
+        self
+    }
+
+    /// The least length of a tile's longer side, in pixels (default: 192).
+    pub fn tile_size(mut self, pixels: usize) -> Self {
+        self.tile_size = pixels;
+        self
+    }
+
+    /// How many tiles stand in a row, the image counted (default: all up to six, else what makes a landscape panel).
+    pub fn columns(mut self, columns: usize) -> Self {
+        self.columns = Some(columns);
+        self
+    }
+
+    /// Enlarges image and maps smoothly (bilinear) and not in blocks.
+    pub fn smooth(mut self, smooth: bool) -> Self {
+        self.smooth = smooth;
+        self
+    }
+
+    /// Draws it.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for an empty map, another number of names than planes, or an image, region or errors of another
+    /// size; [`Error::NotFinite`]; [`Error::Parameter`] for a setting out of its range.
+    pub fn draw(&self) -> Result<RgbImage> {
+        self.check()?;
+        let scale = match self.scale {
+            Some(scale) => scale,
+            None => Scale::fit(&self.map, self.region.as_deref(), self.percentile)?,
+        };
+        let (_, h, w) = self.map.dim();
+        let by = h.max(w).div_ceil(3 * self.tile_size);
+        if by == 1 {
+            return self.compose(scale);
+        }
+        let kept = |at: (usize, usize)| self.region.is_none_or(|r| r[at]);
+        let map = reduced(&self.map, by, kept);
+        // The mean of the errors bounds the error of the mean.
+        let errors = self.errors.map(|e| reduced(&e, by, kept));
+        let image = self.image.map(|i| reduced(&i, by, |_| true));
+        let part = self
+            .region
+            .map(|r| reduce(&r.mapv(f32::from), by, |_| true));
+        let region: Option<Array2<bool>> = part.map(|p| p.mapv(|p| p >= 0.5));
+        let small = Panel {
+            map: map.view(),
+            image: image.as_ref().map(|i| i.view()),
+            region: region.as_ref().map(|r| r.view()),
+            errors: errors.as_ref().map(|e| e.view()),
+            ..self.clone()
+        };
+        small.compose(scale)
+    }
+
+    fn check(&self) -> Result<()> {
+        let (planes, h, w) = self.map.dim();
+        check_not_empty("the map", &self.map)?;
+        if self.names.len() != planes {
+            return Err(Error::Shape {
+                what: "the list of plane names",
+                given: vec![self.names.len()],
+                expected: vec![planes],
+            });
+        }
+        check_finite("the map", &self.map)?;
+        if let Some(image) = &self.image {
+            check_shape("the image", image, &[image.dim().0, h, w])?;
+            check_finite("the image", image)?;
+        } else if self.overlay {
+            return Err(Error::parameter(
+                "overlay",
+                true,
+                "false when there is no image",
+            ));
+        }
+        if let Some(region) = &self.region {
+            check_shape("the region", region, &[h, w])?;
+        }
+        if let Some(errors) = &self.errors {
+            check_errors(errors, &[planes, h, w])?;
+        }
+        if !(16..=4096).contains(&self.tile_size) {
+            return Err(Error::parameter(
+                "tile_size",
+                self.tile_size,
+                "16 to 4096 pixels",
+            ));
+        }
+        if self.columns == Some(0) {
+            return Err(Error::parameter("columns", 0, "at least 1"));
+        }
+        Ok(())
+    }
+
+    fn compose(&self, scale: Scale) -> Result<RgbImage> {
+        let (planes, h, w) = self.map.dim();
+        let factor = self.tile_size.div_ceil(h.max(w));
+        let (tile_h, tile_w) = ((h * factor) as u32, (w * factor) as u32);
+        let cells = planes + usize::from(self.image.is_some());
+        let columns = self.columns.unwrap_or_else(|| landscape(cells)).min(cells);
+        let rows = cells.div_ceil(columns);
+
+        let cell_w = u64::from(tile_w.max(NARROWEST) + GAP);
+        let cell_h = u64::from(LINE + tile_h.max(FLATTEST) + GAP);
+        let bar = Bar::new(scale, &self.quantity);
+        let width = u64::from(2 * MARGIN + bar.width()) + columns as u64 * cell_w;
+        let room = width.min(LONGEST as u64) as u32 - 2 * MARGIN;
+        let caption = text::wrapped(&self.caption, room, CAPTION_LINES);
+        let hatched = self
+            .region
+            .is_some_and(|r| r.iter().any(|&evaluated| !evaluated));
+        let key = legend::key(hatched, self.errors.is_some(), room);
+        let lines = key.last().map_or(0, |k| k.line + 1);
+        let foot = match lines + caption.len() as u32 {
+            // The number at the bar's lower end hangs over.
+            0 => text::LINE / 2,
+            n => GAP + n * LINE - (LINE - text::LINE),
+        };
+        let height = u64::from(2 * MARGIN - GAP + foot) + rows as u64 * cell_h;
+        if width.max(height) > LONGEST as u64 || width * height > MOST_PIXELS {
+            return Err(Error::parameter(
+                "the panel's size",
+                format!("{width} x {height} pixels"),
+                format!("at most {MOST_PIXELS} pixels (choose a smaller tile_size)"),
+            ));
+        }
+
+        let mut panel = RgbImage::from_pixel(width as u32, height as u32, Rgb(PAPER));
+        let image = self.image_tile(factor)?.map(|i| ("image", i));
+        let tiles =
+            (0..planes).map(|j| Ok((self.names[j].as_str(), self.plane_tile(j, scale, factor)?)));
+        for (i, tile) in image.into_iter().map(Ok).chain(tiles).enumerate() {
+            let (name, tile): (&str, RgbImage) = tile?;
+            let x = MARGIN + (i % columns) as u32 * cell_w as u32;
+            let y = MARGIN + (i / columns) as u32 * cell_h as u32;
+            let name = text::fitted(name, cell_w as u32 - GAP);
+            text::draw(&mut panel, x, y, &name, INK);
+            framed(&mut panel, x, y + LINE, &tile);
+        }
+        let x = MARGIN + columns as u32 * cell_w as u32;
+        let bar_h = (rows.min(2) as u32 - 1) * cell_h as u32 + tile_h.max(FLATTEST);
+        bar.draw(&mut panel, x, MARGIN, bar_h);
+
+        let y = MARGIN + rows as u32 * cell_h as u32;
+        for entry in key {
+            entry.draw(&mut panel, MARGIN, y, scale, self.doubt);
+        }
+        for (i, line) in caption.iter().enumerate() {
+            let y = y + (lines + i as u32) * LINE;
+            text::draw(&mut panel, MARGIN, y, line, INK);
+        }
+        Ok(panel)
+    }
+
+    fn image_tile(&self, factor: usize) -> Result<Option<RgbImage>> {
+        let Some(image) = &self.image else {
+            return Ok(None);
+        };
+        let rgb = shown(image, self.bands)?;
+        let (_, h, w) = rgb.dim();
+        let (h, w) = (h * factor, w * factor);
+        Ok(Some(if self.smooth {
+            picture(&resize(&rgb, h, w)?)
+        } else {
+            imageops::resize(
+                &picture(&rgb),
+                w as u32,
+                h as u32,
+                imageops::FilterType::Nearest,
+            )
+        }))
+    }
+
+    fn plane_tile(&self, j: usize, scale: Scale, factor: usize) -> Result<RgbImage> {
+        let plane = self.map.index_axis(Axis(0), j);
+        let errors = self.errors.as_ref().map(|e| e.index_axis(Axis(0), j));
+        let mut tile = Tile::new(&plane, scale).bands(self.bands).doubt(self.doubt);
+        tile = tile.enlarge(factor).smooth(self.smooth);
+        if let Some(region) = &self.region {
+            tile = tile.region(region);
+        }
+        if let Some(errors) = &errors {
+            tile = tile.standard_error(errors);
+        }
+        match &self.image {
+            Some(image) if self.overlay => tile.over(image).draw(),
+            _ => tile.draw(),
+        }
+    }
+}
+
+/// Columns for a panel that is wider than high, as evenly filled as can be.
+fn landscape(cells: usize) -> usize {
+    if cells <= 6 {
+        return cells;
+    }
+    let columns = (cells as f64 * 1.5).sqrt().ceil() as usize;
+    cells.div_ceil(cells.div_ceil(columns))
+}
+
+fn reduced(
+    planes: &ArrayRef3<f32>,
+    by: usize,
+    kept: impl Fn((usize, usize)) -> bool + Copy,
+) -> Array3<f32> {
+    let (n, h, w) = planes.dim();
+    let mut small = Array3::zeros((n, h.div_ceil(by), w.div_ceil(by)));
+    for (mut to, from) in small.outer_iter_mut().zip(planes.outer_iter()) {
+        to.assign(&reduce(&from, by, kept));
+    }
+    small
+}
+
+/// One panel below the other, left-aligned on white: for several targets, drawn with the same [`Scale`] if they are to
+/// be compared.
+///
+/// # Errors
+/// [`Error::Parameter`] when there is none, or when they are too large together.
+pub fn stack(panels: &[RgbImage]) -> Result<RgbImage> {
+    let width = panels.iter().map(RgbImage::width).max().unwrap_or(0);
+    let height: u64 = panels.iter().map(|p| u64::from(p.height())).sum();
+    let fits = height <= LONGEST as u64 && height * u64::from(width) <= MOST_PIXELS;
+    if panels.is_empty() || !fits {
+        return Err(Error::parameter(
+            "panels",
+            format!("{} of {height} rows", panels.len()),
+            format!("at least one, of at most {MOST_PIXELS} pixels together"),
+        ));
+    }
+    let mut all = RgbImage::from_pixel(width, height as u32, Rgb(PAPER));
+    let mut y = 0;
+    for panel in panels {
+        imageops::replace(&mut all, panel, 0, y);
+        y += i64::from(panel.height());
+    }
+    Ok(all)
+}

@@ -1,0 +1,169 @@
+//! Lines of text: Noto Sans Mono, smoothed, in one size.
+
+use image::{Rgb, RgbImage};
+use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
+
+use super::blend;
+
+const WEIGHT: FontWeight = FontWeight::Regular;
+const SIZE: RasterHeight = RasterHeight::Size16;
+/// The height of a line's characters with ascenders and descenders.
+pub(super) const LINE: u32 = SIZE.val() as u32;
+const ADVANCE: u32 = get_raster_width(WEIGHT, SIZE) as u32;
+const ELLIPSIS: &str = "...";
+
+pub(super) fn width(text: &str) -> u32 {
+    text.chars().count() as u32 * ADVANCE
+}
+
+/// Draws `text` with its upper left corner at (`x`, `y`); what falls outside the picture is cut off.
+pub(super) fn draw(picture: &mut RgbImage, x: u32, y: u32, text: &str, colour: [u8; 3]) {
+    for (i, c) in text.chars().enumerate() {
+        let Some(glyph) = get_raster(c, WEIGHT, SIZE) else {
+            continue;
+        };
+        for (dy, row) in glyph.rows().enumerate() {
+            for (dx, &ink) in row.iter().enumerate() {
+                let at = (x + i as u32 * ADVANCE + dx as u32, y + dy as u32);
+                if let Some(pixel) = picture.get_pixel_mut_checked(at.0, at.1) {
+                    *pixel = Rgb(blend(pixel.0, colour, f32::from(ink) / 255.0));
+                }
+            }
+        }
+    }
+}
+
+/// `text` in the font's characters: typographic signs become their plain forms, line breaks and tabs become spaces,
+/// combining marks vanish, and what remains without a glyph becomes `?`.
+pub(super) fn clean(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{fe00}'..='\u{fe0f}' => {}
+            '\u{2010}'..='\u{2015}' | '\u{2212}' => plain.push('-'),
+            '\u{2018}' | '\u{2019}' => plain.push('\''),
+            '\u{201c}' | '\u{201d}' => plain.push('"'),
+            '\u{2026}' => plain.push_str(ELLIPSIS),
+            '\u{2264}' => plain.push_str("<="),
+            '\u{2265}' => plain.push_str(">="),
+            c if c.is_whitespace() || c.is_control() => plain.push(' '),
+            c if get_raster(c, WEIGHT, SIZE).is_some() => plain.push(c),
+            _ => plain.push('?'),
+        }
+    }
+    plain
+}
+
+/// Cleaned and cut to `room` pixels, with `...` at the cut.
+pub(super) fn fitted(text: &str, room: u32) -> String {
+    cut(clean(text), room)
+}
+
+fn cut(text: String, room: u32) -> String {
+    if width(&text) <= room {
+        return text;
+    }
+    let kept = (room / ADVANCE) as usize;
+    let head: String = text
+        .chars()
+        .take(kept.saturating_sub(ELLIPSIS.len()))
+        .collect();
+    let dots = &ELLIPSIS[..kept.min(ELLIPSIS.len())];
+    format!("{}{dots}", head.trim_end())
+}
+
+/// Cleaned and broken at spaces into at most `most` lines of `room` pixels; the last line is cut.
+pub(super) fn wrapped(text: &str, room: u32, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in clean(text).split_whitespace() {
+        let full = lines.len() == most;
+        match lines.last_mut() {
+            Some(line) if full || width(line) + ADVANCE + width(word) <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.into_iter().map(|line| cut(line, room)).collect()
+}
+
+/// Three significant digits, or as many as it takes to tell values apart that lie `range` from each other.
+pub(super) fn number(value: f32, range: f32, signed: bool) -> String {
+    let value = f64::from(value);
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let exponent = |v: f64| v.abs().log10().floor() as i32;
+    let size = exponent(value);
+    let digits = 2 + (size - exponent(range.into())).clamp(0, 5);
+    let text = if (-3..5).contains(&size) {
+        let text = format!("{:.*}", (digits - size).max(0) as usize, value.abs());
+        trim(&text).to_owned()
+    } else {
+        let text = format!("{:.*e}", digits as usize, value.abs());
+        let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
+        format!("{}e{power}", trim(digits))
+    };
+    match (value < 0.0, signed) {
+        (true, _) => format!("-{text}"),
+        (false, true) => format!("+{text}"),
+        (false, false) => text,
+    }
+}
+
+fn trim(digits: &str) -> &str {
+    if digits.contains('.') {
+        digits.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        digits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_digits() {
+        let cases = [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (0.0123456, "0.0123"),
+            (-1.5, "-1.5"),
+            (0.9999, "1"),
+            (1234.5, "1234"),
+            (1e-7, "1e-7"),
+            (-1.234e9, "-1.23e9"),
+            (100.0, "100"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(number(value, value, false), text);
+        }
+        assert_eq!(number(0.5, 1.0, true), "+0.5");
+        assert_eq!(number(-0.5, 1.0, true), "-0.5");
+        assert_eq!(number(0.80012, 0.0003, false), "0.80012");
+    }
+
+    #[test]
+    fn text_is_cleaned_and_cut() {
+        assert_eq!(
+            clean("a\u{2013}b\tc\u{65e5}e\u{301}\u{e9}\u{2026}"),
+            "a-b c?e\u{e9}..."
+        );
+        assert_eq!(fitted("stop sign", 6 * ADVANCE), "sto...");
+        assert_eq!(fitted("stop sign", 9 * ADVANCE), "stop sign");
+        assert_eq!(fitted("stop sign", 2 * ADVANCE + 1), "..");
+        assert_eq!(fitted("stop", 0), "");
+        assert_eq!(
+            wrapped("aa bb cc dd ee", 5 * ADVANCE, 2),
+            ["aa bb", "cc..."]
+        );
+        assert!(wrapped("  ", 50, 2).is_empty());
+        assert!(
+            clean("az09(|<=,.")
+                .chars()
+                .all(|c| get_raster(c, WEIGHT, SIZE).is_some())
+        );
+    }
+}
