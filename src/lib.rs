@@ -16,6 +16,7 @@ mod family;
 mod grid;
 mod ledger;
 mod mask;
+pub mod metrics;
 mod model;
 #[cfg(feature = "onnx")]
 mod onnx;
@@ -28,6 +29,9 @@ mod region;
 mod run;
 mod seed;
 
+#[cfg(feature = "ort")]
+#[cfg_attr(docsrs, doc(cfg(feature = "ort")))]
+pub use self::ort::OrtModel;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
 pub use adapter::OnnxOptions;
@@ -45,9 +49,6 @@ pub use ndarray;
 #[cfg(feature = "onnx")]
 #[cfg_attr(docsrs, doc(cfg(feature = "onnx")))]
 pub use onnx::OnnxModel;
-#[cfg(feature = "ort")]
-#[cfg_attr(docsrs, doc(cfg(feature = "ort")))]
-pub use self::ort::OrtModel;
 pub use plan::{MaskSpec, Plan};
 #[cfg(any(feature = "onnx", feature = "ort"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
