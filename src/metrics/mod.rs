@@ -7,6 +7,7 @@
 //! | metric | entry point | range | better | model is asked about |
 //! |---|---|---|---|---|
 //! | Insertion, Deletion (rank order) | [`InsertionDeletion`] | that of the score | high, low | n + 1 images a curve for n steps |
+//! | Insertion, Deletion (value threshold) | [`ValueThreshold`] | 0 to 1 | high, low | 29 images a curve |
 //!
 //! The two Insertion/Deletion protocols measure different things and their numbers do not belong
 //! in one table: the first sees only the order of a map's elements, the second also their values.
@@ -25,12 +26,14 @@ mod insertion_deletion;
 mod outcome;
 mod ranking;
 mod states;
+mod threshold;
 
 pub use blur::RiseBlur;
 pub use curve::Curve;
 pub use insertion_deletion::{Curves, InsertionDeletion, Start, Steps};
 pub use outcome::{Outcome, Summary, Undefined};
 pub use ranking::{Elements, Order, Ranking};
+pub use threshold::{ThresholdCurve, ThresholdCurves, ValueThreshold};
 
 use ndarray::{ArrayView, ArrayView3, Dimension, IntoDimension};
 
