@@ -8,6 +8,7 @@
 //! |---|---|---|---|---|
 //! | Insertion, Deletion (rank order) | [`InsertionDeletion`] | that of the score | high, low | n + 1 images a curve for n steps |
 //! | Insertion, Deletion (value threshold) | [`ValueThreshold`] | 0 to 1 | high, low | 29 images a curve |
+//! | Average DCC | [`dcc`], [`average_dcc`] | 0 to 1 | high | 2 images, and one more explanation |
 //!
 //! The two Insertion/Deletion protocols measure different things and their numbers do not belong
 //! in one table: the first sees only the order of a map's elements, the second also their values.
@@ -22,6 +23,7 @@
 
 mod blur;
 mod curve;
+mod dcc;
 mod insertion_deletion;
 mod outcome;
 mod ranking;
@@ -30,6 +32,7 @@ mod threshold;
 
 pub use blur::RiseBlur;
 pub use curve::Curve;
+pub use dcc::{Averaging, Dcc, average_dcc, dcc, dcc_of_maps, explained_image};
 pub use insertion_deletion::{Curves, InsertionDeletion, Start, Steps};
 pub use outcome::{Outcome, Summary, Undefined};
 pub use ranking::{Elements, Order, Ranking};
