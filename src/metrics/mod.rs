@@ -9,6 +9,9 @@
 //! | Insertion, Deletion (rank order) | [`InsertionDeletion`] | that of the score | high, low | n + 1 images a curve for n steps |
 //! | Insertion, Deletion (value threshold) | [`ValueThreshold`] | 0 to 1 | high, low | 29 images a curve |
 //! | Average DCC | [`dcc`], [`average_dcc`] | 0 to 1 | high | 2 images, and one more explanation |
+//! | pointing game | [`pointing_game`] | 0 to 1 | high | nothing |
+//! | energy inside a box | [`energy_inside`] | 0 to 1 | high | nothing |
+//! | Gini index | [`gini`] | 0 to 1 | high is sparse | nothing |
 //!
 //! The two Insertion/Deletion protocols measure different things and their numbers do not belong
 //! in one table: the first sees only the order of a map's elements, the second also their values.
@@ -25,6 +28,8 @@ mod blur;
 mod curve;
 mod dcc;
 mod insertion_deletion;
+mod judge;
+mod localization;
 mod outcome;
 mod ranking;
 mod states;
@@ -34,6 +39,8 @@ pub use blur::RiseBlur;
 pub use curve::Curve;
 pub use dcc::{Averaging, Dcc, average_dcc, dcc, dcc_of_maps, explained_image};
 pub use insertion_deletion::{Curves, InsertionDeletion, Start, Steps};
+pub use judge::{gini, random_map, uniform_map};
+pub use localization::{BoundingBox, Localization, energy_inside, pointing_game};
 pub use outcome::{Outcome, Summary, Undefined};
 pub use ranking::{Elements, Order, Ranking};
 pub use threshold::{ThresholdCurve, ThresholdCurves, ValueThreshold};
