@@ -16,6 +16,7 @@ mod family;
 mod grid;
 mod ledger;
 mod mask;
+pub mod metrics;
 mod model;
 #[cfg(feature = "onnx")]
 mod onnx;
