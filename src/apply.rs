@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::baseline::{Baseline, Resolved, check_finite};
 use crate::error::{Error, Result};
-use crate::family::Shown;
+use crate::family::{MaskFamily, Shown};
 use crate::grid::{Run, Taps, widen};
 use crate::mask::Block;
 use crate::plan::{Plan, fingerprint};
@@ -13,8 +13,72 @@ use crate::plan::{Plan, fingerprint};
 /// What stands behind one channel.
 #[derive(Debug)]
 enum Base {
-    Constant(f32),
+    /// The value, and a pixel row of it.
+    Constant(f32, Vec<f32>),
     Image(Vec<f32>),
+}
+
+/// What a state shows in a channel, as weights: image, painted value, baseline.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    image: f32,
+    value: f32,
+    base: f32,
+    painted: bool,
+}
+
+impl From<Shown> for Look {
+    fn from(shown: Shown) -> Self {
+        let (image, value, base) = match shown {
+            Shown::Image => (1.0, 0.0, 0.0),
+            Shown::Baseline => (0.0, 0.0, 1.0),
+            Shown::Value(value) => (0.0, value, 0.0),
+        };
+        Look {
+            image,
+            value,
+            base,
+            painted: matches!(shown, Shown::Value(_)),
+        }
+    }
+}
+
+/// What every state shows in every channel, looked up where the states are few.
+#[derive(Debug)]
+struct Looks {
+    channels: usize,
+    /// `[states + 1, channels]`, or empty.
+    table: Vec<Look>,
+    /// Whether any state may paint.
+    paint: bool,
+}
+
+impl Looks {
+    fn new(family: &dyn MaskFamily, channels: usize) -> Self {
+        const FEW: u64 = 1024;
+        let states = family.states(channels);
+        if states > FEW {
+            return Looks {
+                channels,
+                table: Vec::new(),
+                paint: true,
+            };
+        }
+        let looks = |state| (0..channels).map(move |c| family.shows(state, c).into());
+        let table: Vec<Look> = (0..=states).flat_map(looks).collect();
+        Looks {
+            channels,
+            paint: table.iter().any(|look| look.painted),
+            table,
+        }
+    }
+
+    fn of(&self, family: &dyn MaskFamily, state: u64, channel: usize) -> Look {
+        if self.table.is_empty() {
+            return family.shows(state, channel).into();
+        }
+        self.table[state as usize * self.channels + channel]
+    }
 }
 
 /// Applies the masks of a plan to one image.
@@ -35,6 +99,7 @@ pub struct Masker<'p> {
     plan: &'p Plan,
     image: Vec<f32>,
     base: Vec<Base>,
+    looks: Looks,
 }
 
 /// One field over the cells (a weight or a value), enlarged along the columns, with the slope
@@ -95,7 +160,10 @@ impl<'p> Masker<'p> {
         check_finite("the image", image)?;
         let pixels = plan.shape()[1] * plan.shape()[2];
         let base = match baseline.resolve(image)? {
-            Resolved::Constants(values) => values.into_iter().map(Base::Constant).collect(),
+            Resolved::Constants(values) => values
+                .into_iter()
+                .map(|value| Base::Constant(value, vec![value; plan.shape()[2]]))
+                .collect(),
             Resolved::Image(base) => base
                 .as_slice()
                 .unwrap_or_default()
@@ -107,6 +175,7 @@ impl<'p> Masker<'p> {
             plan,
             image: image.iter().copied().collect(),
             base,
+            looks: Looks::new(plan.family(), plan.shape()[0]),
         })
     }
 
@@ -135,7 +204,7 @@ impl<'p> Masker<'p> {
     /// A number that tells images and baselines apart.
     pub(crate) fn fingerprint(&self) -> u64 {
         let base = self.base.iter().flat_map(|base| match base {
-            Base::Constant(value) => std::slice::from_ref(value),
+            Base::Constant(value, _) => std::slice::from_ref(value),
             Base::Image(values) => values,
         });
         fingerprint(
@@ -204,35 +273,24 @@ impl<'p> Masker<'p> {
         base: &Base,
         out: &mut [f32],
     ) {
-        let (family, width) = (self.plan.family(), columns.t.len());
-        let mut painted = false;
-        for field in [&mut s.image, &mut s.value, &mut s.base] {
+        let width = columns.t.len();
+        let looks = |state| self.looks.of(self.plan.family(), state, channel);
+        let cells = |field: &mut Field, part: fn(Look, &Base) -> f32| {
             field.cells.clear();
-        }
-        for &state in states {
-            let (image, value, base) = match (family.shows(state, channel), base) {
-                (Shown::Image, _) => (1.0, 0.0, 0.0),
-                (Shown::Baseline, Base::Constant(b)) => (0.0, *b, 0.0),
-                (Shown::Baseline, Base::Image(_)) => (0.0, 0.0, 1.0),
-                (Shown::Value(v), _) => {
-                    painted = true;
-                    (0.0, v, 0.0)
-                }
-            };
-            s.image.cells.push(image);
-            s.value.cells.push(value);
-            s.base.cells.push(base);
-        }
-        let cell_rows = self.plan.cells()[0];
-        s.image.widen(cell_rows, columns);
-        if painted {
-            s.value.widen(cell_rows, columns);
-            s.base.widen(cell_rows, columns);
-        }
-        let constant = match base {
-            Base::Constant(b) => vec![*b; width],
-            Base::Image(_) => Vec::new(),
+            field
+                .cells
+                .extend(states.iter().map(|&state| part(looks(state), base)));
+            field.widen(self.plan.cells()[0], columns);
         };
+        cells(&mut s.image, |look, _| look.image);
+        let painted = self.looks.paint && states.iter().any(|&state| looks(state).painted);
+        if painted {
+            cells(&mut s.value, |look, base| match base {
+                Base::Constant(b, _) => look.value + look.base * b,
+                Base::Image(_) => look.value,
+            });
+            cells(&mut s.base, |look, _| look.base);
+        }
         for run in &rows.runs {
             let soft = run.low != run.high;
             if soft {
@@ -245,14 +303,14 @@ impl<'p> Masker<'p> {
             for y in run.pixels.clone() {
                 let row = y * width..(y + 1) * width;
                 let base_row = match base {
-                    Base::Constant(_) => &constant[..],
+                    Base::Constant(_, row) => row,
                     Base::Image(base) => &base[row.clone()],
                 };
                 let (image, out) = (&image[row.clone()], &mut out[row]);
                 let t = rows.t[y];
                 let w = Line::of(&s.image, run, t);
                 match (painted, base) {
-                    (false, Base::Constant(0.0)) => w.scale(soft, image, out),
+                    (false, Base::Constant(0.0, _)) => w.scale(soft, image, out),
                     (false, _) => w.mix(soft, image, base_row, out),
                     (true, _) => {
                         let v = Line::of(&s.value, run, t);
@@ -287,7 +345,7 @@ impl<'p> Masker<'p> {
                 match (shown, base) {
                     (Shown::Image, _) => out.copy_from_slice(&image[run]),
                     (Shown::Baseline, Base::Image(base)) => out.copy_from_slice(&base[run]),
-                    (Shown::Baseline, Base::Constant(value)) => out.fill(*value),
+                    (Shown::Baseline, Base::Constant(value, _)) => out.fill(*value),
                     (Shown::Value(value), _) => out.fill(value),
                 }
             }
