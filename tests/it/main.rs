@@ -6,6 +6,7 @@ mod determinism;
 mod errors;
 mod expectation;
 mod forged;
+mod geometry;
 mod interruption;
 mod ledgers;
 mod reference;
