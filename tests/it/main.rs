@@ -8,6 +8,7 @@ mod expectation;
 mod forged;
 mod geometry;
 mod interruption;
+mod layout;
 mod ledgers;
 mod reference;
 mod refusals;
