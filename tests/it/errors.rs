@@ -178,6 +178,13 @@ fn families_that_break_their_requirements() {
         fails(builder().family(Broken { planes: 2, ..good })),
         "family is broken with share 0 of plane 1, expected a share in (0, 1] for every plane",
     );
+    says(
+        fails(builder().family(Broken {
+            feeds: [1, 1],
+            ..good
+        })),
+        "family is broken with an unselected state 0 that feeds planes, expected a state 0 that feeds none",
+    );
 }
 
 #[test]
