@@ -241,6 +241,8 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
         };
         let outcome = (self.calls)(&mut work);
         let (ledger, mut stats) = (work.ledger, work.stats);
+        // The batches that other threads had begun may have completed the run.
+        work.stats.stopped &= work.masks < work.total;
         if let Err(source) = outcome {
             return Err(interrupted(source, ledger));
         }
@@ -415,7 +417,7 @@ impl<M: BlackBoxModel + ?Sized> Loop<'_, '_, M> {
             plan: self.plan,
             ledger: &self.ledger,
         });
-        self.stats.stopped = flow.is_break() && self.masks < self.total;
+        self.stats.stopped = flow.is_break();
         flow
     }
 }

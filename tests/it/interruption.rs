@@ -139,6 +139,36 @@ proptest! {
     }
 }
 
+/// `stopped` says whether masks are missing because of the hook: not if other threads had begun the rest.
+#[test]
+fn stopped_runs_say_so() {
+    let image = ndarray::Array3::ones((1, 8, 8));
+    let builder = racm::Explainer::builder().masks(100).batch(10);
+    let explainer = builder.build().unwrap();
+    let model = Nonlinear { classes: 1 };
+    for (stop_at, masks) in [(30, 30), (100, 100), (1000, 100)] {
+        for pool in pools() {
+            let run = || {
+                explainer.run(&model, &image, 0).progress(move |p| {
+                    if p.masks() < stop_at {
+                        ControlFlow::Continue(())
+                    } else {
+                        ControlFlow::Break(())
+                    }
+                })
+            };
+            let (plain, parallel) = pool.install(|| {
+                let plain = run().explain().unwrap();
+                (plain, run().parallel().explain().unwrap())
+            });
+            assert_eq!(plain.masks(), masks);
+            for result in [plain, parallel] {
+                assert_eq!(result.run_stats().stopped, result.masks() < 100);
+            }
+        }
+    }
+}
+
 /// The first error in the order of the masks is the one reported, and the unmasked image's comes plain.
 #[test]
 fn an_error_before_the_first_mask_is_not_an_interruption() {
