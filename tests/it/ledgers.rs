@@ -108,6 +108,33 @@ fn conflicts_name_the_mask_and_change_nothing() {
     assert_eq!(merged.masks(), 20);
 }
 
+/// Two ledgers that disagree about the unmasked image have no union either: it would depend on the order.
+#[test]
+fn unmasked_scores_conflict_too() {
+    let (a, b) = (ledger(0..2, 7.0, 0.0), ledger(2..4, 7.5, 0.0));
+    let error = a.clone().merge(&b).unwrap_err();
+    let expected = "the ledgers hold different scores for the unmasked image (7 and 7.5); the model must answer the same input alike";
+    assert_eq!(error.to_string(), expected);
+    assert!(b.clone().merge(&a).is_err());
+}
+
+/// A run does not go on from the scores of another model.
+#[test]
+fn resuming_with_another_model_is_a_conflict() {
+    let explainer = Explainer::builder().grid(2, 2).masks(8).build().unwrap();
+    let image = Array3::<f32>::ones((1, 4, 4));
+    let model = |answer: f32| {
+        FnModel::new(move |b: ArrayView4<'_, f32>| Array2::from_elem((b.dim().0, 1), answer))
+    };
+    let ledger = explainer.run(&model(1.0), &image, 0).score().unwrap();
+    let error = explainer
+        .run(&model(2.0), &image, 0)
+        .ledger(ledger)
+        .score()
+        .unwrap_err();
+    assert!(matches!(error, Error::LedgerConflict { .. }), "{error}");
+}
+
 #[test]
 fn bytes_are_four_a_mask_and_target() {
     let count = |masks| bytes(&part(0, 10, masks)).len();
