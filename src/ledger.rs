@@ -31,6 +31,11 @@ impl Identity {
             ("seed", self.seed.to_string(), expected.seed.to_string()),
             ("image or baseline", hex(self.input), hex(expected.input)),
             (
+                "block size",
+                self.block_size.to_string(),
+                expected.block_size.to_string(),
+            ),
+            (
                 "set of targets",
                 format!("{:?}", self.targets),
                 format!("{:?}", expected.targets),
@@ -262,7 +267,7 @@ impl Ledger {
         }
         Parser(body)
             .ledger()
-            .ok_or_else(|| damaged("its lengths contradict each other"))
+            .ok_or_else(|| damaged("its contents contradict each other"))
     }
 }
 
@@ -294,7 +299,8 @@ impl Parser<'_> {
             .split_at_checked(usize::try_from(n.checked_mul(4)?).ok()?)?;
         self.0 = rest;
         let (chunks, _) = head.as_chunks::<4>();
-        Some(chunks.iter().map(|&c| f32::from_le_bytes(c)).collect())
+        let values: Vec<f32> = chunks.iter().map(|&c| f32::from_le_bytes(c)).collect();
+        values.iter().all(|v| v.is_finite()).then_some(values)
     }
 
     fn ledger(mut self) -> Option<Ledger> {
@@ -314,6 +320,12 @@ impl Parser<'_> {
         }
         for _ in 0..blocks {
             let (block, len) = (self.u64()?, self.u64()?);
+            // Blocks ascend, and their masks can be counted.
+            block.checked_add(1)?.checked_mul(block_size)?;
+            let last = ledger.blocks.last_key_value();
+            if last.is_some_and(|(&last, _)| last >= block) {
+                return None;
+            }
             if len == 0 || len % targets != 0 || len / targets > block_size {
                 return None;
             }

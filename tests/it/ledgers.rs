@@ -82,6 +82,23 @@ proptest! {
             prop_assert!(format, "{}", error);
         }
     }
+
+    /// Bytes with a right checksum but any content: read or refused, and what is read can be used.
+    #[test]
+    fn forged_bytes_never_panic(at in any::<prop::sample::Index>(), word in prop_oneof![any::<u64>(), 0..9u64, Just(u64::MAX), Just(1 << 62)]) {
+        let mut forged = bytes(&part(2, 3, 40));
+        let words = (forged.len() - 16) / 8;
+        let at = 8 + 8 * at.index(words);
+        forged[at..at + 8].copy_from_slice(&word.to_le_bytes());
+        seal(&mut forged);
+        if let Ok(read) = Ledger::read_from(&forged[..]) {
+            let _ = (read.masks(), read.blocks(), read.prefix(9), read.targets());
+            let mut other = part(0, 10, 40);
+            let _ = other.merge(&read);
+            let plan = Explainer::builder().grid(2, 2).block_size(4).build().unwrap().plan([1, 4, 4]).unwrap();
+            let _ = racm::Estimator::Centred.maps(&plan, &read).map(|m| assert!(m.iter().all(|v| !v.is_nan())));
+        }
+    }
 }
 
 /// FNV-1a over all but the last 8 bytes.
@@ -184,6 +201,6 @@ fn format_errors_say_why() {
     seal(&mut forged);
     assert_eq!(
         reason(&forged),
-        "not a ledger: its lengths contradict each other"
+        "not a ledger: its contents contradict each other"
     );
 }
