@@ -134,7 +134,8 @@ fn gaussian_blur(image: &ArrayRef3<f32>, sigma: f64) -> Result<Array3<f32>> {
         return Err(Error::parameter("sigma", sigma, "a number in (0, 10000]"));
     }
     let weights = gaussian_weights(sigma);
-    let mut source = image.to_owned();
+    // In C order, which `Masker` relies on: a copy of a view keeps the view's order.
+    let mut source = image.as_standard_layout().into_owned();
     let mut target = Array3::zeros(image.dim());
     for axis in [Axis(1), Axis(2)] {
         for (line, out) in source.lanes(axis).into_iter().zip(target.lanes_mut(axis)) {

@@ -188,13 +188,14 @@ pub enum Error {
         /// What was expected.
         expected: String,
     },
-    /// Two ledgers that hold different scores for the same mask: the model is not a function.
+    /// Two ledgers, or a ledger and a run, with different scores for the same input: they are of
+    /// two models, or the model is not a function.
     #[error(
-        "the ledgers hold different scores for mask {mask} ({first} and {second}); the model must answer the same input alike"
+        "the ledgers hold different scores for {inputs} ({first} and {second}); the model must answer the same input alike"
     )]
     LedgerConflict {
-        /// The mask.
-        mask: u64,
+        /// The mask, or the unmasked image.
+        inputs: Inputs,
         /// The score in the one ledger.
         first: f32,
         /// The score in the other ledger.

@@ -70,18 +70,20 @@ impl GridAxis {
 
     pub fn taps(&self, offset: usize) -> Taps {
         let last = self.drawn() - 1;
-        let pixels_per_cell = match self.placement {
-            Placement::Fixed => self.pixels as f64 / self.cells as f64,
-            Placement::Shifted => self.offsets() as f64,
+        // A pixel's centre in cells is a fraction of integers, so that a hard pixel whose centre lies
+        // on a border falls into the upper cell on every platform.
+        let (times, over) = match self.placement {
+            Placement::Fixed => (self.cells, 2 * self.pixels),
+            Placement::Shifted => (1, 2 * self.offsets()),
         };
         let mut runs: Vec<Run> = Vec::with_capacity(self.drawn() + 1);
         let mut t = Vec::with_capacity(self.pixels);
         for p in 0..self.pixels {
-            let centre = ((p + offset) as f64 + 0.5) / pixels_per_cell;
+            let centre = (2 * (p + offset) + 1) * times;
             let (low, weight) = match self.enlargement {
-                Enlargement::Nearest => ((centre as usize).min(last), 0.0),
+                Enlargement::Nearest => ((centre / over).min(last), 0.0),
                 Enlargement::Bilinear => {
-                    let x = (centre - 0.5).clamp(0.0, last as f64);
+                    let x = (centre as f64 / over as f64 - 0.5).clamp(0.0, last as f64);
                     (x as usize, x.fract() as f32)
                 }
             };

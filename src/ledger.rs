@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use ndarray::ArrayView2;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Inputs, Result};
 use crate::plan::fingerprint;
 
 const MAGIC: &[u8; 8] = b"RACMLED1";
@@ -30,6 +30,11 @@ impl Identity {
             ("plan", hex(self.plan), hex(expected.plan)),
             ("seed", self.seed.to_string(), expected.seed.to_string()),
             ("image or baseline", hex(self.input), hex(expected.input)),
+            (
+                "block size",
+                self.block_size.to_string(),
+                expected.block_size.to_string(),
+            ),
             (
                 "set of targets",
                 format!("{:?}", self.targets),
@@ -69,6 +74,13 @@ impl Ledger {
             unmasked,
             blocks: BTreeMap::new(),
         }
+    }
+
+    /// Checks that a run belongs to this ledger: the same identity, and a model that answers the
+    /// unmasked image as the ledger's did.
+    pub(crate) fn expect(&self, identity: &Identity, unmasked: &[f32]) -> Result<()> {
+        self.identity.expect(identity)?;
+        agree(&self.unmasked, unmasked, |_| Inputs::Unmasked)
     }
 
     pub(crate) fn identity(&self) -> &Identity {
@@ -172,20 +184,18 @@ impl Ledger {
     ///
     /// # Errors
     /// [`Error::Ledger`] if the ledgers are of different plans, seeds, images, baselines or
-    /// targets; [`Error::LedgerConflict`] if they disagree about a mask. `self` is then unchanged.
+    /// targets; [`Error::LedgerConflict`] if they disagree about a mask or the unmasked image.
+    /// `self` is then unchanged.
     pub fn merge(&mut self, other: &Ledger) -> Result<()> {
         other.identity.expect(&self.identity)?;
+        agree(&self.unmasked, &other.unmasked, |_| Inputs::Unmasked)?;
         let targets = self.unmasked.len();
         for (block, theirs) in &other.blocks {
             let ours = self.blocks.get(block).map_or(&[][..], Vec::as_slice);
-            let differs = |(a, b): (&f32, &f32)| a.to_bits() != b.to_bits();
-            if let Some(i) = ours.iter().zip(theirs).position(differs) {
-                return Err(Error::LedgerConflict {
-                    mask: block * self.identity.block_size + (i / targets) as u64,
-                    first: ours[i],
-                    second: theirs[i],
-                });
-            }
+            agree(ours, theirs, |i| {
+                let mask = block * self.identity.block_size + (i / targets) as u64;
+                Inputs::Masks(mask..mask + 1)
+            })?;
         }
         for (&block, theirs) in &other.blocks {
             let ours = self.blocks.entry(block).or_default();
@@ -257,7 +267,20 @@ impl Ledger {
         }
         Parser(body)
             .ledger()
-            .ok_or_else(|| damaged("its lengths contradict each other"))
+            .ok_or_else(|| damaged("its contents contradict each other"))
+    }
+}
+
+/// Checks that two lists of scores are the same as far as both go.
+fn agree(ours: &[f32], theirs: &[f32], inputs: impl Fn(usize) -> Inputs) -> Result<()> {
+    let differs = |(a, b): (&f32, &f32)| a.to_bits() != b.to_bits();
+    match ours.iter().zip(theirs).position(differs) {
+        None => Ok(()),
+        Some(i) => Err(Error::LedgerConflict {
+            inputs: inputs(i),
+            first: ours[i],
+            second: theirs[i],
+        }),
     }
 }
 
@@ -276,7 +299,8 @@ impl Parser<'_> {
             .split_at_checked(usize::try_from(n.checked_mul(4)?).ok()?)?;
         self.0 = rest;
         let (chunks, _) = head.as_chunks::<4>();
-        Some(chunks.iter().map(|&c| f32::from_le_bytes(c)).collect())
+        let values: Vec<f32> = chunks.iter().map(|&c| f32::from_le_bytes(c)).collect();
+        values.iter().all(|v| v.is_finite()).then_some(values)
     }
 
     fn ledger(mut self) -> Option<Ledger> {
@@ -296,6 +320,12 @@ impl Parser<'_> {
         }
         for _ in 0..blocks {
             let (block, len) = (self.u64()?, self.u64()?);
+            // Blocks ascend, and their masks can be counted.
+            block.checked_add(1)?.checked_mul(block_size)?;
+            let last = ledger.blocks.last_key_value();
+            if last.is_some_and(|(&last, _)| last >= block) {
+                return None;
+            }
             if len == 0 || len % targets != 0 || len / targets > block_size {
                 return None;
             }

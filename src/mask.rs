@@ -122,8 +122,9 @@ impl<'p> Mask<'p> {
         let masker = Masker::new(self.plan, image, baseline)?;
         let mut out = vec![0.0; self.plan.shape().iter().product()];
         masker.apply(&self.states, &self.plan.taps(self.offset), &mut out);
-        let mut out = out.into_iter();
-        Ok(image.mapv(|_| out.next().unwrap_or(0.0)))
+        let [_, height, width] = self.plan.shape();
+        let at = |(c, y, x)| out[(c * height + y) * width + x];
+        Ok(Array3::from_shape_fn(image.dim(), at))
     }
 
     fn enlarge(&self, outside: f32, rule: impl Fn(u64) -> bool) -> Array2<f32> {

@@ -142,6 +142,16 @@ impl Plan {
                 format!("1 to {MAX_PLANES} planes and at least one state"),
             ));
         }
+        if spec.family.incidence(0) != 0 {
+            return Err(Error::parameter(
+                "family",
+                format!(
+                    "{} with an unselected state 0 that feeds planes",
+                    spec.family.name()
+                ),
+                "a state 0 that feeds none",
+            ));
+        }
         let mut pass = Vec::with_capacity(planes);
         for plane in 0..planes {
             let share = spec.family.share(plane, channels);

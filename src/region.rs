@@ -143,9 +143,10 @@ impl Region {
     }
 }
 
+/// Pixels row by row, whatever the memory order of the map.
 fn shaped(map: &ArrayRef2<f32>, pixels: Vec<bool>) -> Array2<bool> {
-    let mut pixels = pixels.into_iter();
-    map.mapv(|_| pixels.next().unwrap_or(false))
+    let width = map.dim().1;
+    Array2::from_shape_fn(map.dim(), |(y, x)| pixels[y * width + x])
 }
 
 fn check_map(map: &ArrayRef2<f32>) -> Result<()> {

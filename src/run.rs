@@ -198,12 +198,13 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
             block_size: plan.block_size(),
             targets: targets.iter().map(|&k| k as u64).collect(),
         };
+        let unmasked: Vec<f32> = targets.iter().map(|&k| scores[k]).collect();
         let ledger = match self.ledger {
             Some(ledger) => {
-                ledger.identity().expect(&identity)?;
+                ledger.expect(&identity, &unmasked)?;
                 ledger
             }
-            None => Ledger::new(identity, targets.iter().map(|&k| scores[k]).collect()),
+            None => Ledger::new(identity, unmasked),
         };
 
         let wanted = match self.blocks {
@@ -240,6 +241,8 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
             },
         };
         let outcome = (self.calls)(&mut work);
+        // The batches that other threads had begun may have completed the run.
+        work.stats.stopped &= work.masks < work.total;
         let (ledger, mut stats) = (work.ledger, work.stats);
         if let Err(source) = outcome {
             return Err(interrupted(source, ledger));
@@ -415,7 +418,7 @@ impl<M: BlackBoxModel + ?Sized> Loop<'_, '_, M> {
             plan: self.plan,
             ledger: &self.ledger,
         });
-        self.stats.stopped = flow.is_break() && self.masks < self.total;
+        self.stats.stopped = flow.is_break();
         flow
     }
 }

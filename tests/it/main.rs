@@ -1,0 +1,19 @@
+//! One test binary: the crate against the method, in numbers.
+
+mod agreement;
+mod contract;
+mod determinism;
+mod errors;
+mod expectation;
+mod forged;
+mod geometry;
+mod interruption;
+mod layout;
+mod ledgers;
+mod reference;
+mod refusals;
+mod region;
+mod shapes;
+mod statistics;
+mod value_stability;
+mod worlds;

@@ -1,0 +1,135 @@
+//! Regions: how they are chosen, and what a map is outside them. (That a map is right inside is in `expectation`,
+//! `forged` and `agreement`.)
+
+use ndarray::{Array2, arr2};
+use proptest::prelude::*;
+use racm::{Estimator, Explainer, Region};
+
+use crate::worlds::{Nonlinear, kinds, ragged, scene};
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn top_fractions_keep_the_highest(values in prop::collection::vec(-4..4i8, 1..60), fraction in 0.02..1.0f64) {
+        let n = values.len();
+        let map = Array2::from_shape_vec((1, n), values.iter().map(|&v| f32::from(v)).collect()).unwrap();
+        let keep = (fraction * n as f64).round() as usize;
+        match Region::top_fraction(&map, fraction) {
+            Err(_) => prop_assert_eq!(keep, 0),
+            Ok(region) => {
+                prop_assert_eq!(region.count(), keep);
+                for i in 0..n {
+                    for j in 0..n {
+                        let (a, b) = (region.pixels()[[0, i]], region.pixels()[[0, j]]);
+                        if a && !b {
+                            prop_assert!(values[i] > values[j] || values[i] == values[j] && i < j);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn percentiles_and_thresholds_by_hand() {
+    let map = arr2(&[[1.0, 2.0, 3.0], [4.0, 5.0, 5.0f32]]);
+    let count = |p| Region::above_percentile(&map, p).map_or(0, |r| r.count());
+    // NumPy: percentile 50 is 3.5, 60 is 4, 70 is 4.5, 80 is 5.
+    assert_eq!(
+        [0.0, 50.0, 59.9, 60.0, 70.0, 79.9, 80.0].map(count),
+        [5, 3, 3, 2, 2, 2, 0]
+    );
+    assert_eq!(Region::above(&map, 4.0).unwrap().count(), 2);
+    assert_eq!(Region::above(&map, f32::NEG_INFINITY).unwrap().count(), 6);
+    assert_eq!(Region::top_fraction(&map, 1.0).unwrap().count(), 6);
+    let infinite = arr2(&[[f32::INFINITY, 0.0, f32::NEG_INFINITY]]);
+    let top = Region::top_fraction(&infinite, 0.4).unwrap();
+    assert_eq!(top.pixels(), arr2(&[[true, false, false]]));
+    let [a, b] = [arr2(&[[true, true, false]]), arr2(&[[false, true, true]])]
+        .map(|p| Region::from_pixels(p).unwrap());
+    assert_eq!(a.union(&b).unwrap().count(), 3);
+    assert_eq!(
+        a.intersection(&b).unwrap().pixels(),
+        arr2(&[[false, true, false]])
+    );
+}
+
+/// Outside: mask 0, bias mask 1, image as under an unselected cell, map and errors 0; inside something is there.
+#[test]
+fn outside_nothing_is_masked_or_evaluated() {
+    for kind in kinds() {
+        for placement in crate::worlds::PLACEMENTS {
+            let mut scene = scene(
+                &kind,
+                [7, 9],
+                [2, 3],
+                crate::worlds::ENLARGEMENTS[1],
+                placement,
+                0.5,
+            );
+            scene.region = ragged([7, 9]);
+            let explainer = scene.explainer(&kind, 16, 400, 1);
+            let all = explainer
+                .explain(&Nonlinear { classes: 1 }, &scene.image32(), 0)
+                .unwrap();
+            assert_eq!(
+                all.region().unwrap().count(),
+                scene.region.iter().filter(|&&r| r).count()
+            );
+            let mask = all.plan().mask(1, 0);
+            let mut estimators = vec![
+                Estimator::HorvitzThompson,
+                Estimator::Centred,
+                Estimator::PassOnly,
+            ];
+            if all.with_estimator(Estimator::SelfNormalised).is_ok() {
+                estimators.push(Estimator::SelfNormalised);
+            }
+            for estimator in estimators {
+                let explanation = all.with_estimator(estimator).unwrap();
+                let errors = explanation.standard_error().unwrap().unwrap();
+                let map = explanation.map();
+                for ((j, y, x), v) in map.indexed_iter() {
+                    let inside = scene.region[y * 9 + x];
+                    assert_eq!(*v != 0.0, inside, "{} {estimator:?}", kind.name);
+                    assert_eq!(errors[[j, y, x]] != 0.0, inside);
+                    if !inside {
+                        assert_eq!((mask.plane(j)[[y, x]], mask.bias()[[y, x]]), (0.0, 1.0));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The whole image as a region changes nothing: the same masks and the same map.
+#[test]
+fn the_whole_image_is_no_restriction() {
+    let image = ndarray::Array3::from_shape_fn((3, 10, 13), |(c, y, x)| (c + y * x) as f32 / 99.0);
+    let all = Region::from_pixels(Array2::from_elem((10, 13), true)).unwrap();
+    let builder = || {
+        Explainer::builder()
+            .grid(5, 4)
+            .masks(200)
+            .placement(racm::Placement::Fixed)
+    };
+    let model = Nonlinear { classes: 1 };
+    let plain = builder()
+        .build()
+        .unwrap()
+        .explain(&model, &image, 0)
+        .unwrap();
+    let within = builder()
+        .region(all)
+        .build()
+        .unwrap()
+        .explain(&model, &image, 0)
+        .unwrap();
+    assert_eq!(plain.map(), within.map());
+    assert_eq!(
+        plain.plan().mask(3, 7).states(),
+        within.plan().mask(3, 7).states()
+    );
+}
