@@ -1,4 +1,66 @@
 //! Explains black-box models with randomized masks: RISE, MC-RISE and RaCM.
+//!
+//! A model that answers only "scores for this input" hides which pixels, and which *channels* of
+//! those pixels, made it decide. This crate shows it some thousand randomly masked copies of the
+//! input and estimates, pixel by pixel and channel by channel, how much the score depends on them,
+//! with standard errors.
+//!
+//! ```
+//! use racm::ndarray::{Array2, ArrayView4};
+//! use racm::{Explainer, FnModel, Target, demo};
+//!
+//! // Anything that scores a batch of images [n, C, H, W]: here the mean red of the middle.
+//! let model = FnModel::new(|batch: ArrayView4<'_, f32>| {
+//!     Array2::from_shape_fn((batch.dim().0, 1), |(n, _)| {
+//!         (40..56).map(|i| batch[[n, 0, i, i]]).sum::<f32>() / 16.0
+//!     })
+//! });
+//! let explainer = Explainer::builder().masks(1000).build()?;
+//! let explanation = explainer.explain(&model, &demo::image(), Target::Top)?;
+//! let map = explanation.map(); // [3, 96, 96]: importance of red, green and blue
+//! assert!(map[[0, 48, 48]] > map[[1, 48, 48]]);
+//! let error = explanation.standard_error()?; // the same shape; None below 8 blocks of masks
+//! assert!(error.is_some());
+//! # Ok::<(), racm::Error>(())
+//! ```
+//!
+//! # How it works
+//! - A [`MaskFamily`] says what a cell of a small grid can do to the image: [`Rise`] shows or hides
+//!   it, [`Racm`] passes a random subset of its channels, [`McRise`] paints it in a colour.
+//! - A [`Plan`] (family, grid, `P_pix`, [`Enlargement`], [`Placement`], [`Region`]) and a seed fix
+//!   every mask.
+//! - A [`Run`] shows the masked images to the [`BlackBoxModel`] and keeps its scores, nothing else,
+//!   in a [`Ledger`].
+//! - An [`Estimator`] makes the map of plan, seed and ledger. Another estimator, a standard error,
+//!   a [contrast](Explanation::contrast) between regions or channels cost no model call.
+//! - [`metrics`] judge maps, from here or elsewhere.
+//!
+//! # Shapes and units
+//! | what | shape | type |
+//! |---|---|---|
+//! | image | `[C, H, W]`, in whatever units the model's user thinks in | f32 |
+//! | batch | `[n, C, H, W]`, C-contiguous | f32 |
+//! | scores | `[n, K]`, any finite numbers | f32 |
+//! | map | `[J, H, W]`, in units of the score; J = C (RaCM), colours (MC-RISE), 1 (RISE) | f32 |
+//!
+//! # Determinism
+//! The same plan, seed and scores give the same map to the bit, for any batch size, number of
+//! threads, split into shards, interruption and order of merging. Masks of a run of 1000 are the
+//! first 1000 of a run of 5000. Masks only change for the same seed in a release whose changelog
+//! says *value-breaking*.
+//!
+//! # Memory
+//! Masks and masked images live inside a batch only (two batches are in memory at a time); a run
+//! keeps 4 bytes a mask and target.
+//!
+//! # Features
+//! | feature | brings |
+//! |---|---|
+//! | (none) | everything but the below; depends on ndarray, rand, rand_chacha, rayon, thiserror |
+//! | `onnx` | `OnnxModel`: ONNX files through rten, pure Rust |
+//! | `ort` | `OrtModel`: ONNX files through ONNX Runtime, loaded at run time |
+//! | `render` | `render`: PNG in and out, heat maps, overlays, panels |
+//! | `cli` | the program `racm`, with `onnx` and `render` |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -59,3 +121,7 @@ pub use plan::{MaskSpec, Plan};
 pub use preprocess::{Layout, Preprocess};
 pub use region::Region;
 pub use run::{Progress, Run, RunStats};
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;
