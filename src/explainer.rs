@@ -10,10 +10,15 @@ use crate::estimate::Estimator;
 use crate::explanation::Explanation;
 use crate::family::MaskFamily;
 use crate::grid::{Enlargement, Placement};
+use crate::link::Link;
 use crate::model::BlackBoxModel;
 use crate::plan::{MaskSpec, Plan};
 use crate::region::Region;
 use crate::run::Run;
+use crate::stop::StopRule;
+
+/// More masks than anyone scores; they keep their batches listable.
+const MAX_MASKS: u64 = 1 << 28;
 
 /// The classes to explain; several cost no more model calls than one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,6 +112,8 @@ pub struct Explainer {
     pub(crate) estimator: Estimator,
     pub(crate) baseline: Baseline,
     pub(crate) batch: Option<usize>,
+    pub(crate) link: Link,
+    pub(crate) rules: Vec<StopRule>,
 }
 
 impl Explainer {
@@ -202,6 +209,8 @@ impl Default for ExplainerBuilder {
             estimator: Estimator::default(),
             baseline: Baseline::default(),
             batch: None,
+            link: Link::default(),
+            rules: Vec::new(),
         })
     }
 }
@@ -220,7 +229,8 @@ impl ExplainerBuilder {
         self
     }
 
-    /// N, the number of masks (and of model calls, but for the unmasked image). Default: 5000.
+    /// N, the number of masks (and of model calls, but for the unmasked image): 1 to 2^28.
+    /// Default: 5000.
     pub fn masks(mut self, masks: u64) -> Self {
         self.0.masks = masks;
         self
@@ -288,6 +298,19 @@ impl ExplainerBuilder {
         self
     }
 
+    /// The scale on which scores are explained. Default: as they are.
+    pub fn link(mut self, link: Link) -> Self {
+        self.0.link = link;
+        self
+    }
+
+    /// Ends a run before its number of masks, by one more rule; the first that holds does it.
+    /// Default: none.
+    pub fn stop_when(mut self, rule: StopRule) -> Self {
+        self.0.rules.push(rule);
+        self
+    }
+
     /// Checks the parameters.
     ///
     /// # Errors
@@ -295,8 +318,11 @@ impl ExplainerBuilder {
     /// when there is one.
     pub fn build(self) -> Result<Explainer> {
         self.0.spec.check()?;
-        if self.0.masks == 0 {
-            return Err(Error::parameter("masks", 0, "at least 1"));
+        self.0.link.check()?;
+        self.0.rules.iter().try_for_each(|rule| rule.check())?;
+        if !(1..=MAX_MASKS).contains(&self.0.masks) {
+            let expected = format!("1 to {MAX_MASKS}");
+            return Err(Error::parameter("masks", self.0.masks, expected));
         }
         if self.0.batch == Some(0) {
             return Err(Error::parameter("batch", 0, "at least 1"));

@@ -5,6 +5,7 @@ use ndarray::{Array3, Array4, ArrayRef3, ArrayView3, ArrayView4, Axis};
 use crate::error::Result;
 use crate::estimate::Estimator;
 use crate::ledger::Ledger;
+use crate::link::Link;
 use crate::plan::Plan;
 use crate::region::Region;
 use crate::run::RunStats;
@@ -19,35 +20,31 @@ pub struct Explanation {
     plan: Plan,
     ledger: Ledger,
     estimator: Estimator,
+    link: Link,
     maps: Array4<f32>,
     stats: RunStats,
 }
 
 impl Explanation {
-    pub(crate) fn new(
-        plan: Plan,
-        ledger: Ledger,
-        estimator: Estimator,
-        maps: Array4<f32>,
-        stats: RunStats,
-    ) -> Self {
-        Explanation {
-            plan,
-            ledger,
-            estimator,
-            maps,
-            stats,
-        }
-    }
-
     /// The explanation of a ledger that was read or merged: no model call.
     ///
     /// # Errors
     /// Those of [`Estimator::maps`].
     pub fn from_ledger(plan: Plan, ledger: Ledger, estimator: Estimator) -> Result<Self> {
         let maps = estimator.maps(&plan, &ledger)?;
-        let stats = RunStats::default();
-        Ok(Self::new(plan, ledger, estimator, maps, stats))
+        Ok(Explanation {
+            plan,
+            ledger,
+            estimator,
+            link: Link::Identity,
+            maps,
+            stats: RunStats::default(),
+        })
+    }
+
+    pub(crate) fn with_stats(mut self, stats: RunStats) -> Self {
+        self.stats = stats;
+        self
     }
 
     /// The same scores through another estimator: no model call.
@@ -55,11 +52,25 @@ impl Explanation {
     /// # Errors
     /// Those of [`Estimator::maps`].
     pub fn with_estimator(&self, estimator: Estimator) -> Result<Self> {
-        Ok(Explanation {
-            maps: estimator.maps(&self.plan, &self.ledger)?,
-            estimator,
-            ..self.clone()
-        })
+        let mut other = self.clone();
+        other.estimator = estimator;
+        other.maps = estimator.maps(&self.plan, &self.ledger.through(self.link))?;
+        Ok(other)
+    }
+
+    /// The same scores on another scale: no model call.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`](crate::Error::Parameter) for a floor or clip outside its range, and
+    /// those of [`Estimator::maps`].
+    pub fn with_link(&self, link: Link) -> Result<Self> {
+        link.check()?;
+        let mut other = self.clone();
+        other.link = link;
+        other.maps = self
+            .estimator
+            .maps(&self.plan, &self.ledger.through(link))?;
+        Ok(other)
     }
 
     /// The map of the (first) target, `[J, H, W]`.
@@ -87,7 +98,8 @@ impl Explanation {
     /// # Errors
     /// Those of [`Estimator::standard_errors`].
     pub fn standard_errors(&self) -> Result<Option<Array4<f32>>> {
-        self.estimator.standard_errors(&self.plan, &self.ledger)
+        self.estimator
+            .standard_errors(&self.plan, &self.ledger.through(self.link))
     }
 
     /// `sum of weights * map` for one target (an index into [`Explanation::targets`]) and its
@@ -97,7 +109,7 @@ impl Explanation {
     /// Those of [`Estimator::contrast`].
     pub fn contrast(&self, target: usize, weights: &ArrayRef3<f64>) -> Result<(f64, Option<f64>)> {
         self.estimator
-            .contrast(&self.plan, &self.ledger, target, weights)
+            .contrast(&self.plan, &self.ledger.through(self.link), target, weights)
     }
 
     /// The maps by channel, `[targets, C, H, W]`: RaCM's own, and for MC-RISE those of Eq. 12,
@@ -125,7 +137,7 @@ impl Explanation {
         self.ledger.targets()
     }
 
-    /// The scores of the unmasked image, one a target.
+    /// The scores of the unmasked image, one a target, as the model gave them.
     pub fn unmasked_scores(&self) -> &[f32] {
         self.ledger.unmasked_scores()
     }
@@ -148,6 +160,11 @@ impl Explanation {
     /// The estimator of the maps.
     pub fn estimator(&self) -> Estimator {
         self.estimator
+    }
+
+    /// The scale of the maps.
+    pub fn link(&self) -> Link {
+        self.link
     }
 
     /// The region outside which nothing was evaluated, if there is one.

@@ -5,7 +5,8 @@ use std::ops::Range;
 /// How a grid of cells becomes a mask of pixels.
 ///
 /// Both are row-stochastic (a pixel's weights over cells are at least 0 and sum to 1) and use
-/// half-pixel centres with clamped edges, as OpenCV and torch (`align_corners=False`) do.
+/// half-pixel centres with clamped edges: torch's `bilinear` (`align_corners=False`) and
+/// `nearest-exact`, OpenCV's `INTER_LINEAR` and `INTER_NEAREST_EXACT`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Enlargement {
     /// Soft masks: a pixel mixes the up to four nearest cells.

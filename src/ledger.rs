@@ -1,5 +1,6 @@
 //! Scores by block: all that a run has to keep.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::ops::Range;
@@ -7,6 +8,7 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 
 use crate::error::{Error, Inputs, Result};
+use crate::link::Link;
 use crate::plan::fingerprint;
 
 const MAGIC: &[u8; 8] = b"RACMLED1";
@@ -123,6 +125,15 @@ impl Ledger {
         })
     }
 
+    /// The index of every mask scored, in order, with its scores: one a target.
+    pub fn scores(&self) -> impl Iterator<Item = (u64, &[f32])> {
+        let (size, targets) = (self.identity.block_size, self.unmasked.len());
+        self.blocks.iter().flat_map(move |(&block, scores)| {
+            let masks = scores.chunks_exact(targets).enumerate();
+            masks.map(move |(i, scores)| (block * size + i as u64, scores))
+        })
+    }
+
     /// The same scores for the first `masks` masks of the seed only: a shorter run.
     pub fn prefix(&self, masks: u64) -> Ledger {
         let size = self.identity.block_size;
@@ -136,6 +147,20 @@ impl Ledger {
             blocks: self.blocks.iter().filter_map(keep).collect(),
             ..self.clone_head()
         }
+    }
+
+    /// The same ledger with every score on another scale. It no longer merges with the original.
+    pub(crate) fn through(&self, link: Link) -> Cow<'_, Ledger> {
+        if link == Link::Identity {
+            return Cow::Borrowed(self);
+        }
+        let mut linked = self.clone();
+        linked.identity.input ^= fingerprint(format!("{link:?}").bytes());
+        let scores = linked.blocks.values_mut().flatten();
+        for score in scores.chain(&mut linked.unmasked) {
+            *score = link.apply(*score);
+        }
+        Cow::Owned(linked)
     }
 
     fn clone_head(&self) -> Ledger {

@@ -77,6 +77,7 @@ mod explanation;
 mod family;
 mod grid;
 mod ledger;
+mod link;
 mod mask;
 pub mod metrics;
 mod model;
@@ -93,6 +94,7 @@ mod region;
 pub mod render;
 mod run;
 mod seed;
+mod stop;
 
 #[cfg(feature = "ort")]
 #[cfg_attr(docsrs, doc(cfg(feature = "ort")))]
@@ -109,6 +111,7 @@ pub use explanation::Explanation;
 pub use family::{MAX_PLANES, MaskFamily, McRise, Racm, Rise, Shown};
 pub use grid::{Enlargement, Placement};
 pub use ledger::Ledger;
+pub use link::Link;
 pub use mask::Mask;
 pub use model::{BlackBoxModel, FnModel, IntoScores};
 pub use ndarray;
@@ -121,6 +124,7 @@ pub use plan::{MaskSpec, Plan};
 pub use preprocess::{Layout, Preprocess};
 pub use region::Region;
 pub use run::{Progress, Run, RunStats};
+pub use stop::{StopReason, StopRule};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

@@ -71,7 +71,7 @@ fn statistics_count_what_the_model_saw() {
     let explanation = explainer().explain(&model, &image(), Target::Top).unwrap();
     let stats = explanation.run_stats();
     assert_eq!((stats.model_calls, stats.batches), (101, 8));
-    assert!(!stats.stopped && stats.model_time <= stats.total_time);
+    assert!(stats.stopped.is_none() && stats.model_time <= stats.total_time);
     let (explainer, image) = (explainer(), image());
     let parallel = explainer
         .run(&Nonlinear { classes: 2 }, &image, 0)

@@ -1,19 +1,22 @@
-//! The run loop: masks to the model, scores to the ledger.
+//! Runs: what to score, from where, and when to stop.
+
+mod scoring;
 
 use std::ops::{ControlFlow, Range};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use ndarray::{Array2, ArrayRef3, ArrayView4};
-use rayon::prelude::*;
+use ndarray::ArrayRef3;
 
 use crate::apply::Masker;
 use crate::error::{Error, Inputs, Result};
 use crate::explainer::{Explainer, Target};
 use crate::explanation::Explanation;
 use crate::ledger::{Identity, Ledger};
+use crate::link::Link;
 use crate::model::{BlackBoxModel, predict_checked};
 use crate::plan::Plan;
+use crate::stop::{StopReason, checkpoints};
+use scoring::{Calls, Scoring, shaped};
 
 /// How far a run is; what a progress hook sees after every batch.
 #[derive(Debug)]
@@ -64,11 +67,11 @@ pub struct RunStats {
     pub model_time: Duration,
     /// Time of the whole run, the map included.
     pub total_time: Duration,
-    /// Whether the progress hook stopped it.
-    pub stopped: bool,
+    /// What stopped it before its last mask, if anything did.
+    pub stopped: Option<StopReason>,
 }
 
-type Hook<'a> = Box<dyn FnMut(&Progress<'_>) -> ControlFlow<()> + 'a>;
+pub(crate) type Hook<'a> = Box<dyn FnMut(&Progress<'_>) -> ControlFlow<()> + 'a>;
 
 /// A run of an [`Explainer`], made by [`Explainer::run`].
 ///
@@ -88,7 +91,7 @@ type Hook<'a> = Box<dyn FnMut(&Progress<'_>) -> ControlFlow<()> + 'a>;
 ///     .run(&model, &image, 0)
 ///     .progress(|p| if p.masks() < 200 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
 ///     .explain()?;
-/// assert!(stopped.run_stats().stopped && stopped.masks() < 2000);
+/// assert!(stopped.run_stats().stopped.is_some() && stopped.masks() < 2000);
 /// let resumed = explainer.run(&model, &image, 0).ledger(stopped.into_ledger()).parallel().explain()?;
 /// assert_eq!(resumed.map(), explainer.explain(&model, &image, Target::Top)?.map());
 /// # Ok::<(), racm::Error>(())
@@ -102,7 +105,7 @@ pub struct Run<'a, M: ?Sized> {
     ledger: Option<Ledger>,
     blocks: Option<Range<u64>>,
     hook: Option<Hook<'a>>,
-    calls: fn(&mut Loop<'_, 'a, M>) -> Result<()>,
+    calls: Calls<'a, M>,
 }
 
 impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
@@ -131,7 +134,8 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
         self
     }
 
-    /// Goes on from the scores of an earlier run: masks it holds are not scored again.
+    /// Goes on from the scores of an earlier run: masks it holds are not scored again, and all of
+    /// them count, also those beyond the explainer's number of masks.
     pub fn ledger(mut self, ledger: Ledger) -> Self {
         self.ledger = Some(ledger);
         self
@@ -160,14 +164,17 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
     /// Those of [`Explainer::explain`].
     pub fn explain(self) -> Result<Explanation> {
         let started = Instant::now();
-        let estimator = self.explainer.estimator;
+        let (estimator, link) = (self.explainer.estimator, self.explainer.link);
         let (plan, ledger, mut stats) = self.execute()?;
-        let maps = match estimator.maps(&plan, &ledger) {
-            Ok(maps) => maps,
-            Err(source) => return Err(interrupted(source, ledger)),
-        };
+        let keep = ledger.clone();
+        let explanation = Explanation::from_ledger(plan, ledger, estimator)
+            .and_then(|e| match link {
+                Link::Identity => Ok(e),
+                _ => e.with_link(link),
+            })
+            .map_err(|source| interrupted(source, keep))?;
         stats.total_time = started.elapsed();
-        Ok(Explanation::new(plan, ledger, estimator, maps, stats))
+        Ok(explanation.with_stats(stats))
     }
 
     /// Scores the masks only.
@@ -217,20 +224,26 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
             }
             None => 0..self.explainer.masks,
         };
-        let missing = ledger.missing(wanted);
+        let missing = ledger.missing(wanted.clone());
+        let rules = &self.explainer.rules;
+        let checkpoints: Vec<u64> = match rules.is_empty() {
+            true => Vec::new(),
+            false => checkpoints(plan.block_size(), wanted.end).collect(),
+        };
         let pixels = masker.image().len();
         let size = self.explainer.batch(pixels);
-        let mut work = Loop {
+        let mut work = Scoring {
             model: self.model,
             masker: &masker,
             plan: &plan,
             seed: self.explainer.seed,
             classes,
-            batches: batches(&missing, size as u64),
+            batches: Vec::new(),
             targets,
             total: missing.iter().map(|r| r.end - r.start).sum(),
             ledger,
             hook: self.hook,
+            limit: rules.iter().filter_map(|rule| rule.time()).min(),
             started,
             masks: 0,
             stats: RunStats {
@@ -240,9 +253,17 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
                 ..RunStats::default()
             },
         };
-        let outcome = (self.calls)(&mut work);
+        let outcome = work.segments(
+            &missing,
+            &checkpoints,
+            size as u64,
+            self.calls,
+            self.explainer,
+        );
         // The batches that other threads had begun may have completed the run.
-        work.stats.stopped &= work.masks < work.total;
+        if work.masks >= work.total {
+            work.stats.stopped = None;
+        }
         let (ledger, mut stats) = (work.ledger, work.stats);
         if let Err(source) = outcome {
             return Err(interrupted(source, ledger));
@@ -262,177 +283,4 @@ fn interrupted(source: Error, ledger: Ledger) -> Error {
         source: Box::new(source),
         ledger: Box::new(ledger),
     }
-}
-
-/// Ranges of masks, cut into batches.
-fn batches(missing: &[Range<u64>], size: u64) -> Vec<Range<u64>> {
-    let cut = |range: &Range<u64>| {
-        let end = range.end;
-        (range.start..end)
-            .step_by(size as usize)
-            .map(move |start| start..end.min(start + size))
-    };
-    missing.iter().flat_map(cut).collect()
-}
-
-fn shaped<'b>(plan: &Plan, batch: &'b [f32]) -> Result<ArrayView4<'b, f32>> {
-    let [channels, height, width] = plan.shape();
-    let images = batch.len() / (channels * height * width);
-    ArrayView4::from_shape((images, channels, height, width), batch).map_err(|_| Error::Shape {
-        what: "the batch",
-        given: vec![batch.len()],
-        expected: vec![images, channels, height, width],
-    })
-}
-
-struct Loop<'r, 'a, M: ?Sized> {
-    model: &'a M,
-    masker: &'r Masker<'r>,
-    plan: &'r Plan,
-    seed: u64,
-    classes: usize,
-    targets: Vec<usize>,
-    batches: Vec<Range<u64>>,
-    total: u64,
-    ledger: Ledger,
-    hook: Option<Hook<'a>>,
-    started: Instant,
-    masks: u64,
-    stats: RunStats,
-}
-
-impl<M: BlackBoxModel + ?Sized> Loop<'_, '_, M> {
-    /// The model on the calling thread; meanwhile the pool makes the next batch.
-    fn one_at_a_time(&mut self) -> Result<()> {
-        let (masker, seed) = (self.masker, self.seed);
-        let pixels = masker.image().len();
-        let length = |batch: &Range<u64>| (batch.end - batch.start) as usize * pixels;
-        let batches = std::mem::take(&mut self.batches);
-        let Some(first) = batches.first() else {
-            return Ok(());
-        };
-        let mut front = vec![0.0; length(first)];
-        let mut back = Vec::new();
-        masker.fill_on(seed, first.start, &mut front, true);
-        for (i, batch) in batches.iter().enumerate() {
-            let next = batches.get(i + 1);
-            if let Some(next) = next {
-                back.resize(length(next), 0.0);
-            }
-            let (scores, time) = rayon::in_place_scope(|scope| {
-                if let Some(next) = next {
-                    scope.spawn(|_| masker.fill_on(seed, next.start, &mut back, true));
-                }
-                predict(self.model, self.plan, &front, self.classes, batch)
-            });
-            self.account(batch, time);
-            self.record(batch, &scores?);
-            if self.report().is_break() {
-                break;
-            }
-            std::mem::swap(&mut front, &mut back);
-        }
-        Ok(())
-    }
-
-    /// The model on all threads of the pool, a batch each.
-    fn all_threads(&mut self) -> Result<()>
-    where
-        M: Sync,
-    {
-        // Several batches a thread between reports, so that a slow one does not hold up the rest.
-        const BATCHES: usize = 4;
-        let (model, masker, plan) = (self.model, self.masker, self.plan);
-        let (seed, classes) = (self.seed, self.classes);
-        let buffers: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
-        let pixels = masker.image().len();
-        let call = |batch: &Range<u64>| {
-            let mut buffer = buffers
-                .lock()
-                .map_or_else(|_| Vec::new(), |mut all| all.pop().unwrap_or_default());
-            buffer.resize((batch.end - batch.start) as usize * pixels, 0.0);
-            masker.fill_on(seed, batch.start, &mut buffer, false);
-            let answer = predict(model, plan, &buffer, classes, batch);
-            if let Ok(mut all) = buffers.lock() {
-                all.push(buffer);
-            }
-            answer
-        };
-        let batches = std::mem::take(&mut self.batches);
-        for wave in batches.chunks(BATCHES * rayon::current_num_threads()) {
-            let answers: Vec<_> = wave.par_iter().map(call).collect();
-            let mut outcome = Ok(());
-            let mut flow = ControlFlow::Continue(());
-            for (batch, (scores, time)) in wave.iter().zip(answers) {
-                self.account(batch, time);
-                match scores {
-                    // After a failure, later batches count only if their block has no gap.
-                    Ok(scores) if self.follows(batch) => {
-                        self.record(batch, &scores);
-                        if flow.is_continue() {
-                            flow = self.report();
-                        }
-                    }
-                    Ok(_) => {}
-                    Err(error) if outcome.is_ok() => outcome = Err(error),
-                    Err(_) => {}
-                }
-            }
-            outcome?;
-            if flow.is_break() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the batch begins where its block's scores end.
-    fn follows(&self, batch: &Range<u64>) -> bool {
-        let next = batch.start..batch.start + 1;
-        let block = batch.start / self.plan.block_size() * self.plan.block_size();
-        self.ledger.missing(block..next.end) == [next]
-    }
-
-    fn account(&mut self, batch: &Range<u64>, time: Duration) {
-        self.stats.model_calls += batch.end - batch.start;
-        self.stats.batches += 1;
-        self.stats.model_time += time;
-    }
-
-    fn record(&mut self, batch: &Range<u64>, scores: &Array2<f32>) {
-        let targets = &self.targets;
-        let rows = scores.rows().into_iter();
-        let scores = rows.flat_map(|row| targets.iter().map(move |&k| row[k]));
-        self.ledger.record(batch.start, scores);
-        self.masks += batch.end - batch.start;
-    }
-
-    fn report(&mut self) -> ControlFlow<()> {
-        let Some(hook) = &mut self.hook else {
-            return ControlFlow::Continue(());
-        };
-        let flow = hook(&Progress {
-            masks: self.masks,
-            total: self.total,
-            started: self.started,
-            plan: self.plan,
-            ledger: &self.ledger,
-        });
-        self.stats.stopped = flow.is_break();
-        flow
-    }
-}
-
-fn predict<M: BlackBoxModel + ?Sized>(
-    model: &M,
-    plan: &Plan,
-    batch: &[f32],
-    classes: usize,
-    masks: &Range<u64>,
-) -> (Result<Array2<f32>>, Duration) {
-    let started = Instant::now();
-    let inputs = Inputs::Masks(masks.clone());
-    let scores =
-        shaped(plan, batch).and_then(|batch| predict_checked(model, batch, Some(classes), inputs));
-    (scores, started.elapsed())
 }
