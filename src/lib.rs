@@ -85,6 +85,7 @@ mod model;
 mod onnx;
 #[cfg(feature = "ort")]
 mod ort;
+mod pilot;
 mod plan;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 mod preprocess;
@@ -118,6 +119,7 @@ pub use ndarray;
 #[cfg(feature = "onnx")]
 #[cfg_attr(docsrs, doc(cfg(feature = "onnx")))]
 pub use onnx::OnnxModel;
+pub use pilot::{Pilot, PilotCandidate};
 pub use plan::{MaskSpec, Plan};
 #[cfg(any(feature = "onnx", feature = "ort"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]

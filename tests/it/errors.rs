@@ -4,7 +4,8 @@
 
 use ndarray::{Array2, Array3};
 use racm::{
-    Baseline, BoxError, Error, Explainer, ExplainerBuilder, MaskFamily, McRise, Region, Rise, Shown,
+    Baseline, BoxError, Error, Explainer, ExplainerBuilder, Link, MaskFamily, McRise, Region, Rise,
+    Shown, StopRule,
 };
 
 use crate::worlds::Nonlinear;
@@ -50,7 +51,29 @@ fn parameters() {
     };
     says(fails(builder().grid(5, 2)), &most("grid rows", 5, 4));
     says(fails(builder().grid(4, 7)), &most("grid columns", 7, 6));
-    says(fails(builder().masks(0)), "masks is 0, expected at least 1");
+    for masks in [0, u64::MAX] {
+        let message = format!("masks is {masks}, expected 1 to 268435456");
+        says(fails(builder().masks(masks)), &message);
+    }
+    for rule in [
+        StopRule::StandardError(0.0),
+        StopRule::StandardError(f64::NAN),
+        StopRule::RankStability {
+            top: 1.5,
+            agreement: 0.9,
+        },
+        StopRule::RankStability {
+            top: 0.1,
+            agreement: 0.0,
+        },
+    ] {
+        let error = fails(builder().stop_when(rule)).to_string();
+        assert!(error.ends_with("expected a number in (0, 1]"), "{error}");
+    }
+    for link in [Link::Log { floor: 0.0 }, Link::Logit { clip: 0.5 }] {
+        let error = fails(builder().link(link)).to_string();
+        assert!(error.starts_with("link's"), "{error}");
+    }
     says(fails(builder().batch(0)), "batch is 0, expected at least 1");
     says(
         fails(builder().block_size(0)),

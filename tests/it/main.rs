@@ -15,5 +15,6 @@ mod refusals;
 mod region;
 mod shapes;
 mod statistics;
+mod stopping;
 mod value_stability;
 mod worlds;

@@ -5,13 +5,14 @@ use std::io::{BufReader, BufWriter, IsTerminal};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use racm::ndarray::{Array2, Array3, Axis};
 use racm::{
-    Baseline, Enlargement, Error, Estimator, Explainer, Explanation, Ledger, McRise, Placement,
-    Racm, Region, Rise, Target,
+    Baseline, Enlargement, Error, Estimator, Explainer, Explanation, Ledger, Link, McRise,
+    Placement, Racm, Region, Rise, StopRule, Target,
 };
 
 use crate::model::ModelArgs;
@@ -32,9 +33,26 @@ pub struct Args {
     pub target: TargetArg,
     #[command(flatten)]
     pub method: MethodArgs,
-    /// Number of masks
-    #[arg(long, default_value_t = 5000, value_name = "N")]
+    /// Number of masks; with a stopping rule, the most that are used
+    #[arg(
+        long,
+        visible_alias = "max-masks",
+        default_value_t = 5000,
+        value_name = "N"
+    )]
     pub masks: u64,
+    /// Stop once the median standard error is below this fraction of the map's range
+    #[arg(long, value_name = "FRACTION")]
+    pub until: Option<f64>,
+    /// Stop once the top 10 % of the map agree to this fraction with those of half the masks
+    #[arg(long, value_name = "FRACTION")]
+    pub until_stable: Option<f64>,
+    /// Stop after this many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub max_seconds: Option<f64>,
+    /// The scale on which scores are explained
+    #[arg(long, value_enum, default_value_t = LinkArg::Identity)]
+    pub link: LinkArg,
     /// How scores become a map
     #[arg(long, value_enum, default_value_t = EstimatorArg::Centred)]
     pub estimator: EstimatorArg,
@@ -70,9 +88,9 @@ pub struct MethodArgs {
     /// Cells over the image: G or GhxGw
     #[arg(long, default_value = "8", value_name = "G|GhxGw")]
     pub grid: GridArg,
-    /// Probability that a cell is selected
-    #[arg(long, default_value_t = 0.5, value_name = "P")]
-    pub p_pix: f64,
+    /// Probability that a cell is selected, or `auto` for a pilot of 256 masks for each of seven
+    #[arg(long, default_value = "0.5", value_name = "P|auto")]
+    pub p_pix: PPixArg,
     /// Seed of the masks
     #[arg(long, default_value_t = 0, value_name = "S")]
     pub seed: u64,
@@ -126,6 +144,43 @@ impl EstimatorArg {
             EstimatorArg::HorvitzThompson => Estimator::HorvitzThompson,
             EstimatorArg::SelfNormalised => Estimator::SelfNormalised,
             EstimatorArg::PassOnly => Estimator::PassOnly,
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum LinkArg {
+    Identity,
+    /// ln(score), from 1e-6 on
+    Log,
+    /// ln(p / (1 - p)), 1e-6 away from 0 and 1
+    Logit,
+}
+
+impl LinkArg {
+    fn link(self) -> Link {
+        match self {
+            LinkArg::Identity => Link::Identity,
+            LinkArg::Log => Link::Log { floor: 1e-6 },
+            LinkArg::Logit => Link::Logit { clip: 1e-6 },
+        }
+    }
+}
+
+/// `None` asks for a pilot.
+#[derive(Clone)]
+pub struct PPixArg(pub Option<f64>);
+
+impl FromStr for PPixArg {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        match s {
+            "auto" => Ok(PPixArg(None)),
+            _ => s
+                .parse()
+                .map(|p| PPixArg(Some(p)))
+                .map_err(|e| format!("{e}")),
         }
     }
 }
@@ -189,7 +244,7 @@ impl MethodArgs {
         };
         builder
             .grid(self.grid.0[0], self.grid.0[1])
-            .p_pix(self.p_pix)
+            .p_pix(self.p_pix.0.unwrap_or(0.5))
             .seed(self.seed)
             .baseline(self.baseline.0.clone())
             .enlargement(match self.enlargement {
@@ -202,6 +257,9 @@ impl MethodArgs {
             })
     }
 }
+
+/// The values of P_pix that `auto` tries.
+const CANDIDATES: [f64; 7] = [0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9];
 
 pub fn run(args: &Args) -> Result<(), Failure> {
     match args.model.threads {
@@ -228,7 +286,37 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         let map = read_saliency(path, height, width)?;
         builder = builder.region(Region::top_fraction(&map, args.keep)?);
     }
-    let explainer = builder.build()?;
+    let limit = args
+        .max_seconds
+        .map(Duration::try_from_secs_f64)
+        .transpose();
+    let limit = limit.map_err(|e| format!("--max-seconds: {e}"))?;
+    let rules = [
+        args.until.map(StopRule::StandardError),
+        args.until_stable.map(|agreement| StopRule::RankStability {
+            top: 0.1,
+            agreement,
+        }),
+        limit.map(StopRule::Time),
+    ];
+    for rule in rules.into_iter().flatten() {
+        builder = builder.stop_when(rule);
+    }
+    builder = builder.link(args.link.link());
+    let mut explainer = builder.clone().build()?;
+    let mut pilot = None;
+    if args.method.p_pix.0.is_none() {
+        let (candidates, link) = (CANDIDATES, [args.link.link()]);
+        let tried = explainer.pilot(&model, &image, args.target.0.clone(), &candidates, &link)?;
+        if let Some(best) = tried.best() {
+            println!(
+                "pilot of {} model calls: P_pix {}",
+                tried.model_calls, best.p_pix
+            );
+            explainer = builder.p_pix(best.p_pix).build()?;
+        }
+        pilot = Some(tried);
+    }
     std::fs::create_dir_all(&args.out).map_err(|e| format!("{}: {e}", args.out.display()))?;
 
     let bar = progress_bar(args.masks);
@@ -259,7 +347,14 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     bar.finish_and_clear();
 
-    let written = report::write(args, &names, &image, resized_from, &explanation)?;
+    let written = report::write(
+        args,
+        &names,
+        &image,
+        resized_from,
+        pilot.as_ref(),
+        &explanation,
+    )?;
     print_summary(&names, &explanation);
     println!("wrote {} to {}", written.join(", "), args.out.display());
     Ok(())

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use racm::Explanation;
 use racm::ndarray::{Array3, Array4, ArrayView2, Axis};
 use racm::render::{Panel, Scale, Tile, stack, write_png};
+use racm::{Explanation, Pilot};
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -30,6 +30,7 @@ pub fn write(
     names: &[String],
     image: &Array3<f32>,
     resized_from: Option<[usize; 2]>,
+    pilot: Option<&Pilot>,
     explanation: &Explanation,
 ) -> Result<Vec<&'static str>, Failure> {
     let errors = explanation.standard_errors()?;
@@ -50,7 +51,12 @@ pub fn write(
         None => {}
     }
     pictures(args, names, image, explanation, errors.as_ref())?;
-    let report = report(args, names, resized_from, explanation, errors.as_ref());
+    let mut report = report(args, names, resized_from, explanation, errors.as_ref());
+    report["pilot"] = pilot.map_or(Value::Null, |pilot| {
+        let tried = pilot.candidates.iter();
+        let tried = tried.map(|c| json!({"p_pix": c.p_pix, "signal_to_noise": c.signal_to_noise}));
+        json!({"model_calls": pilot.model_calls, "tried": tried.collect::<Vec<_>>()})
+    });
     let path = args.out.join("report.json");
     std::fs::write(&path, serde_json::to_string_pretty(&report)? + "\n")
         .map_err(|e| format!("{}: {e}", path.display()))?;
@@ -206,6 +212,8 @@ fn report(
         "placement": value_name(args.method.placement),
         "baseline": format!("{:?}", args.method.baseline.0),
         "estimator": explanation.estimator().name(),
+        "link": value_name(args.link),
+        "stopped_by": stats.stopped.map(|reason| format!("{reason:?}")),
         "region": explanation.region().map(|region| json!({
             "map": args.refine.as_ref().map(|path| path.display().to_string()),
             "keep": args.keep,
