@@ -223,25 +223,29 @@ impl<'a> Fit<'a> {
         })
     }
 
-    /// What a block of `masks` masks adds beyond its share, along one pixel row: the residual whose
-    /// spread between blocks is the standard error.
-    fn residual(&self, pixel: usize, masks: f64, fields: &[Vec<f64>], out: &mut [f64]) {
-        let row = pixel..pixel + out.len();
+    /// What a block of `masks` masks adds beyond its share, along one pixel row: the residuals whose
+    /// spread between blocks is the standard error, each with its column.
+    fn residuals(
+        &self,
+        pixel: usize,
+        masks: f64,
+        fields: &[Vec<f64>],
+        mut each: impl FnMut(usize, f64),
+    ) {
+        let row = pixel..pixel + fields[0].len();
         match &self.kind {
             Kind::Linear { scale } => {
                 // The mean of a block's masks in units of `fields`.
                 let share = masks / (self.masks * scale);
-                let map = &self.map[row];
-                for ((o, v), m) in out.iter_mut().zip(&fields[0]).zip(map) {
-                    *o = v - share * m;
-                }
+                let values = fields[0].iter().zip(&self.map[row]).enumerate();
+                values.for_each(|(x, (v, m))| each(x, v - share * m));
             }
             Kind::Ratio(ratio) => {
-                for (x, (o, p)) in out.iter_mut().zip(row).enumerate() {
+                for (x, p) in row.enumerate() {
                     let pass = (fields[0][x] - ratio.mean[p] * fields[1][x]) / ratio.weight[p];
                     let bias =
                         (fields[2][x] - ratio.bias_mean[p] * fields[3][x]) / ratio.bias_weight[p];
-                    *o = self.masks * (pass - bias);
+                    each(x, self.masks * (pass - bias));
                 }
             }
         }
@@ -254,11 +258,10 @@ impl<'a> Fit<'a> {
     }
 
     fn standard_error(&self) -> Vec<f64> {
-        let width = self.sweep.width();
         let mut squares = self.sweep.fold(|pixel, masks, fields, out| {
-            let mut residual = vec![0.0; width];
-            self.residual(pixel, masks, fields, &mut residual);
-            out.iter_mut().zip(&residual).for_each(|(o, r)| *o += r * r);
+            self.residuals(pixel, masks, fields, |x, residual| {
+                out[x] += residual * residual;
+            });
         });
         squares.iter_mut().for_each(|v| *v = self.error_of(*v));
         self.sweep.clear_outside(&mut squares);
@@ -266,12 +269,12 @@ impl<'a> Fit<'a> {
     }
 
     fn contrast_error(&self, weights: &[f64]) -> f64 {
-        let width = self.sweep.width();
         let residuals = self.sweep.per_block(|pixel, masks, fields| {
-            let mut residual = vec![0.0; width];
-            self.residual(pixel, masks, fields, &mut residual);
-            let weights = &weights[pixel..pixel + width];
-            residual.iter().zip(weights).map(|(r, w)| r * w).sum()
+            let mut sum = 0.0;
+            self.residuals(pixel, masks, fields, |x, residual| {
+                sum += weights[pixel + x] * residual;
+            });
+            sum
         });
         self.error_of(residuals.iter().map(|r| r * r).sum())
     }
@@ -279,14 +282,10 @@ impl<'a> Fit<'a> {
 
 impl Ratio {
     fn new(sweep: &Sweep<'_>, masks: u64) -> Result<(Self, Vec<f64>)> {
-        let total = |field: usize| {
-            sweep.fold(move |_, _, fields, out| {
-                out.iter_mut()
-                    .zip(&fields[field])
-                    .for_each(|(o, v)| *o += v);
-            })
-        };
-        let (mut weight, mut bias_weight) = (total(1), total(3));
+        let mut totals = sweep.totals().into_iter();
+        let mut total = || totals.next().unwrap_or_default();
+        let (scores, mut weight, bias_scores, mut bias_weight) =
+            (total(), total(), total(), total());
         for (state, weights) in [("selected", &weight), ("unselected", &bias_weight)] {
             if let Some(p) = sweep.inside().find(|&p| weights[p] <= 0.0) {
                 let (plane, row, column) = sweep.locate(p);
@@ -311,8 +310,8 @@ impl Ratio {
             sum
         };
         let ratio = Ratio {
-            mean: quotient(total(0), &weight),
-            bias_mean: quotient(total(2), &bias_weight),
+            mean: quotient(scores, &weight),
+            bias_mean: quotient(bias_scores, &bias_weight),
             weight,
             bias_weight,
         };

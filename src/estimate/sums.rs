@@ -118,21 +118,52 @@ impl<'a> Sweep<'a> {
     /// `fold(first element of the row, masks of the block, the fields along the row, row)`.
     /// Rows are independent, so the result does not depend on the number of threads.
     pub fn fold(&self, fold: impl Fn(usize, f64, &[Vec<f64>], &mut [f64]) + Sync) -> Vec<f64> {
+        let mut out = self.fold_wide(1, fold);
+        self.clear_outside(&mut out);
+        out
+    }
+
+    /// The sums of all fields over the blocks, each an array `[targets, J, H, W]`.
+    pub fn totals(&self) -> Vec<Vec<f64>> {
+        let (fields, width) = (self.sums.fields(), self.width());
+        let wide = self.fold_wide(fields, |_, _, fields, out| {
+            let added = fields.iter().flatten();
+            out.iter_mut().zip(added).for_each(|(o, v)| *o += v);
+        });
+        let total = |field: usize| {
+            let rows = wide.chunks_exact(fields * width);
+            let mut total: Vec<f64> = rows
+                .flat_map(|row| &row[field * width..(field + 1) * width])
+                .copied()
+                .collect();
+            self.clear_outside(&mut total);
+            total
+        };
+        (0..fields).map(total).collect()
+    }
+
+    /// [`Sweep::fold`] with `values` numbers a pixel, `[targets, J, H, values, W]`.
+    fn fold_wide(
+        &self,
+        values: usize,
+        fold: impl Fn(usize, f64, &[Vec<f64>], &mut [f64]) + Sync,
+    ) -> Vec<f64> {
         let [_, height, width] = self.plan.shape();
-        let mut out = vec![0.0; self.maps() * height * width];
+        let mut out = vec![0.0; self.maps() * height * values * width];
         for chunk in self.blocks.chunks(self.chunk()) {
             let chunk: Vec<Enlarged> = chunk.par_iter().map(|b| self.enlarge(b)).collect();
-            out.par_chunks_exact_mut(width).enumerate().for_each_init(
-                || vec![vec![0.0; width]; self.sums.fields()],
-                |fields, (row, out)| {
-                    for block in &chunk {
-                        self.row(block, row / height, row % height, fields);
-                        fold(row * width, block.masks, fields, out);
-                    }
-                },
-            );
+            out.par_chunks_exact_mut(values * width)
+                .enumerate()
+                .for_each_init(
+                    || vec![vec![0.0; width]; self.sums.fields()],
+                    |fields, (row, out)| {
+                        for block in &chunk {
+                            self.row(block, row / height, row % height, fields);
+                            fold(row * width, block.masks, fields, out);
+                        }
+                    },
+                );
         }
-        self.clear_outside(&mut out);
         out
     }
 
