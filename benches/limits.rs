@@ -4,7 +4,8 @@
 //! moment of the machine hits all of them, and the ratios are those of medians. All figures at
 //! 224 x 224 x 3, 8 x 8 cells, shifted, B = 32, batches of 32, on one thread unless said otherwise.
 //! `cargo bench --bench limits -- growth` prints how time grows with N, pixels, channels and
-//! targets instead.
+//! targets instead, and `cargo bench --bench limits -- memory 5000` the peak memory of a process
+//! that explains a free model with so many masks (Linux).
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -309,9 +310,33 @@ fn unit(what: &str) -> &'static str {
     }
 }
 
+/// The largest resident size of this process so far, from the kernel.
+fn peak_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.unwrap_or("unknown").trim().to_owned()
+}
+
+fn memory(masks: u64) {
+    let (image, model) = (image(SHAPE), free_model(1));
+    println!("peak memory before the run: {}", peak_memory());
+    let explainer = Explainer::builder().masks(masks).build().expect("valid");
+    let explanation = explainer.explain(&model, &image, 0).expect("a map");
+    println!(
+        "after {} masks and their map: {}",
+        explanation.masks(),
+        peak_memory()
+    );
+}
+
 fn main() {
-    if std::env::args().any(|argument| argument == "growth") {
+    let arguments: Vec<String> = std::env::args().collect();
+    if arguments.iter().any(|a| a == "growth") {
         return growth();
+    }
+    if arguments.iter().any(|a| a == "memory") {
+        let masks = arguments.iter().find_map(|a| a.parse().ok());
+        return memory(masks.unwrap_or(5000));
     }
     let render = rendering();
     end_to_end();
