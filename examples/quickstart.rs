@@ -10,10 +10,11 @@ use racm::{Error, Explainer, Target, demo};
 
 fn main() -> Result<(), Error> {
     let image = demo::image();
-    let explanation = Explainer::builder()
-        .masks(4000)
-        .build()?
-        .explain(&demo::Classifier, &image, Target::Top)?;
+    let explanation = Explainer::builder().masks(4000).build()?.explain(
+        &demo::Classifier,
+        &image,
+        Target::Top,
+    )?;
 
     let class = demo::CLASSES[explanation.targets()[0]];
     let score = explanation.unmasked_scores()[0];

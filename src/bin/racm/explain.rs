@@ -30,8 +30,11 @@ pub struct Args {
     /// The classes to explain: top, all, or K[,K...]
     #[arg(long, default_value = "top")]
     pub target: TargetArg,
+    /// The mask family
+    #[arg(long, value_enum, default_value_t = Method::Racm, help_heading = "Masks")]
+    pub method: Method,
     #[command(flatten)]
-    pub method: MethodArgs,
+    pub mask: MaskArgs,
     /// Number of masks
     #[arg(long, default_value_t = 5000, value_name = "N")]
     pub masks: u64,
@@ -60,13 +63,10 @@ pub struct Args {
     pub resume: Option<PathBuf>,
 }
 
-/// What fixes the masks.
+/// What fixes the masks, but for their family.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Masks")]
-pub struct MethodArgs {
-    /// The mask family
-    #[arg(long, value_enum, default_value_t = Method::Racm)]
-    pub method: Method,
+pub struct MaskArgs {
     /// Cells over the image: G or GhxGw
     #[arg(long, default_value = "8", value_name = "G|GhxGw")]
     pub grid: GridArg,
@@ -111,7 +111,7 @@ pub enum PlacementArg {
     Fixed,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
 pub enum EstimatorArg {
     Centred,
     HorvitzThompson,
@@ -179,7 +179,7 @@ impl FromStr for BaselineArg {
     }
 }
 
-impl MethodArgs {
+impl MaskArgs {
     /// An explainer's builder with these masks.
     pub fn builder(&self, method: Method) -> racm::ExplainerBuilder {
         let builder = match method {
@@ -204,21 +204,15 @@ impl MethodArgs {
 }
 
 pub fn run(args: &Args) -> Result<(), Failure> {
-    match args.model.threads {
-        Some(0) => return Err("--threads is 0, expected at least 1".into()),
-        Some(threads) => rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build_global()?,
-        None => {}
-    }
+    args.model.start_threads()?;
     let names = args.model.class_names()?;
     let model = args.model.load()?;
-    let (image, resized_from) = model.image(args.image.as_ref())?;
+    let (image, resized_from) = model.image(args.image.as_deref())?;
     let (_, height, width) = image.dim();
 
     let mut builder = args
-        .method
-        .builder(args.method.method)
+        .mask
+        .builder(args.method)
         .masks(args.masks)
         .estimator(args.estimator.estimator());
     if let Some(batch) = args.batch {
@@ -280,7 +274,7 @@ fn write_ledger(path: &Path, ledger: &Ledger) -> Result<(), Failure> {
     Ok(ledger.write_to(BufWriter::new(file))?)
 }
 
-fn read_saliency(path: &Path, height: usize, width: usize) -> Result<Array2<f32>, Failure> {
+pub fn read_saliency(path: &Path, height: usize, width: usize) -> Result<Array2<f32>, Failure> {
     let of_file = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
     let map: Array2<f32> = match ndarray_npy::read_npy(path) {
         Ok(map) => map,
