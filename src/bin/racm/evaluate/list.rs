@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use racm::metrics::BoundingBox;
+
 use crate::Failure;
 
 /// One image of the list.
@@ -20,6 +22,27 @@ impl Item {
     pub fn stem(&self) -> String {
         let stem = self.path.file_stem().unwrap_or_default();
         stem.to_string_lossy().into_owned()
+    }
+
+    /// The box in an image of this size, or why there is none: a box that is not inside the file's
+    /// image is wrong, and a part of it no better.
+    pub fn bounding_box(
+        &self,
+        resized_from: Option<[usize; 2]>,
+        [height, width]: [usize; 2],
+    ) -> Result<BoundingBox, String> {
+        let [x1, y1, x2, y2] = self.roi.ok_or("the list has no box for this image")?;
+        let [from_height, from_width] = resized_from.unwrap_or([height, width]);
+        if x2 > from_width as f64 || y2 > from_height as f64 {
+            return Err(format!(
+                "the box, x {x1} to {x2}, y {y1} to {y2}, is not inside the {from_width} x {from_height} image"
+            ));
+        }
+        let (x, y) = (
+            width as f64 / from_width as f64,
+            height as f64 / from_height as f64,
+        );
+        BoundingBox::new(x1 * x, y1 * y, x2 * x, y2 * y).map_err(|e| e.to_string())
     }
 }
 

@@ -7,15 +7,16 @@ use std::time::Instant;
 
 use indicatif::ProgressBar;
 use racm::metrics::{
-    BoundingBox, InsertionDeletion, Ranking, Steps, ValueThreshold, dcc, energy_inside, gini,
-    pointing_game, random_map, uniform_map,
+    BoundingBox, Elements, InsertionDeletion, Ranking, Steps, ValueThreshold, dcc, energy_inside,
+    gini, pointing_game, uniform_map,
 };
 use racm::ndarray::{Array2, Array3, ArrayView3, ArrayView4, Axis};
 use racm::{BlackBoxModel, BoxError, Explainer, Explanation, Ledger, Region};
 
 use super::list::Item;
+use super::maps::{channel_map, random_of};
 use super::store::{Case, Cost, Record, Scores, Value};
-use super::{Args, Metric};
+use super::{Args, ElementsArg, Metric};
 use crate::Failure;
 use crate::explain::{EstimatorArg, Method};
 use crate::model::Model;
@@ -103,7 +104,7 @@ impl Bench<'_> {
         let subject = Subject {
             item,
             class,
-            bounding_box: bounding_box(item.roi, resized_from, [height, width]),
+            bounding_box: item.bounding_box(resized_from, [height, width]),
             image,
         };
         let mut scores = self.maps(&subject, refinement)?;
@@ -275,11 +276,17 @@ impl Bench<'_> {
                 Some(map) => map,
                 None => map.view(),
             };
-            let protocol = InsertionDeletion::pixel_channels()
-                .steps(Steps::Parts(args.steps))
-                .insertion_start(args.mask.baseline.0.clone())
-                .deletion_end(args.mask.baseline.0.clone());
-            let elements = racm::metrics::Elements::PixelChannels;
+            let protocol = match args.elements {
+                ElementsArg::PixelChannels => InsertionDeletion::pixel_channels(),
+                ElementsArg::Pixels => InsertionDeletion::pixels(),
+            }
+            .steps(Steps::Parts(args.steps))
+            .insertion_start(args.mask.baseline.0.clone())
+            .deletion_end(args.mask.baseline.0.clone());
+            let elements = match args.elements {
+                ElementsArg::PixelChannels => Elements::PixelChannels,
+                ElementsArg::Pixels => Elements::Pixels,
+            };
             let ranking = self.timed("rank elements", || Ranking::new(map, elements))?;
             for (name, _) in names.into_iter().zip(wanted).filter(|(_, wanted)| *wanted) {
                 let name = format!("{name}_rank");
@@ -354,68 +361,6 @@ impl Bench<'_> {
         });
         result
     }
-}
-
-/// The map by channel of the only class (Eq. 12 for MC-RISE), or its one plane.
-fn channel_map(explanation: &Explanation, negated: bool) -> Array3<f32> {
-    let mut map = match explanation.channel_maps() {
-        Some(maps) => maps.index_axis_move(Axis(0), 0),
-        None => explanation.map().to_owned(),
-    };
-    if negated {
-        map.mapv_inplace(|v| -v);
-    }
-    // What was not evaluated counts as least important, which is where Eq. 10 puts it.
-    if let Some(region) = explanation.region() {
-        let mut lowest = f32::INFINITY;
-        for plane in map.outer_iter() {
-            for (&v, _) in plane
-                .iter()
-                .zip(region.pixels())
-                .filter(|(_, inside)| **inside)
-            {
-                lowest = lowest.min(v);
-            }
-        }
-        for mut plane in map.outer_iter_mut() {
-            plane.zip_mut_with(region.pixels(), |v, &inside| {
-                if !inside {
-                    *v = lowest;
-                }
-            });
-        }
-    }
-    map
-}
-
-/// A random map that is drawn anew for every image, so that it is no more alike on an image and on
-/// its explained image than chance has it.
-fn random_of(image: &ArrayView3<'_, f32>, seed: u64) -> Array3<f32> {
-    let mut hash = seed ^ 0xcbf2_9ce4_8422_2325;
-    for v in image {
-        hash = (hash ^ u64::from(v.to_bits())).wrapping_mul(0x0100_0000_01b3);
-        hash ^= hash >> 29;
-    }
-    random_map(image.dim().into(), hash)
-}
-
-fn bounding_box(
-    roi: Option<[f64; 4]>,
-    resized_from: Option<[usize; 2]>,
-    [height, width]: [usize; 2],
-) -> Result<BoundingBox, String> {
-    let [x1, y1, x2, y2] = roi.ok_or("the list has no box for this image")?;
-    let [from_height, from_width] = resized_from.unwrap_or([height, width]);
-    if x2 > from_width as f64 || y2 > from_height as f64 {
-        return Err(format!(
-            "the box, x {x1} to {x2}, y {y1} to {y2}, is not inside the {from_width} x {from_height} image"
-        ));
-    }
-    let (x, y) = (
-        width as f64 / from_width as f64,
-        height as f64 / from_height as f64,
-    );
-    BoundingBox::new(x1 * x, y1 * y, x2 * x, y2 * y).map_err(|e| e.to_string())
 }
 
 fn in_image(item: &Item, error: impl std::fmt::Display) -> Failure {

@@ -1,6 +1,7 @@
 //! `racm evaluate`.
 
 mod list;
+mod maps;
 mod measure;
 mod plot;
 mod store;
@@ -58,6 +59,9 @@ pub struct Args {
     /// How Insertion and Deletion order the image
     #[arg(long, value_enum, default_value_t = Protocol::Rank)]
     pub protocol: Protocol,
+    /// What a step of Insertion or Deletion in rank order shows or removes
+    #[arg(long, value_enum, default_value_t = ElementsArg::PixelChannels)]
+    pub elements: ElementsArg,
     /// Steps of an Insertion or Deletion curve in rank order
     #[arg(long, default_value_t = 100, value_name = "STEPS")]
     pub steps: usize,
@@ -95,8 +99,16 @@ pub enum Metric {
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub enum ElementsArg {
+    /// One channel of a pixel, as in RaCM's table
+    PixelChannels,
+    /// A pixel with all its channels, by the mean of its planes, as in RISE's table
+    Pixels,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
 pub enum Protocol {
-    /// By pixel-channel, most important first
+    /// By the order of the map's elements, most important first
     Rank,
     /// By thresholds on the map's values, rescaled
     Threshold,
@@ -220,6 +232,7 @@ impl Args {
             "keep": self.keeps(),
             "metrics": self.metrics.iter().copied().map(value_name).collect::<Vec<_>>(),
             "protocol": value_name(self.protocol),
+            "elements": value_name(self.elements),
             "steps": self.steps,
             "dcc_masks": self.dcc_masks(),
             "grid": self.mask.grid.0,

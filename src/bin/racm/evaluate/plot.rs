@@ -30,12 +30,7 @@ pub fn write_all(
 ) -> Result<Vec<&'static str>, Failure> {
     let mut written = Vec::new();
     for (protocol, file, x, y) in [
-        (
-            "rank",
-            "curves-rank.svg",
-            "fraction of the pixel-channels",
-            "score",
-        ),
+        ("rank", "curves-rank.svg", "fraction of the image", "score"),
         (
             "threshold",
             "curves-threshold.svg",
@@ -108,7 +103,7 @@ fn draw(panels: &[Panel], x: &str, y: &str) -> Result<String, Box<dyn std::error
     let height = 380 + 18 * longest as u32;
     let mut svg = String::new();
     {
-        let root = SVGBackend::with_string(&mut svg, (460 * panels.len() as u32, height))
+        let root = SVGBackend::with_string(&mut svg, (480 * panels.len() as u32, height))
             .into_drawing_area();
         root.fill(&WHITE)?;
         for (panel, area) in panels.iter().zip(root.split_evenly((1, panels.len()))) {
@@ -132,17 +127,17 @@ fn draw_panel(
     let top = if high > low { high } else { low + 1.0 };
     let (plot, legend) = area.split_vertically(height - 18 * panel.lines.len() as u32 - 10);
     let mut chart = ChartBuilder::on(&plot)
-        .caption(&panel.title, ("sans-serif", 16))
+        .caption(&panel.title, ("sans-serif", 20))
         .margin(8)
-        .x_label_area_size(36)
-        .y_label_area_size(48)
+        .x_label_area_size(42)
+        .y_label_area_size(54)
         .build_cartesian_2d(0.0..1.0, low..top)?;
     chart
         .configure_mesh()
-        .light_line_style(WHITE)
+        .max_light_lines(0)
         .x_desc(x)
         .y_desc(y)
-        .label_style(("sans-serif", 12))
+        .label_style(("sans-serif", 15))
         .draw()?;
     for (i, (name, points)) in panel.lines.iter().enumerate() {
         let (r, g, b) = COLOURS[i % COLOURS.len()];
@@ -151,7 +146,7 @@ fn draw_panel(
         chart.draw_series(LineSeries::new(points.iter().copied(), style))?;
         let line = 18 * i as i32 + 8;
         legend.draw(&PathElement::new([(56, line), (80, line)], style))?;
-        legend.draw(&Text::new(name.clone(), (86, line - 6), ("sans-serif", 12)))?;
+        legend.draw(&Text::new(name.clone(), (86, line - 6), ("sans-serif", 15)))?;
     }
     Ok(())
 }
