@@ -342,7 +342,7 @@ fn evaluate_refuses_what_it_cannot_do() {
         ("", &twice, "listed twice"),
         ("", &root.join("absent.csv"), "absent.csv"),
         ("--refine gradcam", &list, "has no gradients"),
-        ("--refine list --keep 1.5", &list, "--refine"),
+        ("--refine tests --keep 1.5", &list, "--keep is 1.5"),
         ("--masks 0", &list, "masks is 0"),
         ("--masks 50 --dcc-masks 60", &list, "--dcc-masks has 60"),
         ("--steps 0", &list, "--steps is 0"),
