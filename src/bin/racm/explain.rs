@@ -31,8 +31,11 @@ pub struct Args {
     /// The classes to explain: top, all, or K[,K...]
     #[arg(long, default_value = "top")]
     pub target: TargetArg,
+    /// The mask family
+    #[arg(long, value_enum, default_value_t = Method::Racm, help_heading = "Masks")]
+    pub method: Method,
     #[command(flatten)]
-    pub method: MethodArgs,
+    pub mask: MaskArgs,
     /// Number of masks; with a stopping rule, the most that are used
     #[arg(
         long,
@@ -78,13 +81,10 @@ pub struct Args {
     pub resume: Option<PathBuf>,
 }
 
-/// What fixes the masks.
+/// What fixes the masks, but for their family.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Masks")]
-pub struct MethodArgs {
-    /// The mask family
-    #[arg(long, value_enum, default_value_t = Method::Racm)]
-    pub method: Method,
+pub struct MaskArgs {
     /// Cells over the image: G or GhxGw
     #[arg(long, default_value = "8", value_name = "G|GhxGw")]
     pub grid: GridArg,
@@ -129,7 +129,7 @@ pub enum PlacementArg {
     Fixed,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
 pub enum EstimatorArg {
     Centred,
     HorvitzThompson,
@@ -234,7 +234,7 @@ impl FromStr for BaselineArg {
     }
 }
 
-impl MethodArgs {
+impl MaskArgs {
     /// An explainer's builder with these masks.
     pub fn builder(&self, method: Method) -> racm::ExplainerBuilder {
         let builder = match method {
@@ -262,21 +262,15 @@ impl MethodArgs {
 const CANDIDATES: [f64; 7] = [0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9];
 
 pub fn run(args: &Args) -> Result<(), Failure> {
-    match args.model.threads {
-        Some(0) => return Err("--threads is 0, expected at least 1".into()),
-        Some(threads) => rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build_global()?,
-        None => {}
-    }
+    args.model.start_threads()?;
     let names = args.model.class_names()?;
     let model = args.model.load()?;
-    let (image, resized_from) = model.image(args.image.as_ref())?;
+    let (image, resized_from) = model.image(args.image.as_deref())?;
     let (_, height, width) = image.dim();
 
     let mut builder = args
-        .method
-        .builder(args.method.method)
+        .mask
+        .builder(args.method)
         .masks(args.masks)
         .estimator(args.estimator.estimator());
     if let Some(batch) = args.batch {
@@ -305,7 +299,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     builder = builder.link(args.link.link());
     let mut explainer = builder.clone().build()?;
     let mut pilot = None;
-    if args.method.p_pix.0.is_none() {
+    if args.mask.p_pix.0.is_none() {
         let (candidates, link) = (CANDIDATES, [args.link.link()]);
         let tried = explainer.pilot(&model, &image, args.target.0.clone(), &candidates, &link)?;
         if let Some(best) = tried.best() {
@@ -375,7 +369,7 @@ fn write_ledger(path: &Path, ledger: &Ledger) -> Result<(), Failure> {
     Ok(ledger.write_to(BufWriter::new(file))?)
 }
 
-fn read_saliency(path: &Path, height: usize, width: usize) -> Result<Array2<f32>, Failure> {
+pub fn read_saliency(path: &Path, height: usize, width: usize) -> Result<Array2<f32>, Failure> {
     let of_file = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
     let map: Array2<f32> = match ndarray_npy::read_npy(path) {
         Ok(map) => map,

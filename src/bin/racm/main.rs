@@ -1,6 +1,7 @@
-//! `racm`: explains an ONNX model's answer about an image, from the command line.
+//! `racm`: explains an ONNX model's answers about images, and evaluates the explanations.
 #![forbid(unsafe_code)]
 
+mod evaluate;
 mod explain;
 mod model;
 mod report;
@@ -21,6 +22,8 @@ struct Cli {
 enum Command {
     /// Explain what a model says of one image.
     Explain(Box<explain::Args>),
+    /// Measure how good maps are, over many images.
+    Evaluate(Box<evaluate::Args>),
 }
 
 /// What ends the program: a message, and its causes.
@@ -29,6 +32,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Explain(args) => explain::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

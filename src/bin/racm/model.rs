@@ -1,6 +1,6 @@
 //! The model and its input, from the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use racm::ndarray::{Array2, Array3, ArrayView4};
@@ -96,6 +96,17 @@ impl BlackBoxModel for Model {
 }
 
 impl ModelArgs {
+    /// As many threads as were asked for, for everything but the model.
+    pub fn start_threads(&self) -> Result<(), Failure> {
+        match self.threads {
+            Some(0) => Err("--threads is 0, expected at least 1".into()),
+            Some(threads) => Ok(rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build_global()?),
+            None => Ok(()),
+        }
+    }
+
     pub fn load(&self) -> Result<Model, Failure> {
         if self.model == "demo" {
             return Ok(Model::Demo);
@@ -154,10 +165,7 @@ impl Model {
 
     /// The image at `path`, `[3, H, W]` RGB in [0, 1] and of the size that the model fixes, with
     /// its size before that if it was another. One channel for a model that takes one.
-    pub fn image(
-        &self,
-        path: Option<&PathBuf>,
-    ) -> Result<(Array3<f32>, Option<[usize; 2]>), Failure> {
+    pub fn image(&self, path: Option<&Path>) -> Result<(Array3<f32>, Option<[usize; 2]>), Failure> {
         let image = match (path, self) {
             (Some(path), _) => read_image(path)?,
             (None, Model::Demo) => demo::image(),

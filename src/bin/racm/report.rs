@@ -208,9 +208,9 @@ fn report(
         "grid": spec.grid,
         "p_pix": spec.p_pix,
         "block_size": spec.block_size,
-        "enlargement": value_name(args.method.enlargement),
-        "placement": value_name(args.method.placement),
-        "baseline": format!("{:?}", args.method.baseline.0),
+        "enlargement": value_name(args.mask.enlargement),
+        "placement": value_name(args.mask.placement),
+        "baseline": format!("{:?}", args.mask.baseline.0),
         "estimator": explanation.estimator().name(),
         "link": value_name(args.link),
         "stopped_by": stats.stopped.map(|reason| format!("{reason:?}")),
@@ -232,7 +232,7 @@ fn report(
 }
 
 /// The name of an option's value on the command line.
-fn value_name(value: impl clap::ValueEnum) -> String {
+pub fn value_name(value: impl clap::ValueEnum) -> String {
     value
         .to_possible_value()
         .map(|v| v.get_name().to_owned())

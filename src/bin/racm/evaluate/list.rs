@@ -1,0 +1,186 @@
+//! Which images are evaluated, and the boxes that come with them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use racm::metrics::BoundingBox;
+
+use crate::Failure;
+
+/// One image of the list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// As the list has it, or the file's name in the folder.
+    pub name: String,
+    pub path: PathBuf,
+    /// x1, y1, x2, y2 in pixels of the file.
+    pub roi: Option<[f64; 4]>,
+}
+
+impl Item {
+    /// The name without folders and extension: that of the image's refinement map.
+    pub fn stem(&self) -> String {
+        let stem = self.path.file_stem().unwrap_or_default();
+        stem.to_string_lossy().into_owned()
+    }
+
+    /// The box in an image of this size, or why there is none: a box that is not inside the file's
+    /// image is wrong, and a part of it no better.
+    pub fn bounding_box(
+        &self,
+        resized_from: Option<[usize; 2]>,
+        [height, width]: [usize; 2],
+    ) -> Result<BoundingBox, String> {
+        let [x1, y1, x2, y2] = self.roi.ok_or("the list has no box for this image")?;
+        let [from_height, from_width] = resized_from.unwrap_or([height, width]);
+        if x2 > from_width as f64 || y2 > from_height as f64 {
+            return Err(format!(
+                "the box, x {x1} to {x2}, y {y1} to {y2}, is not inside the {from_width} x {from_height} image"
+            ));
+        }
+        let (x, y) = (
+            width as f64 / from_width as f64,
+            height as f64 / from_height as f64,
+        );
+        BoundingBox::new(x1 * x, y1 * y, x2 * x, y2 * y).map_err(|e| e.to_string())
+    }
+}
+
+/// The images of a list with a column `file`, or all of a folder in the order of their names.
+pub fn read(path: &Path) -> Result<Vec<Item>, Failure> {
+    let at = |e: &dyn std::fmt::Display| -> Failure { format!("{}: {e}", path.display()).into() };
+    let items = if path.is_dir() {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(|e| at(&e))? {
+            let name = entry.map_err(|e| at(&e))?.file_name();
+            let lower = name.to_string_lossy().to_lowercase();
+            if [".png", ".jpg", ".jpeg"].iter().any(|e| lower.ends_with(e)) {
+                names.push(name.to_string_lossy().into_owned());
+            }
+        }
+        names.sort_unstable();
+        let item = |name: String| Item {
+            path: path.join(&name),
+            name,
+            roi: None,
+        };
+        names.into_iter().map(item).collect()
+    } else {
+        let text = std::fs::read_to_string(path).map_err(|e| at(&e))?;
+        parse(&text, path).map_err(|e| at(&e))?
+    };
+    if items.is_empty() {
+        return Err(at(&"no image (PNG or JPEG) to evaluate"));
+    }
+    let mut seen = BTreeSet::new();
+    for item in &items {
+        if !item.path.is_file() {
+            return Err(at(&format!("there is no file {}", item.path.display())));
+        }
+        if !seen.insert(file_name(&item.name)) {
+            return Err(at(&format!("{} is listed twice", item.name)));
+        }
+    }
+    Ok(items)
+}
+
+/// The name as a name for a file of its own.
+pub fn file_name(name: &str) -> String {
+    name.replace(['/', '\\', ':'], "_")
+}
+
+fn parse(text: &str, path: &Path) -> Result<Vec<Item>, String> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut lines = text.lines().enumerate().map(|(i, line)| (i + 1, line));
+    let header = lines.next().map(|(_, line)| fields(line));
+    let header = header.unwrap_or_default();
+    let column = |name: &str| header.iter().position(|h| h.trim() == name);
+    let file = column("file").ok_or("the first line names no column `file`")?;
+    let corners = ["roi_x1", "roi_y1", "roi_x2", "roi_y2"].map(|name| (name, column(name)));
+    if let (true, Some((name, _))) = (
+        corners.iter().any(|(_, c)| c.is_some()),
+        corners.iter().find(|(_, c)| c.is_none()),
+    ) {
+        return Err(format!("a box needs four columns; {name} is missing"));
+    }
+    let mut items = Vec::new();
+    for (number, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
+        let values = fields(line);
+        let value = |c: usize| values.get(c).map_or("", |v| v.trim());
+        let name = value(file);
+        if name.is_empty() {
+            return Err(format!("line {number} has no file"));
+        }
+        // Beside the list, or in a folder of the list's name: signs.csv with signs/.
+        let beside = folder.join(name);
+        let path = match path.file_stem() {
+            Some(stem) if !beside.is_file() => folder.join(stem).join(name),
+            _ => beside,
+        };
+        let mut roi = Vec::new();
+        for (name, c) in corners {
+            match c.map_or("", value) {
+                "" => {}
+                text => roi.push(
+                    text.parse::<f64>()
+                        .map_err(|e| format!("line {number}, {name} {text:?}: {e}"))?,
+                ),
+            }
+        }
+        if !(roi.is_empty() || roi.len() == 4) {
+            return Err(format!("line {number} has only {} of 4 corners", roi.len()));
+        }
+        items.push(Item {
+            name: name.to_owned(),
+            path,
+            roi: roi.try_into().ok(),
+        });
+    }
+    Ok(items)
+}
+
+/// The fields of one line; a field in quotes may hold commas, and quotes as pairs.
+fn fields(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut quoted = false;
+    let mut letters = line.trim_start_matches('\u{feff}').chars().peekable();
+    while let Some(letter) = letters.next() {
+        let last = fields.len() - 1;
+        match letter {
+            '"' if quoted && letters.peek() == Some(&'"') => {
+                letters.next();
+                fields[last].push('"');
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            _ => fields[last].push(letter),
+        }
+    }
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_boxes_quotes_and_the_folder_of_the_same_name() {
+        let text = "\u{feff}label,file,roi_x1,roi_y1,roi_x2,roi_y2\n\
+                    1,\"a, b.png\",1,2,3.5,4\n\n2,c.png,,,,\n";
+        let items = parse(text, Path::new("data/list.csv")).unwrap();
+        assert_eq!(items[0].name, "a, b.png");
+        assert_eq!(items[0].path, Path::new("data/list/a, b.png"));
+        assert_eq!(items[0].roi, Some([1.0, 2.0, 3.5, 4.0]));
+        assert_eq!((items[1].roi, items[1].stem()), (None, "c".to_owned()));
+    }
+
+    #[test]
+    fn says_what_is_wrong_and_where() {
+        let error = |text: &str| parse(text, Path::new("list.csv")).unwrap_err();
+        assert!(error("name\na.png").contains("`file`"));
+        assert!(error("file,roi_x1\na.png,1").contains("roi_y1 is missing"));
+        let header = "file,roi_x1,roi_y1,roi_x2,roi_y2\n";
+        assert!(error(&format!("{header}a.png,1,2,three,4")).contains("line 2, roi_x2 \"three\""));
+        assert!(error(&format!("{header}a.png,1,2")).contains("only 2 of 4"));
+    }
+}

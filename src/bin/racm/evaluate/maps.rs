@@ -1,0 +1,48 @@
+//! The maps that are measured.
+
+use racm::Explanation;
+use racm::metrics::random_map;
+use racm::ndarray::{Array3, ArrayView3, Axis};
+
+/// The map by channel of the only class (Eq. 12 for MC-RISE), or its one plane.
+pub fn channel_map(explanation: &Explanation, negated: bool) -> Array3<f32> {
+    let mut map = match explanation.channel_maps() {
+        Some(maps) => maps.index_axis_move(Axis(0), 0),
+        None => explanation.map().to_owned(),
+    };
+    if negated {
+        map.mapv_inplace(|v| -v);
+    }
+    // What was not evaluated counts as least important, which is where Eq. 10 puts it.
+    if let Some(region) = explanation.region() {
+        let mut lowest = f32::INFINITY;
+        for plane in map.outer_iter() {
+            for (&v, _) in plane
+                .iter()
+                .zip(region.pixels())
+                .filter(|(_, inside)| **inside)
+            {
+                lowest = lowest.min(v);
+            }
+        }
+        for mut plane in map.outer_iter_mut() {
+            plane.zip_mut_with(region.pixels(), |v, &inside| {
+                if !inside {
+                    *v = lowest;
+                }
+            });
+        }
+    }
+    map
+}
+
+/// A random map that is drawn anew for every image, so that it is no more alike on an image and on
+/// its explained image than chance has it.
+pub fn random_of(image: &ArrayView3<'_, f32>, seed: u64) -> Array3<f32> {
+    let mut hash = seed ^ 0xcbf2_9ce4_8422_2325;
+    for v in image {
+        hash = (hash ^ u64::from(v.to_bits())).wrapping_mul(0x0100_0000_01b3);
+        hash ^= hash >> 29;
+    }
+    random_map(image.dim().into(), hash)
+}

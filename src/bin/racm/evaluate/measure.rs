@@ -1,0 +1,368 @@
+//! One image: its maps, and their metrics.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+use indicatif::ProgressBar;
+use racm::metrics::{
+    BoundingBox, Elements, InsertionDeletion, Ranking, Steps, ValueThreshold, dcc, energy_inside,
+    gini, pointing_game, uniform_map,
+};
+use racm::ndarray::{Array2, Array3, ArrayView3, ArrayView4, Axis};
+use racm::{BlackBoxModel, BoxError, Explainer, Explanation, Ledger, Region};
+
+use super::list::Item;
+use super::maps::{channel_map, random_of};
+use super::store::{Case, Cost, Record, Scores, Value};
+use super::{Args, ElementsArg, Metric};
+use crate::Failure;
+use crate::explain::{EstimatorArg, Method};
+use crate::model::Model;
+
+/// The model, with a count of what it is asked.
+pub struct Counted<'a> {
+    pub model: &'a Model,
+    pub bar: ProgressBar,
+    images: AtomicU64,
+    nanoseconds: AtomicU64,
+}
+
+impl<'a> Counted<'a> {
+    pub fn new(model: &'a Model, bar: ProgressBar) -> Self {
+        Counted {
+            model,
+            bar,
+            images: AtomicU64::new(0),
+            nanoseconds: AtomicU64::new(0),
+        }
+    }
+}
+
+impl BlackBoxModel for Counted<'_> {
+    fn predict(&self, batch: ArrayView4<'_, f32>) -> Result<Array2<f32>, BoxError> {
+        let (images, started) = (batch.dim().0 as u64, Instant::now());
+        let scores = self.model.predict(batch);
+        self.nanoseconds
+            .fetch_add(started.elapsed().as_nanos() as u64, Relaxed);
+        self.images.fetch_add(images, Relaxed);
+        self.bar.inc(images);
+        scores
+    }
+}
+
+/// A map of one of the methods: the part of a [`Case`] that fixes the masks, and the rest.
+pub struct Kind {
+    pub family: Method,
+    /// MC-RISE with its sign turned.
+    pub negated: bool,
+    pub masks: u64,
+    pub estimator: EstimatorArg,
+    pub keep: Option<f64>,
+}
+
+/// Everything that the images have in common.
+pub struct Bench<'a> {
+    pub args: &'a Args,
+    pub model: &'a Counted<'a>,
+    /// The maps of methods come first, then the random and the uniform map.
+    pub kinds: &'a [Kind],
+    pub cases: &'a [Case],
+    pub costs: RefCell<BTreeMap<String, Cost>>,
+}
+
+/// One image, read.
+struct Subject<'a> {
+    item: &'a Item,
+    image: Array3<f32>,
+    class: usize,
+    /// The box in the model's image, or why there is none.
+    bounding_box: Result<BoundingBox, String>,
+}
+
+/// Explains another image as this one was explained.
+type Again<'a> = &'a dyn Fn(ArrayView3<'_, f32>) -> racm::Result<Array3<f32>>;
+
+impl Bench<'_> {
+    pub fn measure(
+        &self,
+        item: &Item,
+        refinement: Option<&Array2<f32>>,
+        parameters: &str,
+        input: &str,
+    ) -> Result<Record, Failure> {
+        self.costs.take();
+        let (image, resized_from) = self.model.model.image(Some(&item.path))?;
+        let (channels, height, width) = image.dim();
+        let batch = image.view().insert_axis(Axis(0));
+        let answer = self.model.predict(batch).map_err(|e| in_image(item, e))?;
+        let answer: Vec<f32> = answer.iter().copied().collect();
+        let class =
+            (1..answer.len()).fold(0, |top, k| if answer[k] > answer[top] { k } else { top });
+        let score = answer.get(class).copied().ok_or("the model has no class")?;
+        let subject = Subject {
+            item,
+            class,
+            bounding_box: item.bounding_box(resized_from, [height, width]),
+            image,
+        };
+        let mut scores = self.maps(&subject, refinement)?;
+        let shape = [channels, height, width];
+        let seed = self.args.mask.seed;
+        let random = |image: ArrayView3<'_, f32>| Ok(random_of(&image, seed));
+        let uniform = |_: ArrayView3<'_, f32>| Ok(uniform_map(shape));
+        let drawn = random_of(&subject.image.view(), seed);
+        scores.push(self.score(&subject, &drawn, Some(&random))?);
+        scores.push(self.score(&subject, &uniform_map(shape), Some(&uniform))?);
+        Ok(Record {
+            parameters: parameters.to_owned(),
+            input: input.to_owned(),
+            file: item.name.clone(),
+            shape,
+            class,
+            score,
+            cases: self.cases.to_vec(),
+            scores,
+            costs: self.costs.take(),
+        })
+    }
+
+    /// The scores of every map that a method makes; masks are scored once for all that share them.
+    fn maps(&self, subject: &Subject, map: Option<&Array2<f32>>) -> Result<Vec<Scores>, Failure> {
+        let most = self.args.masks.iter().copied().max().unwrap_or(0);
+        let mut ledgers: Vec<(Method, Option<f64>, Ledger)> = Vec::new();
+        let mut scores = Vec::new();
+        for kind in self.kinds {
+            let region = match (kind.keep, map) {
+                (None, _) => None,
+                (Some(keep), Some(map)) => Some(Region::top_fraction(map, keep)?),
+                (Some(_), None) => {
+                    scores.push(self.without_map(subject.item));
+                    continue;
+                }
+            };
+            let explainer = |masks| self.explainer(kind, masks, region.clone());
+            let known = |(method, keep, _): &(Method, Option<f64>, Ledger)| {
+                *method == kind.family && *keep == kind.keep
+            };
+            let ledger = match ledgers.iter().position(known) {
+                Some(i) => &ledgers[i].2,
+                None => {
+                    let full = explainer(most)?;
+                    let run = full.run(self.model, &subject.image, subject.class);
+                    // The demo is the one model here that does not use several threads itself.
+                    let run = match self.model.model {
+                        Model::Demo => run.parallel(),
+                        _ => run,
+                    };
+                    let ledger = self
+                        .timed("score masks", || run.score())
+                        .map_err(|e| in_image(subject.item, e))?;
+                    ledgers.push((kind.family, kind.keep, ledger));
+                    &ledgers[ledgers.len() - 1].2
+                }
+            };
+            let (_, height, width) = subject.image.dim();
+            let plan = explainer(kind.masks)?.plan([subject.image.dim().0, height, width])?;
+            let prefix = ledger.prefix(kind.masks);
+            let estimator = kind.estimator.estimator();
+            let explanation = self.timed("estimate map", || {
+                Explanation::from_ledger(plan, prefix, estimator)
+            })?;
+            let map = channel_map(&explanation, kind.negated);
+            let again = explainer(kind.masks)?;
+            let again = |image: ArrayView3<'_, f32>| {
+                let explanation = again.explain(self.model, &image, subject.class)?;
+                Ok(channel_map(&explanation, kind.negated))
+            };
+            let dcc = self.args.dcc_masks().contains(&kind.masks);
+            scores.push(self.score(subject, &map, dcc.then_some(&again))?);
+        }
+        Ok(scores)
+    }
+
+    fn explainer(
+        &self,
+        kind: &Kind,
+        masks: u64,
+        region: Option<Region>,
+    ) -> racm::Result<Explainer> {
+        let mut builder = self.args.mask.builder(kind.family).masks(masks);
+        if let Some(region) = region {
+            builder = builder.region(region);
+        }
+        if let Some(batch) = self.args.batch {
+            builder = builder.batch(batch);
+        }
+        builder.estimator(kind.estimator.estimator()).build()
+    }
+
+    fn without_map(&self, item: &Item) -> Scores {
+        let missing = Value::Missing {
+            missing: format!("no refinement map {}.npy", item.stem()),
+        };
+        let names = self.args.columns().into_iter();
+        Scores {
+            values: names
+                .map(|name| (name.to_owned(), missing.clone()))
+                .collect(),
+            ..Scores::default()
+        }
+    }
+
+    /// Every metric of one map, `[1, H, W]` or `[C, H, W]`; DCC where the map can be made again.
+    fn score(
+        &self,
+        subject: &Subject,
+        map: &Array3<f32>,
+        again: Option<Again<'_>>,
+    ) -> Result<Scores, Failure> {
+        let mut scores = Scores::default();
+        self.curves(subject, map, &mut scores)
+            .and_then(|()| match again {
+                Some(again) if self.args.wants(Metric::Dcc) => {
+                    self.dcc(subject, map, again, &mut scores)
+                }
+                _ => Ok(()),
+            })
+            .map_err(|e| in_image(subject.item, e))?;
+        let mut put = |name: String, value: Value| scores.values.insert(name, value);
+        for (metric, name) in [(Metric::Pointing, "pointing"), (Metric::Energy, "energy")] {
+            if !self.args.wants(metric) {
+                continue;
+            }
+            let measured = subject.bounding_box.clone().and_then(|bounding_box| {
+                let measured = self.timed(name, || match metric {
+                    Metric::Pointing => pointing_game(map.view(), &bounding_box),
+                    _ => energy_inside(map.view(), &bounding_box),
+                });
+                measured.map_err(|e| e.to_string())
+            });
+            match measured {
+                Ok(measured) => {
+                    put(name.to_owned(), measured.joint.into());
+                    for (plane, value) in measured.planes.into_iter().enumerate() {
+                        put(format!("{name}_plane_{plane}"), value.into());
+                    }
+                }
+                Err(reason) => {
+                    put(name.to_owned(), Err(reason).into());
+                }
+            }
+        }
+        if self.args.wants(Metric::Gini) {
+            put(
+                "gini".to_owned(),
+                self.timed("gini", || gini(map.view()))?.into(),
+            );
+        }
+        Ok(scores)
+    }
+
+    fn curves(
+        &self,
+        subject: &Subject,
+        map: &Array3<f32>,
+        scores: &mut Scores,
+    ) -> racm::Result<()> {
+        let (args, class, image) = (self.args, subject.class, subject.image.view());
+        let wanted = [Metric::Insertion, Metric::Deletion].map(|metric| args.wants(metric));
+        let names = ["insertion", "deletion"];
+        if args.protocol.rank() && wanted.contains(&true) {
+            // A map of one plane counts for every channel: its ties leave a pixel's channels
+            // together.
+            let map = match map.broadcast(image.dim()) {
+                Some(map) => map,
+                None => map.view(),
+            };
+            let protocol = match args.elements {
+                ElementsArg::PixelChannels => InsertionDeletion::pixel_channels(),
+                ElementsArg::Pixels => InsertionDeletion::pixels(),
+            }
+            .steps(Steps::Parts(args.steps))
+            .insertion_start(args.mask.baseline.0.clone())
+            .deletion_end(args.mask.baseline.0.clone());
+            let elements = match args.elements {
+                ElementsArg::PixelChannels => Elements::PixelChannels,
+                ElementsArg::Pixels => Elements::Pixels,
+            };
+            let ranking = self.timed("rank elements", || Ranking::new(map, elements))?;
+            for (name, _) in names.into_iter().zip(wanted).filter(|(_, wanted)| *wanted) {
+                let name = format!("{name}_rank");
+                let curve = self.timed(&name, || match &*name {
+                    "insertion_rank" => protocol.insertion(self.model, image, &ranking, class),
+                    _ => protocol.deletion(self.model, image, &ranking, class),
+                })?;
+                let points = curve.fractions.iter().zip(&curve.scores);
+                scores
+                    .curves
+                    .insert(name.clone(), points.map(|(&x, &y)| [x, y]).collect());
+                scores.values.insert(name, Value::Defined(curve.auc));
+            }
+        }
+        if args.protocol.threshold() && wanted.contains(&true) {
+            let curves = self.timed("insertion_threshold and deletion_threshold", || {
+                ValueThreshold::new().curves(self.model, image, map.view(), class)
+            })?;
+            let both = [curves.insertion, curves.deletion];
+            for ((name, curve), _) in names.iter().zip(both).zip(wanted).filter(|(_, w)| *w) {
+                let name = format!("{name}_threshold");
+                if let Ok(curve) = &curve {
+                    let last = (curve.rescaled.len() - 1) as f64;
+                    let points = curve.rescaled.iter().enumerate();
+                    let points = points.map(|(i, &y)| [i as f64 / last, y]).collect();
+                    scores.curves.insert(name.clone(), points);
+                }
+                scores.values.insert(name, curve.map(|c| c.auc).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn dcc(
+        &self,
+        subject: &Subject,
+        map: &Array3<f32>,
+        again: Again<'_>,
+        scores: &mut Scores,
+    ) -> racm::Result<()> {
+        let (image, class) = (subject.image.view(), subject.class);
+        let baseline = &self.args.mask.baseline.0;
+        let terms = self.timed("dcc", || {
+            dcc(self.model, image, map.view(), class, baseline, again)
+        })?;
+        for (name, value) in [
+            ("dcc", terms.value()),
+            ("dcc_coherency", terms.coherency),
+            ("dcc_complexity", terms.complexity),
+            ("dcc_drop", terms.drop),
+        ] {
+            scores.values.insert(name.to_owned(), value.into());
+        }
+        Ok(())
+    }
+
+    /// Does it, and adds up what it costs.
+    fn timed<T>(&self, stage: &str, work: impl FnOnce() -> T) -> T {
+        let counts = || {
+            let (images, ns) = (&self.model.images, &self.model.nanoseconds);
+            (images.load(Relaxed), ns.load(Relaxed))
+        };
+        let (before, started) = (counts(), Instant::now());
+        let result = work();
+        let (seconds, after) = (started.elapsed().as_secs_f64(), counts());
+        let mut costs = self.costs.borrow_mut();
+        costs.entry(stage.to_owned()).or_default().add(Cost {
+            times: 1,
+            model_calls: after.0 - before.0,
+            seconds,
+            seconds_in_model: (after.1 - before.1) as f64 * 1e-9,
+        });
+        result
+    }
+}
+
+fn in_image(item: &Item, error: impl std::fmt::Display) -> Failure {
+    format!("{}: {error}", item.path.display()).into()
+}

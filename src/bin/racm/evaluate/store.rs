@@ -1,0 +1,209 @@
+//! What is known of each image, on disk: an evaluation goes on where it was stopped.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::list::{Item, file_name};
+use crate::Failure;
+
+/// One row of the table: which maps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Case {
+    /// The method, or `random` or `uniform`.
+    pub map: String,
+    pub masks: Option<u64>,
+    pub estimator: Option<String>,
+    /// The fraction of the pixels that the refinement keeps.
+    pub keep: Option<f64>,
+}
+
+/// A metric's value on one image, or why there is none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    Defined(f64),
+    Undefined { undefined: String },
+    Missing { missing: String },
+}
+
+impl<E: fmt::Display> From<Result<f64, E>> for Value {
+    fn from(outcome: Result<f64, E>) -> Self {
+        match outcome {
+            Ok(value) => Value::Defined(value),
+            Err(reason) => Value::Undefined {
+                undefined: reason.to_string(),
+            },
+        }
+    }
+}
+
+/// One image under one case.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Scores {
+    pub values: BTreeMap<String, Value>,
+    /// Points from x = 0 to x = 1.
+    pub curves: BTreeMap<String, Vec<[f64; 2]>>,
+}
+
+/// What a stage of the work cost.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Cost {
+    /// How often it was done.
+    pub times: u64,
+    /// Images that the model scored.
+    pub model_calls: u64,
+    pub seconds: f64,
+    pub seconds_in_model: f64,
+}
+
+impl Cost {
+    pub fn add(&mut self, other: Cost) {
+        self.times += other.times;
+        self.model_calls += other.model_calls;
+        self.seconds += other.seconds;
+        self.seconds_in_model += other.seconds_in_model;
+    }
+}
+
+/// All results of one image.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// Fingerprints of the parameters, and of the image with its box and refinement map.
+    pub parameters: String,
+    pub input: String,
+    pub file: String,
+    pub shape: [usize; 3],
+    pub class: usize,
+    pub score: f32,
+    pub cases: Vec<Case>,
+    /// One a case.
+    pub scores: Vec<Scores>,
+    pub costs: BTreeMap<String, Cost>,
+}
+
+/// Why a folder with results cannot be continued.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    #[error(
+        "{}: holds results of other parameters: {name} was {stored}, now it is {asked}; take another --out",
+        .folder.display()
+    )]
+    Parameters {
+        folder: PathBuf,
+        name: String,
+        stored: String,
+        asked: String,
+    },
+    #[error(
+        "{}: was made of another image, box or refinement map, or with other parameters; remove it or take another --out",
+        .record.display()
+    )]
+    Input { record: PathBuf },
+    #[error("{}: cannot be read ({reason}); remove it to measure this image again", .path.display())]
+    Damaged { path: PathBuf, reason: String },
+}
+
+/// The folder of an evaluation.
+pub struct Store {
+    folder: PathBuf,
+    parameters: String,
+}
+
+impl Store {
+    /// Opens or makes the folder; refuses one with other parameters.
+    pub fn open(folder: &Path, parameters: &Json) -> Result<Self, Failure> {
+        let images = folder.join("images");
+        std::fs::create_dir_all(&images).map_err(|e| format!("{}: {e}", images.display()))?;
+        let path = folder.join("parameters.json");
+        let text = serde_json::to_string_pretty(parameters)? + "\n";
+        if path.exists() {
+            let stored = std::fs::read_to_string(&path)?;
+            refuse_others(folder, &path, &stored, &text)?;
+        } else {
+            write(&path, text.as_bytes())?;
+        }
+        Ok(Store {
+            folder: folder.to_owned(),
+            parameters: fingerprint([text.as_bytes()]),
+        })
+    }
+
+    pub fn parameters(&self) -> &str {
+        &self.parameters
+    }
+
+    fn path(&self, item: &Item) -> PathBuf {
+        let name = file_name(&item.name) + ".json";
+        self.folder.join("images").join(name)
+    }
+
+    /// The results of an image, if there are any.
+    pub fn load(&self, item: &Item, input: &str) -> Result<Option<Record>, Failure> {
+        let path = self.path(item);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let damaged = |reason: String| Refused::Damaged {
+            path: path.clone(),
+            reason,
+        };
+        let text = std::fs::read_to_string(&path).map_err(|e| damaged(e.to_string()))?;
+        let record: Record = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
+        if record.parameters != self.parameters || record.input != input {
+            return Err(Refused::Input { record: path }.into());
+        }
+        Ok(Some(record))
+    }
+
+    pub fn save(&self, item: &Item, record: &Record) -> Result<(), Failure> {
+        write(&self.path(item), serde_json::to_string(record)?.as_bytes())
+    }
+}
+
+fn refuse_others(folder: &Path, path: &Path, stored: &str, asked: &str) -> Result<(), Failure> {
+    if stored == asked {
+        return Ok(());
+    }
+    let object = |text: &str| serde_json::from_str::<serde_json::Map<String, Json>>(text);
+    let asked = object(asked)?;
+    let stored = object(stored).map_err(|e| Refused::Damaged {
+        path: path.to_owned(),
+        reason: e.to_string(),
+    })?;
+    let nothing = Json::Null;
+    let differs = |name: &&String| stored.get(*name) != asked.get(*name);
+    let name = stored.keys().chain(asked.keys()).find(differs);
+    let name = name.cloned().unwrap_or_else(|| "the file".to_owned());
+    let of = |map: &serde_json::Map<String, Json>| map.get(&name).unwrap_or(&nothing).to_string();
+    Err(Refused::Parameters {
+        folder: folder.to_owned(),
+        stored: of(&stored),
+        asked: of(&asked),
+        name,
+    }
+    .into())
+}
+
+/// Writes a file whole or not at all.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = path.with_file_name(name);
+    let written = std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, path));
+    Ok(written.map_err(|e| format!("{}: {e}", path.display()))?)
+}
+
+/// FNV-1a, 64 bits, over parts and their lengths.
+pub fn fingerprint<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for part in parts {
+        for &byte in (part.len() as u64).to_le_bytes().iter().chain(part) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    format!("{hash:016x}")
+}

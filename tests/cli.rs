@@ -1,0 +1,370 @@
+//! The program `racm`, from the outside: arguments in, files and messages out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use ndarray::{Array2, Array3};
+use racm::demo;
+use racm::render::{Bands, read_image, to_rgb, write_png};
+use serde_json::Value;
+
+#[path = "onnx/proto.rs"]
+#[allow(dead_code)]
+mod proto;
+
+/// A folder of its own for each test, below the build's.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn racm(arguments: &str, more: &[(&str, &Path)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_racm"));
+    command.args(arguments.split_whitespace());
+    for (option, path) in more {
+        command.arg(option).arg(path);
+    }
+    command.output().unwrap()
+}
+
+fn succeeds(arguments: &str, more: &[(&str, &Path)]) -> String {
+    let output = racm(arguments, more);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments}: {error}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Exit code 1 and a message that holds `expected`; no panic, no backtrace.
+fn fails(arguments: &str, more: &[(&str, &Path)], expected: &str) {
+    let output = racm(arguments, more);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{arguments}: {error}");
+    assert!(error.starts_with("racm: "), "{arguments}: {error}");
+    assert!(error.contains(expected), "{arguments}: {error}");
+    assert!(!error.contains("panicked"), "{arguments}: {error}");
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn explain_writes_maps_pictures_and_a_report() {
+    let out = folder("explain");
+    let said = succeeds(
+        "explain --model demo --masks 300 --target 0,2",
+        &[("--out", &out)],
+    );
+    assert!(said.contains("class 0 (stop sign)"), "{said}");
+    let map: ndarray::Array4<f32> = ndarray_npy::read_npy(out.join("map.npy")).unwrap();
+    let errors: ndarray::Array4<f32> =
+        ndarray_npy::read_npy(out.join("standard_error.npy")).unwrap();
+    assert_eq!(map.dim(), (2, 3, 96, 96));
+    assert_eq!(errors.dim(), map.dim());
+    for picture in ["panel.png", "overlay.png"] {
+        assert!(read_image(out.join(picture)).unwrap().dim().1 >= 96);
+    }
+    let report = json(&out.join("report.json"));
+    assert_eq!(report["method"], "racm");
+    assert_eq!(report["masks"], 300);
+    assert_eq!(report["model_calls"], 301);
+    assert_eq!(report["image_shape"], serde_json::json!([3, 96, 96]));
+    assert_eq!(report["targets"][1]["name"], "meadow");
+    assert_eq!(report["region"], Value::Null);
+}
+
+#[test]
+fn explain_marks_what_is_outside_the_region() {
+    let out = folder("explain_region");
+    let saliency =
+        Array2::from_shape_fn((96, 96), |(y, x)| f64::from(u8::from(demo::on_sign(y, x))));
+    let map = out.join("saliency.npy");
+    ndarray_npy::write_npy(&map, &saliency).unwrap();
+    let refine = [("--out", &*out), ("--refine", &*map)];
+    succeeds(
+        "explain --model demo --masks 64 --method rise --keep 0.1",
+        &refine,
+    );
+    let map: Array3<f32> = ndarray_npy::read_npy(out.join("map.npy")).unwrap();
+    let evaluated = map.iter().filter(|v| !v.is_nan()).count();
+    assert_eq!((map.dim(), evaluated), ((1, 96, 96), 922));
+    assert_eq!(json(&out.join("report.json"))["region"]["pixels"], 922);
+}
+
+#[test]
+fn explain_refuses_what_it_cannot_do() {
+    let out = folder("explain_refuses");
+    let (nowhere, text, toy) = (
+        out.join("nowhere.png"),
+        out.join("a.png"),
+        out.join("toy.onnx"),
+    );
+    let picture = out.join("toy.png");
+    fs::write(&text, "not a picture").unwrap();
+    fs::write(&toy, proto::toy(&proto::Fed::open(racm::Layout::Nchw))).unwrap();
+    write_png(&picture, &to_rgb(&demo::image(), Bands::Auto).unwrap()).unwrap();
+    let small = out.join("small.npy");
+    ndarray_npy::write_npy(&small, &Array2::<f32>::ones((9, 9))).unwrap();
+    let never = out.join("never");
+    let demo = "explain --model demo --masks 50";
+    for (arguments, more, expected) in [
+        ("", ("--image", &nowhere), "nowhere.png"),
+        ("", ("--image", &text), "a.png"),
+        ("", ("--refine", &nowhere), "nowhere.png"),
+        (
+            "",
+            ("--refine", &small),
+            "the saliency map has shape [9, 9], expected [96, 96]",
+        ),
+        ("", ("--resume", &nowhere), "nowhere.png"),
+        ("", ("--resume", &text), "not a ledger"),
+        ("", ("--labels", &nowhere), "nowhere.png"),
+        ("--p-pix NaN", ("--image", &picture), "p_pix is NaN"),
+        ("--p-pix 1", ("--image", &picture), "p_pix is 1"),
+        ("--grid 0", ("--image", &picture), "grid"),
+        ("--grid 8x97", ("--image", &picture), "grid"),
+        ("--masks 0", ("--image", &picture), "masks is 0"),
+        ("--batch 0", ("--image", &picture), "batch is 0"),
+        ("--threads 0", ("--image", &picture), "--threads is 0"),
+        ("--target 3", ("--image", &picture), "class 3 was asked for"),
+        ("--baseline 0,0", ("--image", &picture), "baseline"),
+    ] {
+        // The last of two equal options counts only where clap is told so: replace, not repeat.
+        let demo = match arguments.starts_with("--masks") {
+            true => "explain --model demo",
+            false => demo,
+        };
+        let more = [("--out", &*never), (more.0, &**more.1)];
+        fails(&format!("{demo} {arguments}"), &more, expected);
+    }
+    assert!(!never.join("map.npy").exists());
+    let model = [
+        ("--out", &*never),
+        ("--model", &*toy),
+        ("--image", &*picture),
+    ];
+    fails("explain --output logits", &model, "logits");
+    fails("explain --input pixels", &model, "pixels");
+    fails("explain --std 0", &model, "std");
+    let model = [
+        ("--out", &*never),
+        ("--model", &*text),
+        ("--image", &*picture),
+    ];
+    fails("explain", &model, "a.png");
+    fails(
+        "explain --model absent.onnx",
+        &[("--out", &never)],
+        "absent.onnx",
+    );
+}
+
+#[test]
+fn a_wrong_command_line_is_an_error_of_usage() {
+    for arguments in [
+        "explain",
+        "evaluate --model demo",
+        "explain --model demo --grid 8y8 --out x",
+    ] {
+        assert_eq!(racm(arguments, &[]).status.code(), Some(2), "{arguments}");
+    }
+    assert!(succeeds("--help", &[]).contains("evaluate"));
+}
+
+/// Three images of three sizes, one of them with a box that is not inside it, and a map for one.
+fn images(name: &str) -> (PathBuf, PathBuf) {
+    let root = folder(name);
+    fs::create_dir(root.join("list")).unwrap();
+    fs::create_dir(root.join("maps")).unwrap();
+    let sign = demo::image();
+    for (name, light, side) in [("a", 1.0, 96), ("b", 0.8, 48), ("c", 0.6, 40)] {
+        let image = racm::render::resize(&sign.mapv(|v| light * v), side, side).unwrap();
+        let picture = to_rgb(&image, Bands::Auto).unwrap();
+        write_png(root.join("list").join(format!("{name}.png")), &picture).unwrap();
+    }
+    let saliency = Array2::from_shape_fn((48, 48), |(y, x)| (y * x) as f32);
+    ndarray_npy::write_npy(root.join("maps/b.npy"), &saliency).unwrap();
+    let list = "file,roi_x1,roi_y1,roi_x2,roi_y2\na.png,22,16,78,72\nb.png,11,8,39,49\nc.png,,,,\n";
+    fs::write(root.join("list.csv"), list).unwrap();
+    (root.join("list.csv"), root)
+}
+
+const EVALUATE: &str = "evaluate --model demo --methods racm,mc-rise,rise --masks 40,100 \
+     --protocol both --steps 10 --metrics insertion,deletion,dcc,pointing,energy,gini \
+     --dcc-masks 40";
+const TABLES: [&str; 6] = [
+    "table.md",
+    "table.csv",
+    "table.json",
+    "images.csv",
+    "curves-rank.svg",
+    "curves-threshold.svg",
+];
+
+#[test]
+fn evaluate_goes_on_where_it_stopped() {
+    let (list, root) = images("evaluate");
+    let maps = root.join("maps");
+    let (whole, pieces) = (root.join("whole"), root.join("pieces"));
+    let arguments = format!("{EVALUATE} --keep 0.5");
+    let shared = [("--images", &*list), ("--refine", &*maps)];
+    let to = |out| [shared[0], shared[1], ("--out", out)];
+    succeeds(&arguments, &to(&whole));
+
+    // Stopped after one image, and in the middle of writing another.
+    succeeds(&format!("{arguments} --limit 1"), &to(&pieces));
+    let record = |name: &str| pieces.join("images").join(name);
+    let first = fs::read(record("a.png.json")).unwrap();
+    fs::write(record("b.png.json.part"), "{\"par").unwrap();
+    succeeds(&format!("{arguments} --threads 1 --batch 7"), &to(&pieces));
+    assert_eq!(
+        fs::read(record("a.png.json")).unwrap(),
+        first,
+        "measured again"
+    );
+    // One that is gone is measured again, and nothing else is.
+    fs::remove_file(record("b.png.json")).unwrap();
+    succeeds(&arguments, &to(&pieces));
+    for file in TABLES {
+        let read = |folder: &Path| fs::read(folder.join(file)).unwrap();
+        assert_eq!(read(&whole), read(&pieces), "{file}");
+    }
+
+    fails(
+        &format!("{arguments} --seed 1"),
+        &to(&pieces),
+        "seed was 0, now it is 1",
+    );
+    let sign = to_rgb(&demo::image(), Bands::Auto).unwrap();
+    write_png(root.join("list/c.png"), &sign).unwrap();
+    fails(
+        &arguments,
+        &to(&pieces),
+        "c.png.json: was made of another image",
+    );
+    fs::write(record("a.png.json"), "{").unwrap();
+    fails(&arguments, &to(&pieces), "a.png.json: cannot be read");
+}
+
+#[test]
+fn evaluate_counts_what_has_no_value() {
+    let (list, root) = images("evaluate_counts");
+    let (maps, out) = (root.join("maps"), root.join("out"));
+    let more = [("--images", &*list), ("--refine", &*maps), ("--out", &*out)];
+    let said = succeeds(&format!("{EVALUATE} --keep 0.5"), &more);
+    assert!(
+        said.contains("3 images") && said.contains("(2 missing)"),
+        "{said}"
+    );
+
+    let table = json(&out.join("table.json"));
+    let rows = table["rows"].as_array().unwrap();
+    // Three methods, two numbers of masks, with and without a region; two maps that know nothing.
+    assert_eq!(rows.len(), 14);
+    let row = |map: &str, masks: Option<u64>, keep: Option<f64>| {
+        let case = |r: &&Value| {
+            r["case"]["map"] == map
+                && r["case"]["masks"].as_u64() == masks
+                && r["case"]["keep"].as_f64() == keep
+        };
+        &rows.iter().find(case).unwrap()["metrics"]
+    };
+    let counts =
+        |cell: &Value| ["defined", "undefined", "missing"].map(|name| cell[name].as_u64().unwrap());
+    let racm = row("racm", Some(100), None);
+    assert_eq!(counts(&racm["insertion_rank"]), [3, 0, 0]);
+    // b's box ends below its image, c has none.
+    assert_eq!(counts(&racm["pointing"]), [1, 2, 0]);
+    assert!(racm["dcc"].is_null(), "DCC was asked for at 40 masks only");
+    assert_eq!(counts(&row("racm", Some(40), None)["dcc"]), [3, 0, 0]);
+    let refined = row("racm", Some(40), Some(0.5));
+    assert_eq!(counts(&refined["insertion_rank"]), [1, 0, 2]);
+    assert_eq!(
+        counts(&row("uniform", None, None)["insertion_threshold"]),
+        [0, 3, 0]
+    );
+    assert_eq!(counts(&row("uniform", None, None)["gini"]), [3, 0, 0]);
+    let text = fs::read_to_string(out.join("table.json")).unwrap();
+    assert!(
+        text.contains("y 8 to 49, is not inside the 48 x 48 image"),
+        "{text}"
+    );
+    assert!(text.contains("no refinement map a.npy"));
+    // What knows the red octagon beats what knows nothing.
+    let mean = |row: &Value, name: &str| row[name]["mean"].as_f64().unwrap();
+    let random = row("random", None, None);
+    assert!(mean(racm, "insertion_rank") > mean(random, "insertion_rank") + 0.05);
+    assert!(mean(racm, "deletion_rank") < mean(random, "deletion_rank") - 0.05);
+    let cost = fs::read_to_string(out.join("cost.csv")).unwrap();
+    // Nine runs of 100 masks and three more with a region, each with the unmasked image.
+    assert!(cost.contains("score masks,12,1212,101,"), "{cost}");
+}
+
+#[test]
+fn one_run_serves_fewer_masks() {
+    let (_, root) = images("evaluate_prefix");
+    let (folder, both, few) = (root.join("list"), root.join("both"), root.join("few"));
+    let metrics = "evaluate --model demo --metrics insertion,gini --steps 10";
+    let images = ("--images", &*folder);
+    succeeds(
+        &format!("{metrics} --masks 40,100 --methods racm"),
+        &[images, ("--out", &both)],
+    );
+    succeeds(
+        &format!("{metrics} --masks 40 --methods racm"),
+        &[images, ("--out", &few)],
+    );
+    let first = |out: &Path| json(&out.join("table.json"))["rows"][0].clone();
+    assert_eq!(first(&both), first(&few));
+    let methods = "--masks 40 --methods mc-rise,mc-rise-negated";
+    let out = root.join("signs");
+    succeeds(&format!("{metrics} {methods}"), &[images, ("--out", &out)]);
+    // Both signs of MC-RISE are made of one run.
+    let cost = fs::read_to_string(out.join("cost.csv")).unwrap();
+    assert!(cost.contains("score masks,3,123,41,"), "{cost}");
+}
+
+#[test]
+fn evaluate_refuses_what_it_cannot_do() {
+    let (list, root) = images("evaluate_refuses");
+    let out = root.join("out");
+    let empty = folder("evaluate_empty");
+    let broken = root.join("broken.csv");
+    fs::write(&broken, "file\nabsent.png\n").unwrap();
+    let twice = root.join("twice.csv");
+    fs::write(&twice, "file\nlist/a.png\nlist/a.png\n").unwrap();
+    for (arguments, images, expected) in [
+        ("", &empty, "no image"),
+        ("", &broken, "absent.png"),
+        ("", &twice, "listed twice"),
+        ("", &root.join("absent.csv"), "absent.csv"),
+        ("--refine gradcam", &list, "has no gradients"),
+        ("--refine tests --keep 1.5", &list, "--keep is 1.5"),
+        ("--masks 0", &list, "masks is 0"),
+        ("--masks 50 --dcc-masks 60", &list, "--dcc-masks has 60"),
+        ("--steps 0", &list, "--steps is 0"),
+        ("--p-pix NaN", &list, "p_pix is NaN"),
+        ("--grid 500", &list, "a.png: "),
+    ] {
+        let arguments = format!("evaluate --model demo {arguments}");
+        fails(
+            &arguments,
+            &[("--images", images), ("--out", &out)],
+            expected,
+        );
+    }
+    let maps = root.join("maps");
+    ndarray_npy::write_npy(maps.join("a.npy"), &Array2::<f32>::ones((9, 9))).unwrap();
+    let more = [("--images", &*list), ("--refine", &*maps), ("--out", &*out)];
+    fails("evaluate --model demo --keep 0", &more, "--keep is 0");
+    let out = root.join("other");
+    let more = [("--images", &*list), ("--refine", &*maps), ("--out", &*out)];
+    fails(
+        "evaluate --model demo --masks 50",
+        &more,
+        "a.npy: the saliency map has shape [9, 9]",
+    );
+}
