@@ -68,12 +68,17 @@ impl GridAxis {
         }
     }
 
-    pub fn taps(&self, offset: usize) -> Taps {
-        let last = self.drawn() - 1;
-        let pixels_per_cell = match self.placement {
+    /// The pitch of the cells.
+    pub fn pixels_per_cell(&self) -> f64 {
+        match self.placement {
             Placement::Fixed => self.pixels as f64 / self.cells as f64,
             Placement::Shifted => self.offsets() as f64,
-        };
+        }
+    }
+
+    pub fn taps(&self, offset: usize) -> Taps {
+        let last = self.drawn() - 1;
+        let pixels_per_cell = self.pixels_per_cell();
         let mut runs: Vec<Run> = Vec::with_capacity(self.drawn() + 1);
         let mut t = Vec::with_capacity(self.pixels);
         for p in 0..self.pixels {

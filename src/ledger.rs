@@ -7,7 +7,7 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 
 use crate::error::{Error, Result};
-use crate::plan::fingerprint;
+use crate::plan::{Plan, fingerprint};
 
 const MAGIC: &[u8; 8] = b"RACMLED1";
 
@@ -126,7 +126,21 @@ impl Ledger {
         }
     }
 
-    fn clone_head(&self) -> Ledger {
+    /// That the scores belong to the masks of a plan.
+    pub(crate) fn expect_plan(&self, plan: &Plan) -> Result<()> {
+        let (given, expected) = (self.identity.plan, plan.fingerprint());
+        if given == expected {
+            return Ok(());
+        }
+        Err(Error::Ledger {
+            what: "plan",
+            given: format!("{given:016x}"),
+            expected: format!("{expected:016x}"),
+        })
+    }
+
+    /// An empty ledger of the same run.
+    pub(crate) fn clone_head(&self) -> Ledger {
         Ledger::new(self.identity.clone(), self.unmasked.clone())
     }
 

@@ -18,6 +18,7 @@ mod plan;
 mod region;
 mod run;
 mod seed;
+mod surrogate;
 
 pub use baseline::Baseline;
 pub use error::{BoxError, Error, Inputs, Result};
@@ -33,3 +34,4 @@ pub use ndarray;
 pub use plan::{MaskSpec, Plan};
 pub use region::Region;
 pub use run::{Progress, Run, RunStats};
+pub use surrogate::Surrogate;
