@@ -2,8 +2,8 @@
 //!
 //! A pixel at position x (in cells) has the importance g(x), a Gaussian process with a squared
 //! exponential kernel of length l, and a cell has that of the pixels it covers, `beta = Uᵀ g`. Cells
-//! of all offsets so share one field, and neighbours are correlated by their overlap and by l. The
-//! process is expanded in cosines over the image and a margin (Solin and Särkkä 2020), so that
+//! of all offsets so share one field, and neighbours are correlated by their overlap and by l. The process, times a
+//! bump where the scores ask for one, is expanded in cosines over the image and a margin (Solin and Särkkä 2020), so that
 //! `beta = A w` with w independent and standard normal, and the mean over offsets of `U beta`, which
 //! is the map, is `T w`.
 
@@ -20,6 +20,22 @@ const MARGIN: f64 = 1.0;
 /// Terms of the expansion with less than this share of the largest term's variance are left out.
 pub(super) const NEGLIGIBLE: f64 = 1e-3;
 
+/// Where along an axis the field is large, in fractions of the image.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Bump {
+    pub centre: f64,
+    pub width: f64,
+}
+
+impl Bump {
+    /// The field's standard deviation at a position, relative to the largest; never below a tenth.
+    fn at(self, position: f64) -> f64 {
+        const FLOOR: f64 = 0.1;
+        let u = (position - self.centre) / self.width;
+        FLOOR + (1.0 - FLOOR) * (-0.5 * u * u).exp()
+    }
+}
+
 /// One axis of the field.
 pub(super) struct AxisBasis {
     /// For each offset A, `[cells, terms]`.
@@ -31,8 +47,8 @@ pub(super) struct AxisBasis {
 }
 
 impl AxisBasis {
-    /// The basis for a length in cells.
-    pub fn new(axis: &GridAxis, length: f64) -> Self {
+    /// The basis for a length in cells, and for the bump, if there is one.
+    pub fn new(axis: &GridAxis, length: f64, bump: Option<Bump>) -> Self {
         let pitch = axis.pixels_per_cell();
         let extent = axis.pixels as f64 / pitch + 2.0 * MARGIN;
         // What a cell's extent leaves of a wave: sinc for a box, its square for a tent.
@@ -64,7 +80,9 @@ impl AxisBasis {
             .collect();
         let field = Array2::from_shape_fn((axis.pixels, terms.len()), |(p, k)| {
             let (w, amplitude, _) = terms[k];
-            amplitude * (w * ((p as f64 + 0.5) / pitch + MARGIN)).cos()
+            let position = p as f64 + 0.5;
+            let envelope = bump.map_or(1.0, |b| b.at(position / axis.pixels as f64));
+            envelope * amplitude * (w * (position / pitch + MARGIN)).cos()
         });
         let taps: Vec<Taps> = (0..axis.offsets()).map(|o| axis.taps(o)).collect();
         let mut basis = AxisBasis {

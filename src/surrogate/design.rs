@@ -3,7 +3,7 @@
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-use super::basis::AxisBasis;
+use super::basis::{AxisBasis, Bump, NEGLIGIBLE};
 use crate::mask::Block;
 use crate::plan::Plan;
 
@@ -27,13 +27,18 @@ pub(super) struct Design<'a> {
 }
 
 impl<'a> Design<'a> {
-    pub fn new(plan: &'a Plan, seed: u64, length: f64, groups: Array2<f64>) -> Self {
-        let basis = plan.axes().map(|axis| AxisBasis::new(axis, length));
+    pub fn new(plan: &'a Plan, seed: u64, length: f64, bumps: [Option<Bump>; 2]) -> Self {
+        // An unselected cell says less about a channel than one that passes it.
+        const BIAS: f64 = 0.5;
+        let mut groups = Array2::eye(plan.planes() + 1);
+        groups[[plan.planes(), plan.planes()]] = BIAS;
+        let axes = plan.axes();
+        let basis = [0, 1].map(|i| AxisBasis::new(axes[i], length, bumps[i]));
         let [rows, columns] = &basis;
         let pairs =
             (0..rows.share.len()).flat_map(|r| (0..columns.share.len()).map(move |c| (r, c)));
         let kept = pairs
-            .filter(|&(r, c)| rows.share[r] * columns.share[c] > super::basis::NEGLIGIBLE)
+            .filter(|&(r, c)| rows.share[r] * columns.share[c] > NEGLIGIBLE)
             .collect();
         let (planes, channels) = (plan.planes(), plan.shape()[0]);
         let family = plan.family();

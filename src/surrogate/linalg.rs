@@ -18,6 +18,9 @@ impl Cholesky {
             let (mut head, mut tail) = a.view_mut().split_at(Axis(0), end);
             let mut square = part(&mut head, start..end, start..end);
             factor(&mut square)?;
+            if end == n {
+                break;
+            }
             let square = square.to_owned();
             {
                 let mut panel = part(&mut tail, 0..n - end, start..end);
@@ -74,6 +77,9 @@ impl Cholesky {
                     row.scaled_add(-self.0[[start + i, start + k]], &done);
                 }
                 row /= self.0[[start + i, start + i]];
+            }
+            if end == n {
+                break;
             }
             let below = self.0.slice_axis(Axis(0), Slice::from(end..));
             let below = below.slice_axis(Axis(1), Slice::from(start..end));

@@ -4,6 +4,7 @@ mod basis;
 mod design;
 mod fit;
 mod linalg;
+mod prior;
 
 use ndarray::{Array1, Array2, Array3, ArrayRef3};
 
@@ -12,21 +13,10 @@ use crate::ledger::Ledger;
 use crate::plan::Plan;
 use design::{Design, Scores};
 use fit::{Fit, Moments};
+use prior::{Candidate, LENGTHS, Prior, SELECT, Search};
 
 /// Masks below which there is no surrogate.
 pub(crate) const MIN_MASKS: u64 = 16;
-
-/// Masks on which the length is chosen: enough for a choice among six.
-const SELECT: usize = 1024;
-
-/// Lengths to choose from, in cells.
-const LENGTHS: [f64; 6] = [0.25, 0.5, 0.8, 1.2, 2.0, 3.5];
-
-/// Factor between ratios of signal to noise that are tried.
-const STEP: f64 = 2.0;
-
-/// Steps of the ratio that are tried at most: from 2^-16 to 2^16.
-const STEPS: i32 = 16;
 
 /// Folds of blocks in the cross-fit.
 const FOLDS: usize = 5;
@@ -36,9 +26,11 @@ const FOLDS: usize = 5;
 /// `mu + sum over cells of (sum_j beta_j m_j + beta_0 q_0) + noise`,
 ///
 /// with `beta = Uᵀ g`, g a Gaussian process over the image (one for each plane and one for the
-/// bias, squared exponential) and noise of equal variance, which stands for everything that is not
-/// additive. Length, variance of g and noise are those of the largest restricted likelihood; mu has
-/// a flat prior.
+/// bias, squared exponential; that of the bias has half the standard deviation) and noise of equal
+/// variance, which stands for everything that is not additive. The variance of g is the same all over
+/// the image, or larger about one place, as an object's is. Its place and width, the length, the
+/// variance and the noise are those of the largest restricted likelihood (found by climbing, place
+/// and length on the first 640 masks); mu has a flat prior.
 ///
 /// [`Surrogate::map`] is what the estimators estimate, `E[M_j f] / P_j - E[M_0 f] / P_0` (Eq. 9),
 /// of the posterior mean, computed exactly and not from masks. It is biased (towards a smooth, small
@@ -55,7 +47,7 @@ pub struct Surrogate<'a> {
     moments: Moments,
     fit: Option<Fit>,
     coefficients: Array1<f64>,
-    length: f64,
+    prior: Prior,
     plan: &'a Plan,
 }
 
@@ -103,50 +95,34 @@ impl<'a> Surrogate<'a> {
                 break;
             }
         }
-        let mut best: Option<Candidate<'a>> = None;
-        let mut step = 0;
-        // Upwards and downwards from the usual length, as long as the likelihood rises.
-        const USUAL: usize = 2;
-        let paths: [Vec<usize>; 2] = [(USUAL..LENGTHS.len()).collect(), (0..USUAL).rev().collect()];
-        for path in paths {
-            for i in path {
-                let candidate =
-                    Candidate::new(plan, seed, &blocks[..few], target, LENGTHS[i], step);
-                let better = match (&best, &candidate.fit) {
-                    (None, _) => true,
-                    (Some(old), new) => evidence(new) > evidence(&old.fit),
-                };
-                if !better {
-                    break;
-                }
-                step = candidate.step;
-                best = Some(candidate);
-            }
+        let best = Search {
+            plan,
+            seed,
+            blocks: &blocks[..few],
+            target,
         }
+        .best();
         let Candidate {
-            length,
+            prior,
             design,
             moments,
             fit,
-            ..
-        } = match best {
-            Some(best) if few == blocks.len() => best,
-            best => {
-                let length = best.map_or(LENGTHS[USUAL], |best| best.length);
-                Candidate::new(plan, seed, blocks, target, length, step)
-            }
+        } = if few == blocks.len() {
+            best
+        } else {
+            Candidate::new(plan, seed, blocks, target, best.prior)
         };
         let coefficients = match &fit {
             Some(fit) => moments.coefficients(fit),
             None => Array1::zeros(design.features()),
         };
         Ok(Surrogate {
+            plan,
+            prior,
             design,
             moments,
             fit,
             coefficients,
-            length,
-            plan,
         })
     }
 
@@ -195,7 +171,7 @@ impl<'a> Surrogate<'a> {
 
     /// The length of the field's kernel, in cells: one of 0.25, 0.5, 0.8, 1.2, 2 and 3.5.
     pub fn length(&self) -> f64 {
-        self.length
+        LENGTHS[self.prior.length]
     }
 
     /// The standard deviation of what is not additive, in units of the score.
@@ -213,59 +189,6 @@ impl<'a> Surrogate<'a> {
             }
         }
         out
-    }
-}
-
-fn evidence(fit: &Option<Fit>) -> f64 {
-    fit.as_ref().map_or(f64::NEG_INFINITY, |fit| fit.evidence)
-}
-
-/// A length, with the best ratio for it.
-struct Candidate<'a> {
-    length: f64,
-    design: Design<'a>,
-    moments: Moments,
-    fit: Option<Fit>,
-    step: i32,
-}
-
-impl<'a> Candidate<'a> {
-    fn new(
-        plan: &'a Plan,
-        seed: u64,
-        blocks: &[Scores<'_>],
-        target: usize,
-        length: f64,
-        start: i32,
-    ) -> Self {
-        let planes = plan.planes();
-        let design = Design::new(plan, seed, length, Array2::eye(planes + 1));
-        let scores = blocks.iter().flat_map(|(_, scores)| scores.column(target));
-        let scores: Vec<f64> = scores.map(|&f| f64::from(f)).collect();
-        let moments = Moments::new(design.rows(blocks), &scores);
-        let at = |step: i32| moments.fit(STEP.powi(step) / moments.scale());
-        let mut step = start;
-        let mut fit = None;
-        if !moments.constant() && moments.scale() > 0.0 {
-            fit = at(start);
-            for direction in [1, -1] {
-                let from = step;
-                while (step + direction).abs() <= STEPS && (direction == 1 || from == start) {
-                    let next = at(step + direction);
-                    if evidence(&next) <= evidence(&fit) {
-                        break;
-                    }
-                    (step, fit) = (step + direction, next);
-                }
-            }
-        }
-        Candidate {
-            length,
-            design,
-            moments,
-            fit,
-            step,
-        }
     }
 }
 
