@@ -1,6 +1,6 @@
 //! Ridge regression with independent standard coefficients, and its marginal likelihood.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, Axis};
 
 use super::linalg::{Cholesky, gram};
 
@@ -113,7 +113,7 @@ impl Moments {
     }
 
     /// The predictions of rows.
-    pub fn predict(&self, coefficients: &Array1<f64>, rows: ArrayView2<'_, f64>) -> Array1<f64> {
+    pub fn predict(&self, coefficients: &Array1<f64>, rows: &Array2<f64>) -> Array1<f64> {
         rows.dot(coefficients) + (self.mean - self.row_mean.dot(coefficients))
     }
 }

@@ -7,6 +7,7 @@ mod linalg;
 mod prior;
 
 use ndarray::{Array1, Array2, Array3, ArrayRef3};
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
@@ -222,27 +223,32 @@ impl CrossFit {
         let mut maps = vec![Array3::<f64>::zeros((plan.planes(), height, width)); targets];
         let mut residuals: Vec<Array2<f64>> =
             blocks.iter().map(|(_, s)| s.mapv(f64::from)).collect();
-        for fold in 0..folds {
-            let part = |inside: bool| {
-                let blocks = blocks.iter().enumerate();
-                let blocks = blocks.filter(move |(i, _)| (i % folds == fold) == inside);
-                blocks.map(|(_, block)| *block).collect::<Vec<_>>()
-            };
-            let (others, own) = (part(false), part(true));
-            let count: usize = own.iter().map(|(_, s)| s.dim().0).sum();
-            if masks - (count as u64) < MIN_MASKS {
-                return Err(few(masks));
-            }
-            for (target, map) in maps.iter_mut().enumerate() {
-                let surrogate = Surrogate::of_blocks(plan, ledger.seed(), &others, target)?;
-                map.scaled_add(
-                    count as f64 / masks as f64,
-                    &surrogate.map().mapv(f64::from),
-                );
-                let rows = surrogate.design.rows(&own);
-                let predicted = surrogate
-                    .moments
-                    .predict(&surrogate.coefficients, rows.view());
+        let outcomes: Result<Vec<_>> = (0..folds)
+            .into_par_iter()
+            .map(|fold| {
+                let part = |inside: bool| {
+                    let blocks = blocks.iter().enumerate();
+                    let blocks = blocks.filter(move |(i, _)| (i % folds == fold) == inside);
+                    blocks.map(|(_, block)| *block).collect::<Vec<_>>()
+                };
+                let (others, own) = (part(false), part(true));
+                let count: usize = own.iter().map(|(_, scores)| scores.dim().0).sum();
+                if masks - (count as u64) < MIN_MASKS {
+                    return Err(few(masks));
+                }
+                let surrogate = |target| {
+                    let surrogate = Surrogate::of_blocks(plan, ledger.seed(), &others, target)?;
+                    let rows = surrogate.design.rows(&own);
+                    let predicted = surrogate.moments.predict(&surrogate.coefficients, &rows);
+                    Ok((surrogate.map().mapv(f64::from), predicted))
+                };
+                let surrogates: Result<Vec<_>> = (0..targets).map(surrogate).collect();
+                Ok((count as f64 / masks as f64, surrogates?))
+            })
+            .collect();
+        for (fold, (share, surrogates)) in outcomes?.into_iter().enumerate() {
+            for (target, (map, predicted)) in surrogates.into_iter().enumerate() {
+                maps[target].scaled_add(share, &map);
                 let own = residuals.iter_mut().skip(fold).step_by(folds);
                 let own = own.flat_map(|r| r.column_mut(target).into_iter());
                 own.zip(predicted).for_each(|(r, f)| *r -= f);
