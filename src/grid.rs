@@ -69,6 +69,14 @@ impl GridAxis {
         }
     }
 
+    /// The pitch of the cells.
+    pub fn pixels_per_cell(&self) -> f64 {
+        match self.placement {
+            Placement::Fixed => self.pixels as f64 / self.cells as f64,
+            Placement::Shifted => self.offsets() as f64,
+        }
+    }
+
     pub fn taps(&self, offset: usize) -> Taps {
         let last = self.drawn() - 1;
         // A pixel's centre in cells is a fraction of integers, so that a hard pixel whose centre lies

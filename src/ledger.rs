@@ -9,7 +9,7 @@ use ndarray::ArrayView2;
 
 use crate::error::{Error, Inputs, Result};
 use crate::link::Link;
-use crate::plan::fingerprint;
+use crate::plan::{Plan, fingerprint};
 
 const MAGIC: &[u8; 8] = b"RACMLED1";
 
@@ -83,10 +83,6 @@ impl Ledger {
     pub(crate) fn expect(&self, identity: &Identity, unmasked: &[f32]) -> Result<()> {
         self.identity.expect(identity)?;
         agree(&self.unmasked, unmasked, |_| Inputs::Unmasked)
-    }
-
-    pub(crate) fn identity(&self) -> &Identity {
-        &self.identity
     }
 
     /// The seed of the masks.
@@ -163,7 +159,21 @@ impl Ledger {
         Cow::Owned(linked)
     }
 
-    fn clone_head(&self) -> Ledger {
+    /// That the scores belong to the masks of a plan.
+    pub(crate) fn expect_plan(&self, plan: &Plan) -> Result<()> {
+        let (given, expected) = (self.identity.plan, plan.fingerprint());
+        if given == expected {
+            return Ok(());
+        }
+        Err(Error::Ledger {
+            what: "plan",
+            given: format!("{given:016x}"),
+            expected: format!("{expected:016x}"),
+        })
+    }
+
+    /// An empty ledger of the same run.
+    pub(crate) fn clone_head(&self) -> Ledger {
         Ledger::new(self.identity.clone(), self.unmasked.clone())
     }
 

@@ -96,6 +96,7 @@ pub mod render;
 mod run;
 mod seed;
 mod stop;
+mod surrogate;
 
 #[cfg(feature = "ort")]
 #[cfg_attr(docsrs, doc(cfg(feature = "ort")))]
@@ -131,3 +132,4 @@ pub use stop::{StopReason, StopRule};
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]
 struct Readme;
+pub use surrogate::Surrogate;

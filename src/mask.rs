@@ -50,6 +50,11 @@ impl<'p> Block<'p> {
         }
     }
 
+    /// Whether a cell is drawn at all, or stays unselected (outside the region).
+    pub fn samples(&self, cell: usize) -> bool {
+        self.active.as_ref().is_none_or(|active| active[cell])
+    }
+
     /// Draws the states of the mask at `position` of the block, row by row.
     pub fn draw(&self, position: usize, states: &mut Vec<u64>) {
         let [rows, columns] = self.plan.cells();

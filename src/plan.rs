@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use ndarray::ArrayRef3;
+
 use crate::error::{Error, Result};
 use crate::family::{MAX_PLANES, MaskFamily, Racm};
 use crate::grid::{Enlargement, GridAxis, Placement, Taps};
@@ -259,6 +261,19 @@ impl Plan {
         fingerprint(text.bytes().chain(region.map(|&inside| u8::from(inside))))
     }
 
+    /// That weights are of a map's shape.
+    pub(crate) fn expect_weights(&self, weights: &ArrayRef3<f64>) -> Result<()> {
+        let [_, height, width] = self.shape;
+        if weights.dim() == (self.planes(), height, width) {
+            return Ok(());
+        }
+        Err(Error::Shape {
+            what: "the weights",
+            given: weights.shape().to_vec(),
+            expected: vec![self.planes(), height, width],
+        })
+    }
+
     /// The planes that a state feeds, as bits.
     pub(crate) fn incidence(&self, state: u64) -> u64 {
         self.family().incidence(state) & (u64::MAX >> (MAX_PLANES - self.planes()))
@@ -266,6 +281,10 @@ impl Plan {
 
     pub(crate) fn block_size(&self) -> u64 {
         self.spec.block_size as u64
+    }
+
+    pub(crate) fn axes(&self) -> [&GridAxis; 2] {
+        [&self.rows, &self.columns]
     }
 
     pub(crate) fn taps(&self, offset: [usize; 2]) -> [Taps; 2] {

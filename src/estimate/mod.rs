@@ -2,11 +2,12 @@
 
 mod sums;
 
-use ndarray::{Array4, ArrayRef3, Axis};
+use ndarray::{Array3, Array4, ArrayRef3, Axis};
 
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
+use crate::surrogate::{CrossFit, Surrogate};
 use sums::{Sums, Sweep};
 
 /// Blocks below which there is no standard error.
@@ -43,6 +44,15 @@ pub enum Estimator {
     SelfNormalised,
     /// `1/N sum_n M_nj(p) f_n / P_j`: classic RISE, without the bias term.
     PassOnly,
+    /// The map of a smooth additive model of the score: [`Surrogate`]. Biased, with the lowest
+    /// error where masks are few. Its standard errors are posterior standard deviations, given at
+    /// any number of masks.
+    Surrogate,
+    /// `Surrogate` plus the `HorvitzThompson` map of what it leaves, cross-fitted: every score is
+    /// compared with the prediction of a model that was fitted to other blocks (five folds; fewer
+    /// where there are fewer blocks, and at least two). Unbiased like `Centred`, with about a fifth
+    /// less squared error on signs at 1000 masks. Standard errors are those of the residual part.
+    SurrogateCorrected,
 }
 
 impl Estimator {
@@ -53,6 +63,8 @@ impl Estimator {
             Estimator::Centred => "centred",
             Estimator::SelfNormalised => "self-normalised",
             Estimator::PassOnly => "pass-only",
+            Estimator::Surrogate => "surrogate",
+            Estimator::SurrogateCorrected => "surrogate-corrected",
         }
     }
 
@@ -63,18 +75,41 @@ impl Estimator {
     /// [`Error::Ledger`] if the ledger is of another plan, [`Error::TooFewMasks`],
     /// [`Error::NeverSeen`] (`SelfNormalised` only).
     pub fn maps(self, plan: &Plan, ledger: &Ledger) -> Result<Array4<f32>> {
+        match self {
+            Estimator::Surrogate => {
+                return surrogates(plan, ledger, |fit| fit.map());
+            }
+            Estimator::SurrogateCorrected => {
+                ledger.expect_plan(plan)?;
+                let cross = CrossFit::new(plan, ledger)?;
+                let mut maps = Estimator::HorvitzThompson.maps(plan, &cross.residuals)?;
+                for (mut map, surrogate) in maps.outer_iter_mut().zip(&cross.maps) {
+                    map += surrogate;
+                }
+                return Ok(maps);
+            }
+            _ => {}
+        }
         self.over_targets(plan, ledger, |fit| Ok(fit.map))
     }
 
     /// The standard errors of all maps of a ledger, `[targets, J, H, W]`: the spread between blocks,
-    /// which are independent. `None` below 8 blocks.
+    /// which are independent. `None` below 8 blocks. For [`Estimator::Surrogate`] the posterior
+    /// standard deviations.
     ///
     /// # Errors
     /// Those of [`Estimator::maps`].
     pub fn standard_errors(self, plan: &Plan, ledger: &Ledger) -> Result<Option<Array4<f32>>> {
+        if let Estimator::Surrogate = self {
+            return surrogates(plan, ledger, |fit| fit.standard_deviation()).map(Some);
+        }
         if ledger.blocks() < MIN_BLOCKS {
-            check(plan, ledger)?;
+            ledger.expect_plan(plan)?;
             return Ok(None);
+        }
+        if let Estimator::SurrogateCorrected = self {
+            let residuals = CrossFit::new(plan, ledger)?.residuals;
+            return Estimator::HorvitzThompson.standard_errors(plan, &residuals);
         }
         self.over_targets(plan, ledger, |fit| Ok(fit.standard_error()))
             .map(Some)
@@ -94,19 +129,28 @@ impl Estimator {
         target: usize,
         weights: &ArrayRef3<f64>,
     ) -> Result<(f64, Option<f64>)> {
-        let [_, height, width] = plan.shape();
-        if weights.dim() != (plan.planes(), height, width) {
-            return Err(Error::Shape {
-                what: "the weights",
-                given: weights.shape().to_vec(),
-                expected: vec![plan.planes(), height, width],
-            });
-        }
+        plan.expect_weights(weights)?;
         if target >= ledger.targets().len() {
             return Err(Error::Target {
                 target,
                 classes: ledger.targets().len(),
             });
+        }
+        match self {
+            Estimator::Surrogate => {
+                let (value, deviation) = Surrogate::fit(plan, ledger, target)?.contrast(weights)?;
+                return Ok((value, Some(deviation)));
+            }
+            Estimator::SurrogateCorrected => {
+                ledger.expect_plan(plan)?;
+                let cross = CrossFit::new(plan, ledger)?;
+                let own = cross.maps[target].iter().zip(weights);
+                let own: f64 = own.map(|(&m, w)| f64::from(m) * w).sum();
+                let (left, error) =
+                    Estimator::HorvitzThompson.contrast(plan, &cross.residuals, target, weights)?;
+                return Ok((own + left, error));
+            }
+            _ => {}
         }
         let fit = Fit::new(self, plan, ledger, target..target + 1)?;
         let weights: Vec<f64> = weights.iter().copied().collect();
@@ -141,16 +185,18 @@ impl Estimator {
     }
 }
 
-fn check(plan: &Plan, ledger: &Ledger) -> Result<()> {
-    let (given, expected) = (ledger.identity().plan, plan.fingerprint());
-    if given == expected {
-        return Ok(());
+fn surrogates(
+    plan: &Plan,
+    ledger: &Ledger,
+    result: impl Fn(Surrogate<'_>) -> Array3<f32>,
+) -> Result<Array4<f32>> {
+    let [_, height, width] = plan.shape();
+    let targets = ledger.targets().len();
+    let mut maps = Array4::zeros((targets, plan.planes(), height, width));
+    for (target, mut out) in maps.outer_iter_mut().enumerate() {
+        out.assign(&result(Surrogate::fit(plan, ledger, target)?));
     }
-    Err(Error::Ledger {
-        what: "plan",
-        given: format!("{given:016x}"),
-        expected: format!("{expected:016x}"),
-    })
+    Ok(maps)
 }
 
 /// The estimate for a few targets, with what its standard errors need.
@@ -184,7 +230,7 @@ impl<'a> Fit<'a> {
         ledger: &'a Ledger,
         targets: std::ops::Range<usize>,
     ) -> Result<Self> {
-        check(plan, ledger)?;
+        ledger.expect_plan(plan)?;
         let masks = ledger.masks();
         if masks < estimator.minimum() {
             return Err(Error::TooFewMasks {
@@ -199,6 +245,10 @@ impl<'a> Fit<'a> {
             Estimator::Centred => Sums::Difference { centred: true },
             Estimator::PassOnly => Sums::Pass,
             Estimator::SelfNormalised => Sums::Ratio,
+            // These two have ways of their own.
+            Estimator::Surrogate | Estimator::SurrogateCorrected => {
+                Sums::Difference { centred: true }
+            }
         };
         let sweep = Sweep::new(plan, ledger, targets, sums);
         let (kind, map) = if let Estimator::SelfNormalised = estimator {

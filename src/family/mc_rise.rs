@@ -109,6 +109,11 @@ impl MaskFamily for McRise {
         1.0 / self.colours.len() as f64
     }
 
+    /// A cell has one colour only.
+    fn joint_share(&self, a: usize, b: usize, channels: usize) -> f64 {
+        if a == b { self.share(a, channels) } else { 0.0 }
+    }
+
     /// Eq. 12: `c_i(c) / sum_i c_i(c)`; a channel that no colour paints has no weights.
     fn channel_weight(&self, plane: usize, channel: usize) -> Option<f64> {
         let value = |colour: &Vec<f32>| f64::from(colour[channel]);

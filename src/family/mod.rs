@@ -72,6 +72,14 @@ pub trait MaskFamily: Debug + Send + Sync {
         fed as f64 / states as f64
     }
 
+    /// The fraction of the states 1, ..., S that feed both of two planes: `P[m_a m_b] / P_pix`. The
+    /// surrogate estimators read it. The default counts them, which takes S steps.
+    fn joint_share(&self, a: usize, b: usize, channels: usize) -> f64 {
+        let states = self.states(channels);
+        let both = |&s: &u64| (self.incidence(s) >> a) & (self.incidence(s) >> b) & 1 == 1;
+        (1..=states).filter(both).count() as f64 / states as f64
+    }
+
     /// How planes become channels (Eq. 12): the weight of plane j in channel c, or `None` where
     /// the planes say nothing about single channels. The default is `None`.
     fn channel_weight(&self, _plane: usize, _channel: usize) -> Option<f64> {

@@ -48,6 +48,12 @@ impl MaskFamily for Racm {
         1.0 / (2.0 - 2f64.powi(1 - channels as i32))
     }
 
+    /// Half of the subsets that hold one channel hold another: `2^(C-2) / (2^C - 1)`.
+    fn joint_share(&self, a: usize, b: usize, channels: usize) -> f64 {
+        let share = self.share(a, channels);
+        if a == b { share } else { share / 2.0 }
+    }
+
     fn channel_weight(&self, plane: usize, channel: usize) -> Option<f64> {
         Some(f64::from(u8::from(plane == channel)))
     }

@@ -135,6 +135,8 @@ pub enum EstimatorArg {
     HorvitzThompson,
     SelfNormalised,
     PassOnly,
+    Surrogate,
+    SurrogateCorrected,
 }
 
 impl EstimatorArg {
@@ -144,6 +146,8 @@ impl EstimatorArg {
             EstimatorArg::HorvitzThompson => Estimator::HorvitzThompson,
             EstimatorArg::SelfNormalised => Estimator::SelfNormalised,
             EstimatorArg::PassOnly => Estimator::PassOnly,
+            EstimatorArg::Surrogate => Estimator::Surrogate,
+            EstimatorArg::SurrogateCorrected => Estimator::SurrogateCorrected,
         }
     }
 }

@@ -1,0 +1,119 @@
+//! Ridge regression with independent standard coefficients, and its marginal likelihood.
+
+use ndarray::{Array1, Array2, Axis};
+
+use super::linalg::{Cholesky, gram};
+
+/// What a regression of centred scores on centred rows needs, in the smaller of the two dimensions.
+pub(super) struct Moments {
+    shape: Shape,
+    /// The sum of squares of the centred scores.
+    squares: f64,
+    masks: f64,
+    /// Mean row and mean score.
+    row_mean: Array1<f64>,
+    mean: f64,
+}
+
+enum Shape {
+    /// Xᵀ X and Xᵀ y.
+    Features(Array2<f64>, Array1<f64>),
+    /// X, X Xᵀ and y.
+    Masks(Array2<f64>, Array2<f64>, Array1<f64>),
+}
+
+/// A regression for one ratio of the coefficients' variance to the noise's.
+pub(super) struct Fit {
+    pub factor: Cholesky,
+    /// Restricted log-likelihood, up to a constant.
+    pub evidence: f64,
+    /// The noise's variance.
+    pub noise: f64,
+    /// The ratio.
+    pub ratio: f64,
+}
+
+impl Moments {
+    pub fn new(mut rows: Array2<f64>, scores: &[f64]) -> Self {
+        let (masks, features) = rows.dim();
+        let n = masks as f64;
+        let row_mean = rows.sum_axis(Axis(0)) / n;
+        let mean = scores.iter().sum::<f64>() / n;
+        let centred = Array1::from_iter(scores.iter().map(|f| f - mean));
+        rows -= &row_mean;
+        let squares = centred.dot(&centred);
+        let shape = if features <= masks {
+            Shape::Features(gram(rows.t()), rows.t().dot(&centred))
+        } else {
+            let kernel = gram(rows.view());
+            Shape::Masks(rows, kernel, centred)
+        };
+        Moments {
+            shape,
+            squares,
+            masks: n,
+            row_mean,
+            mean,
+        }
+    }
+
+    /// The mean variance of a score under the prior, over the coefficients' variance.
+    pub fn scale(&self) -> f64 {
+        let (Shape::Features(m, _) | Shape::Masks(_, m, _)) = &self.shape;
+        m.diag().sum() / self.masks
+    }
+
+    /// Whether all scores are the same.
+    pub fn constant(&self) -> bool {
+        self.squares <= 0.0
+    }
+
+    /// The regression for a ratio; `None` if it cannot be computed (an overflow).
+    pub fn fit(&self, ratio: f64) -> Option<Fit> {
+        let (Shape::Features(matrix, _) | Shape::Masks(_, matrix, _)) = &self.shape;
+        let mut matrix = matrix * ratio;
+        matrix.diag_mut().mapv_inplace(|v| v + 1.0);
+        let factor = Cholesky::new(matrix)?;
+        let left = match &self.shape {
+            Shape::Features(_, b) => self.squares - ratio * b.dot(&factor.solve(b)),
+            Shape::Masks(_, _, y) => y.dot(&factor.solve(y)),
+        };
+        let degrees = self.masks - 1.0;
+        let noise = left.max(1e-12 * self.squares) / degrees;
+        let evidence = -0.5 * (degrees * noise.ln() + factor.log_determinant());
+        evidence.is_finite().then_some(Fit {
+            factor,
+            evidence,
+            noise,
+            ratio,
+        })
+    }
+
+    /// The posterior mean of the coefficients.
+    pub fn coefficients(&self, fit: &Fit) -> Array1<f64> {
+        match &self.shape {
+            Shape::Features(_, b) => fit.factor.solve(b) * fit.ratio,
+            Shape::Masks(x, _, y) => x.t().dot(&fit.factor.solve(y)) * fit.ratio,
+        }
+    }
+
+    /// Vᵀ C V for the posterior covariance C of the coefficients and columns V.
+    pub fn covariance(&self, fit: &Fit, v: Array2<f64>) -> Array2<f64> {
+        let scale = fit.noise * fit.ratio;
+        match &self.shape {
+            Shape::Features(..) => {
+                let half = fit.factor.half_solve(v);
+                half.t().dot(&half) * scale
+            }
+            Shape::Masks(x, ..) => {
+                let half = fit.factor.half_solve(x.dot(&v));
+                (v.t().dot(&v) - half.t().dot(&half) * fit.ratio) * scale
+            }
+        }
+    }
+
+    /// The predictions of rows.
+    pub fn predict(&self, coefficients: &Array1<f64>, rows: &Array2<f64>) -> Array1<f64> {
+        rows.dot(coefficients) + (self.mean - self.row_mean.dot(coefficients))
+    }
+}

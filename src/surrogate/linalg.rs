@@ -1,0 +1,189 @@
+//! Cholesky factors on top of ndarray's matrix product: all the linear algebra that is needed.
+
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, Slice};
+
+/// Columns that are factored at a time; the rest of the work is matrix products.
+const STEP: usize = 48;
+
+/// The lower factor L of a symmetric positive definite matrix L Lᵀ.
+pub(super) struct Cholesky(Array2<f64>);
+
+impl Cholesky {
+    /// Factors a matrix of which the lower triangle is read; `None` if it is not positive definite.
+    pub fn new(mut a: Array2<f64>) -> Option<Self> {
+        let n = a.dim().0;
+        for start in (0..n).step_by(STEP) {
+            let end = (start + STEP).min(n);
+            let (mut head, mut tail) = a.view_mut().split_at(Axis(0), end);
+            let mut square = part(&mut head, start..end, start..end);
+            factor(&mut square)?;
+            if end == n {
+                break;
+            }
+            let square = square.to_owned();
+            {
+                let mut panel = part(&mut tail, 0..n - end, start..end);
+                for mut row in panel.outer_iter_mut() {
+                    for j in 0..end - start {
+                        let sum = (0..j).map(|k| row[k] * square[[j, k]]).sum::<f64>();
+                        row[j] = (row[j] - sum) / square[[j, j]];
+                    }
+                }
+            }
+            let (panel, mut rest) = tail.split_at(Axis(1), end);
+            let panel = panel
+                .slice_axis(Axis(1), Slice::from(start..end))
+                .to_owned();
+            // Strips of columns: only the lower triangle is brought up to date.
+            for strip in (0..n - end).step_by(4 * STEP) {
+                let stop = (strip + 4 * STEP).min(n - end);
+                let lower = panel.slice_axis(Axis(0), Slice::from(strip..));
+                let upper = panel.slice_axis(Axis(0), Slice::from(strip..stop));
+                let mut out = part(&mut rest, strip..n - end, strip..stop);
+                general_mat_mul(-1.0, &lower, &upper.t(), 1.0, &mut out);
+            }
+        }
+        Some(Cholesky(a))
+    }
+
+    /// The factor; what stands above its diagonal is to be ignored.
+    pub fn lower(&self) -> Array2<f64> {
+        Array2::from_shape_fn(
+            self.0.dim(),
+            |(i, j)| {
+                if j <= i { self.0[[i, j]] } else { 0.0 }
+            },
+        )
+    }
+
+    /// The logarithm of the matrix's determinant.
+    pub fn log_determinant(&self) -> f64 {
+        2.0 * self.0.diag().iter().map(|v| v.ln()).sum::<f64>()
+    }
+
+    /// L⁻¹ B.
+    pub fn half_solve(&self, mut b: Array2<f64>) -> Array2<f64> {
+        let n = self.0.dim().0;
+        for start in (0..n).step_by(STEP) {
+            let end = (start + STEP).min(n);
+            let (mut head, mut tail) = b.view_mut().split_at(Axis(0), end);
+            let columns = head.dim().1;
+            let mut rows = part(&mut head, start..end, 0..columns);
+            for i in 0..end - start {
+                let (done, mut row) = rows.view_mut().split_at(Axis(0), i);
+                let mut row = row.index_axis_mut(Axis(0), 0);
+                for (k, done) in done.outer_iter().enumerate() {
+                    row.scaled_add(-self.0[[start + i, start + k]], &done);
+                }
+                row /= self.0[[start + i, start + i]];
+            }
+            if end == n {
+                break;
+            }
+            let below = self.0.slice_axis(Axis(0), Slice::from(end..));
+            let below = below.slice_axis(Axis(1), Slice::from(start..end));
+            general_mat_mul(-1.0, &below, &rows, 1.0, &mut tail);
+        }
+        b
+    }
+
+    /// (L Lᵀ)⁻¹ b.
+    pub fn solve(&self, b: &Array1<f64>) -> Array1<f64> {
+        let b = b.view().insert_axis(Axis(1)).to_owned();
+        let mut x = self.half_solve(b).remove_axis(Axis(1));
+        for i in (0..x.len()).rev() {
+            x[i] /= self.0[[i, i]];
+            let (mut before, last) = x.view_mut().split_at(Axis(0), i);
+            let row = self.0.row(i);
+            before.scaled_add(-last[0], &row.slice_axis(Axis(0), Slice::from(..i)));
+        }
+        x
+    }
+}
+
+/// Rows and columns of a matrix.
+fn part<'a>(
+    a: &'a mut ArrayViewMut2<'_, f64>,
+    rows: std::ops::Range<usize>,
+    columns: std::ops::Range<usize>,
+) -> ArrayViewMut2<'a, f64> {
+    let mut a = a.view_mut();
+    a.slice_axis_inplace(Axis(0), Slice::from(rows));
+    a.slice_axis_inplace(Axis(1), Slice::from(columns));
+    a
+}
+
+fn factor(a: &mut ArrayViewMut2<'_, f64>) -> Option<()> {
+    for j in 0..a.dim().0 {
+        for i in j..a.dim().0 {
+            let sum = (0..j).map(|k| a[[i, k]] * a[[j, k]]).sum::<f64>();
+            a[[i, j]] -= sum;
+        }
+        let pivot = a[[j, j]];
+        if !(pivot > 0.0 && pivot.is_finite()) {
+            return None;
+        }
+        let root = pivot.sqrt();
+        for i in j..a.dim().0 {
+            a[[i, j]] /= root;
+        }
+    }
+    Some(())
+}
+
+/// A Aᵀ, of which only the lower triangle is right.
+pub(super) fn gram(a: ArrayView2<'_, f64>) -> Array2<f64> {
+    let n = a.dim().0;
+    let mut out = Array2::zeros((n, n));
+    for strip in (0..n).step_by(4 * STEP) {
+        let stop = (strip + 4 * STEP).min(n);
+        let lower = a.slice_axis(Axis(0), Slice::from(strip..));
+        let upper = a.slice_axis(Axis(0), Slice::from(strip..stop));
+        let mut view = out.view_mut();
+        let mut view = part(&mut view, strip..n, strip..stop);
+        general_mat_mul(1.0, &lower, &upper.t(), 0.0, &mut view);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matrix(n: usize) -> Array2<f64> {
+        let b = Array2::from_shape_fn((n, n + 3), |(i, j)| ((i * 7 + j * 13 + i * j) as f64).sin());
+        let mut a = b.dot(&b.t());
+        a.diag_mut().mapv_inplace(|v| v + 1.0);
+        a
+    }
+
+    #[test]
+    fn factor_solve_and_determinant() {
+        for n in [1, 2, 47, 48, 49, 97, 250] {
+            let a = matrix(n);
+            let c = Cholesky::new(a.clone()).unwrap();
+            let l = c.lower();
+            assert!((&l.dot(&l.t()) - &a).iter().all(|e| e.abs() < 1e-9), "{n}");
+            let b = Array1::from_shape_fn(n, |i| (i as f64).cos());
+            let x = c.solve(&b);
+            assert!((&a.dot(&x) - &b).iter().all(|e| e.abs() < 1e-8), "{n}");
+            let many = Array2::from_shape_fn((n, 5), |(i, j)| (i + 3 * j) as f64);
+            let half = c.half_solve(many.clone());
+            assert!((&l.dot(&half) - &many).iter().all(|e| e.abs() < 1e-7));
+            let log: f64 = l.diag().iter().map(|v| 2.0 * v.ln()).sum();
+            assert!((c.log_determinant() - log).abs() < 1e-12);
+            let g = gram(l.view());
+            assert!(
+                g.indexed_iter()
+                    .all(|((i, j), v)| j > i || (v - a[[i, j]]).abs() < 1e-9)
+            );
+        }
+    }
+
+    #[test]
+    fn indefinite_matrices_are_refused() {
+        assert!(Cholesky::new(ndarray::arr2(&[[1.0, 2.0], [2.0, 1.0]])).is_none());
+        assert!(Cholesky::new(ndarray::arr2(&[[f64::NAN]])).is_none());
+    }
+}
