@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_and_where() {
-        let error = |text| parse(text, Path::new("list.csv")).unwrap_err();
+        let error = |text: &str| parse(text, Path::new("list.csv")).unwrap_err();
         assert!(error("name\na.png").contains("`file`"));
         assert!(error("file,roi_x1\na.png,1").contains("roi_y1 is missing"));
         let header = "file,roi_x1,roi_y1,roi_x2,roi_y2\n";
