@@ -10,6 +10,9 @@ use racm::{Baseline, Enlargement, MaskFamily, MaskSpec, Masker, McRise, Plan, Ra
 const SHAPE: [usize; 3] = [3, 224, 224];
 const BATCH: usize = 32;
 
+/// Makes the masks of a family.
+type Spec = Box<dyn Fn() -> MaskSpec>;
+
 fn image() -> Array3<f32> {
     Array3::from_shape_fn(SHAPE, |(c, y, x)| {
         ((c * 7 + y * 3 + x) % 256) as f32 / 255.0
@@ -38,7 +41,7 @@ fn rendering(c: &mut Criterion) {
     let hard = Enlargement::Nearest;
     let grey = Baseline::Constant(0.5);
     let black = Baseline::default();
-    let cases: [(&str, Box<dyn Fn() -> MaskSpec>, Enlargement, &Baseline); 6] = [
+    let cases: [(&str, Spec, Enlargement, &Baseline); 6] = [
         ("racm soft", spec(Racm), soft, &black),
         ("racm hard", spec(Racm), hard, &black),
         ("racm soft, grey baseline", spec(Racm), soft, &grey),
@@ -63,7 +66,7 @@ fn rendering(c: &mut Criterion) {
     }
 }
 
-fn spec(family: impl MaskFamily + Clone + 'static) -> Box<dyn Fn() -> MaskSpec> {
+fn spec(family: impl MaskFamily + Clone + 'static) -> Spec {
     Box::new(move || MaskSpec::new(family.clone()))
 }
 

@@ -30,7 +30,7 @@ fn main() -> Result<(), Error> {
     for (name, masks, explain) in methods()? {
         let mut rows = Vec::new();
         for image in &images {
-            rows.push(measure(image, &*explain)?);
+            rows.push(measure(image, &explain)?);
         }
         let column = |value: fn(&Row) -> Outcome<f64>| Summary::of(rows.iter().map(value));
         let terms: Vec<Dcc> = rows.iter().map(|row| row.dcc).collect();
@@ -89,10 +89,7 @@ struct Row {
     dcc: Dcc,
 }
 
-fn measure(
-    image: &Array3<f32>,
-    explain: &dyn Fn(ArrayView3<'_, f32>) -> Result<Array3<f32>, Error>,
-) -> Result<Row, Error> {
+fn measure(image: &Array3<f32>, explain: &Explain) -> Result<Row, Error> {
     let (model, image) = (&demo::Classifier, image.view());
     let map = explain(image)?;
     // The plane of RISE stands for every channel.

@@ -79,9 +79,9 @@ pub enum Channels {
 /// A loaded model.
 pub enum Model {
     Demo,
-    Rten(OnnxModel),
+    Rten(Box<OnnxModel>),
     #[cfg(feature = "ort")]
-    Ort(racm::OrtModel),
+    Ort(Box<racm::OrtModel>),
 }
 
 impl BlackBoxModel for Model {
@@ -132,9 +132,9 @@ impl ModelArgs {
         options.threads = self.threads.unwrap_or(0);
         options.preprocess = preprocess;
         Ok(match self.runtime {
-            Runtime::Rten => Model::Rten(OnnxModel::from_path(&self.model, &options)?),
+            Runtime::Rten => Model::Rten(Box::new(OnnxModel::from_path(&self.model, &options)?)),
             #[cfg(feature = "ort")]
-            Runtime::Ort => Model::Ort(racm::OrtModel::from_path(&self.model, &options)?),
+            Runtime::Ort => Model::Ort(Box::new(racm::OrtModel::from_path(&self.model, &options)?)),
         })
     }
 
