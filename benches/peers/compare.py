@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = ROOT / "target" / "peers"
-NEEDS = ["numpy", "onnxruntime", "pillow", "xaitk-saliency", "tqdm", "scikit-image", "scikit-learn", "pooch", "matplotlib", "onnx"]
+NEEDS = ["numpy", "onnxruntime", "pillow", "xaitk-saliency", "tqdm", "scikit-image", "scikit-learn", "pooch", "matplotlib", "onnx", "xarray", "pandas"]
 PEERS = ["XAITK RISE", "XAITK MC-RISE", "DIANNA RISE", "NumPy RaCM (Eq. 9)"]
 BATCH = 32
 COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 0, 255), (0, 255, 255), (255, 255, 255)]

@@ -1,6 +1,7 @@
 //! `racm`: explains an ONNX model's answers about images, and evaluates the explanations.
 #![forbid(unsafe_code)]
 
+mod args;
 mod evaluate;
 mod explain;
 mod model;

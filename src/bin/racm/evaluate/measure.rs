@@ -18,7 +18,7 @@ use super::maps::{channel_map, random_of};
 use super::store::{Case, Cost, Record, Scores, Value};
 use super::{Args, ElementsArg, Metric};
 use crate::Failure;
-use crate::explain::{EstimatorArg, Method};
+use crate::args::{EstimatorArg, Method};
 use crate::model::Model;
 
 /// The model, with a count of what it is asked.

@@ -16,7 +16,8 @@ use racm::ndarray::Array2;
 use serde_json::{Value as Json, json};
 
 use crate::Failure;
-use crate::explain::{EstimatorArg, MaskArgs, Method, read_saliency};
+use crate::args::{EstimatorArg, MaskArgs, Method};
+use crate::explain::read_saliency;
 use crate::model::ModelArgs;
 use crate::report::value_name;
 use list::Item;
