@@ -162,6 +162,14 @@ pub enum Error {
         /// Masks needed.
         needed: u64,
     },
+    /// The saliency method that was to restrict the masks failed.
+    #[error("the saliency method failed for class {target}: {source}")]
+    Saliency {
+        /// The class.
+        target: usize,
+        /// The method's own error.
+        source: BoxError,
+    },
     /// A pixel whose estimate is undefined: no mask ever selected (or unselected) it.
     #[error(
         "plane {plane} at pixel ({row}, {column}) was never seen {state} in {masks} masks, so its self-normalised mean is undefined; use more masks or another estimator"

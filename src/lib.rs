@@ -89,6 +89,7 @@ mod pilot;
 mod plan;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 mod preprocess;
+mod refine;
 mod region;
 #[cfg(feature = "render")]
 #[cfg_attr(docsrs, doc(cfg(feature = "render")))]
@@ -125,6 +126,7 @@ pub use plan::{MaskSpec, Plan};
 #[cfg(any(feature = "onnx", feature = "ort"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
 pub use preprocess::{Layout, Preprocess};
+pub use refine::SaliencyMethod;
 pub use region::Region;
 pub use run::{Progress, Run, RunStats};
 pub use stop::{StopReason, StopRule};

@@ -133,3 +133,48 @@ fn the_whole_image_is_no_restriction() {
         within.plan().mask(3, 7).states()
     );
 }
+
+#[test]
+fn a_saliency_method_restricts_the_masks_in_one_call() -> Result<(), racm::Error> {
+    use ndarray::{Array2, ArrayView3};
+    use racm::{BoxError, Error, Explainer, Region, Target, demo};
+
+    let image = demo::image();
+    let left = |image: ArrayView3<'_, f32>, class: usize| -> Result<Array2<f32>, BoxError> {
+        assert_eq!(class, 0);
+        let (_, height, width) = image.dim();
+        Ok(Array2::from_shape_fn((height, width), |(_, x)| -(x as f32)))
+    };
+    let builder = Explainer::builder().masks(64);
+    let explainer = builder.clone().build()?;
+    let refined = explainer.refine(&demo::Classifier, &image, Target::Top, &left, 0.25)?;
+    let region = Region::top_fraction(&left(image.view(), 0).unwrap(), 0.25)?;
+    let by_hand = builder.region(region).build()?;
+    let by_hand = by_hand.explain(&demo::Classifier, &image, 0)?;
+    assert_eq!(refined.map(), by_hand.map());
+    assert_eq!(refined.run_stats().model_calls, 64 + 2);
+
+    let fails = |_: ArrayView3<'_, f32>, _: usize| -> Result<Array2<f32>, BoxError> {
+        Err("no gradient".into())
+    };
+    let error = explainer
+        .refine(&demo::Classifier, &image, 2, &fails, 0.25)
+        .unwrap_err();
+    assert!(matches!(error, Error::Saliency { target: 2, .. }));
+    let small = |_: ArrayView3<'_, f32>, _: usize| Ok(Array2::zeros((2, 3)));
+    let error = explainer
+        .refine(&demo::Classifier, &image, 2, &small, 0.25)
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the saliency map has shape [2, 3], expected [96, 96]"
+    );
+    let error = explainer
+        .refine(&demo::Classifier, &image, [0, 1], &left, 0.25)
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "target is a list of 2, expected one class to refine for"
+    );
+    Ok(())
+}
