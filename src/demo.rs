@@ -23,7 +23,7 @@ pub fn image() -> Array3<f32> {
     image
 }
 
-/// Whether a pixel of [`image`] lies on the octagon.
+/// Whether a pixel of [`image()`] lies on the octagon.
 pub fn on_sign(y: usize, x: usize) -> bool {
     octagon(x as f32 + 0.5, y as f32 + 0.5) <= 28.0
 }
@@ -64,7 +64,7 @@ pub const CLASSES: [&str; 3] = ["stop sign", "blue sign", "meadow"];
 /// A classifier that knows three colours: it looks for strong red, strong blue and green around
 /// the middle of the image, and answers with probabilities `[n, 3]` (see [`CLASSES`]).
 ///
-/// What makes the sign in [`image`] a stop sign to it is red *inside* the octagon.
+/// What makes the sign in [`image()`] a stop sign to it is red *inside* the octagon.
 ///
 /// ```
 /// use racm::{BlackBoxModel, demo};
