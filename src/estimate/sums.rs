@@ -13,6 +13,9 @@ use crate::plan::Plan;
 /// Bytes of enlarged sums held at a time.
 const CHUNK_BYTES: usize = 4 << 20;
 
+/// States whose planes are looked up.
+const FEW_STATES: u64 = 255;
+
 /// Which sums a block contributes for each target and plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sums {
@@ -41,6 +44,8 @@ pub(super) struct Sweep<'a> {
     sums: Sums,
     /// What is subtracted from each target's scores.
     centres: Vec<f64>,
+    /// The planes that the first states feed, so that the family is not asked for every cell.
+    incidence: Vec<u64>,
     blocks: Vec<(u64, ArrayView2<'a, f32>)>,
 }
 
@@ -68,6 +73,9 @@ impl<'a> Sweep<'a> {
             targets,
             sums,
             centres,
+            incidence: (0..=plan.family().states(plan.shape()[0]).min(FEW_STATES))
+                .map(|state| plan.incidence(state))
+                .collect(),
             blocks,
         }
     }
@@ -243,15 +251,23 @@ impl<'a> Sweep<'a> {
             }
             block.draw(position, &mut states);
             for (cell, &state) in states.iter().enumerate() {
-                let mut planes = if state == 0 {
-                    1
-                } else {
-                    u128::from(self.plan.incidence(state)) << 1
+                let mut add = |plane: usize| {
+                    let start = (plane * cells + cell) * lanes;
+                    match (&mut sums[start..start + lanes], &f[..]) {
+                        ([sum], [f]) => *sum += f,
+                        (sums, f) => sums.iter_mut().zip(f).for_each(|(s, f)| *s += f),
+                    }
+                };
+                if state == 0 {
+                    add(0);
+                    continue;
+                }
+                let mut planes = match self.incidence.get(state as usize) {
+                    Some(&planes) => planes,
+                    None => self.plan.incidence(state),
                 };
                 while planes != 0 {
-                    let start = (planes.trailing_zeros() as usize * cells + cell) * lanes;
-                    let sums = &mut sums[start..start + lanes];
-                    sums.iter_mut().zip(&f).for_each(|(s, f)| *s += f);
+                    add(planes.trailing_zeros() as usize + 1);
                     planes &= planes - 1;
                 }
             }
