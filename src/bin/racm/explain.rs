@@ -222,7 +222,7 @@ fn print_summary(names: &[String], explanation: &Explanation) {
             .iter()
             .zip(explanation.maps().index_axis(Axis(0), index).outer_iter())
         {
-            let highest = plane.fold(f32::MIN, |a, &b| a.max(b));
+            let highest = report::inside(explanation, &plane).fold(f32::MIN, f32::max);
             let mean = report::mean_inside(explanation, &plane);
             println!("  {name:<12} mean {mean:+.4}  highest {highest:+.4}");
         }

@@ -18,10 +18,25 @@ pub fn class(names: &[String], class: usize) -> String {
     }
 }
 
+/// The values of a plane that were evaluated.
+pub fn inside<'a>(
+    explanation: &'a Explanation,
+    plane: &'a ArrayView2<'_, f32>,
+) -> impl Iterator<Item = f32> + 'a {
+    let region = explanation.region();
+    let evaluated = move |pixel| region.is_none_or(|r| r.pixels()[pixel]);
+    let values = plane.indexed_iter();
+    values.filter_map(move |(pixel, &value)| evaluated(pixel).then_some(value))
+}
+
 /// The mean of a plane over what was evaluated.
 pub fn mean_inside(explanation: &Explanation, plane: &ArrayView2<'_, f32>) -> f64 {
-    let count = explanation.region().map_or(plane.len(), |r| r.count());
-    plane.iter().map(|&v| f64::from(v)).sum::<f64>() / count as f64
+    let (mut sum, mut count) = (0.0, 0.0);
+    for value in inside(explanation, plane) {
+        sum += f64::from(value);
+        count += 1.0;
+    }
+    sum / count
 }
 
 /// Writes everything into the folder; returns the names of the files.
