@@ -32,14 +32,24 @@ impl Explanation {
     /// Those of [`Estimator::maps`].
     pub fn from_ledger(plan: Plan, ledger: Ledger, estimator: Estimator) -> Result<Self> {
         let maps = estimator.maps(&plan, &ledger)?;
-        Ok(Explanation {
+        Ok(Self::new(plan, ledger, estimator, Link::Identity, maps))
+    }
+
+    pub(crate) fn new(
+        plan: Plan,
+        ledger: Ledger,
+        estimator: Estimator,
+        link: Link,
+        maps: Array4<f32>,
+    ) -> Self {
+        Explanation {
             plan,
             ledger,
             estimator,
-            link: Link::Identity,
+            link,
             maps,
             stats: RunStats::default(),
-        })
+        }
     }
 
     pub(crate) fn with_stats(mut self, stats: RunStats) -> Self {

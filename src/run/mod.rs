@@ -12,7 +12,6 @@ use crate::error::{Error, Inputs, Result};
 use crate::explainer::{Explainer, Target};
 use crate::explanation::Explanation;
 use crate::ledger::{Identity, Ledger};
-use crate::link::Link;
 use crate::model::{BlackBoxModel, predict_checked};
 use crate::plan::Plan;
 use crate::stop::{StopReason, checkpoints};
@@ -166,14 +165,12 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
         let started = Instant::now();
         let (estimator, link) = (self.explainer.estimator, self.explainer.link);
         let (plan, ledger, mut stats) = self.execute()?;
-        let keep = ledger.clone();
-        let explanation = Explanation::from_ledger(plan, ledger, estimator)
-            .and_then(|e| match link {
-                Link::Identity => Ok(e),
-                _ => e.with_link(link),
-            })
-            .map_err(|source| interrupted(source, keep))?;
+        let maps = match estimator.maps(&plan, &ledger.through(link)) {
+            Ok(maps) => maps,
+            Err(source) => return Err(interrupted(source, ledger)),
+        };
         stats.total_time = started.elapsed();
+        let explanation = Explanation::new(plan, ledger, estimator, link, maps);
         Ok(explanation.with_stats(stats))
     }
 
