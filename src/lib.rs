@@ -96,6 +96,7 @@ mod region;
 pub mod render;
 mod run;
 mod seed;
+mod state;
 mod stop;
 mod surrogate;
 

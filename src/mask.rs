@@ -1,7 +1,7 @@
 //! Drawing a mask: cell states and their offset.
 
 use ndarray::{Array2, Array3, ArrayRef3, Axis};
-use rand::{Rng, RngExt};
+use rand::RngExt;
 
 use crate::apply::Masker;
 use crate::baseline::Baseline;
@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::grid::{Taps, widen};
 use crate::plan::Plan;
 use crate::seed::{block_rng, mask_rng};
+use crate::state::StateLaw;
 
 /// One mask: the states of its cells, and where they lie on the image.
 #[derive(Clone, Debug)]
@@ -26,8 +27,7 @@ pub(crate) struct Block<'p> {
     pub offset: [usize; 2],
     pub taps: [Taps; 2],
     active: Option<Vec<bool>>,
-    threshold: u64,
-    states: u64,
+    law: StateLaw,
 }
 
 impl<'p> Block<'p> {
@@ -44,9 +44,7 @@ impl<'p> Block<'p> {
             offset,
             active: plan.active_cells(&taps),
             taps,
-            // 2^64 P_pix: a draw below it selects.
-            threshold: ((plan.spec().p_pix * 2f64.powi(64)) as u64).max(1),
-            states: plan.family().states(plan.shape()[0]),
+            law: StateLaw::new(plan.spec().p_pix, plan.family().states(plan.shape()[0])),
         }
     }
 
@@ -55,28 +53,24 @@ impl<'p> Block<'p> {
         self.active.as_ref().is_none_or(|active| active[cell])
     }
 
-    /// Draws the states of the mask at `position` of the block, row by row.
+    /// Draws the states of the mask at `position` of the block, row by row: one uniform number a
+    /// cell, then the state that it stands for.
     pub fn draw(&self, position: usize, states: &mut Vec<u64>) {
         let [rows, columns] = self.plan.cells();
         let mut rng = mask_rng(self.seed, self.index, position);
-        let mut state = || {
-            if rng.next_u64() >= self.threshold {
-                0
-            } else if self.states == 1 {
-                1
-            } else {
-                rng.random_range(1..=self.states)
+        states.resize(rows * columns, 0);
+        rng.fill(&mut states[..]);
+        for state in &mut *states {
+            *state = self.law.state(*state);
+        }
+        if let Some(active) = &self.active {
+            for (state, &active) in states.iter_mut().zip(active) {
+                *state *= u64::from(active);
             }
-        };
-        states.clear();
-        match &self.active {
-            None => states.extend((0..rows * columns).map(|_| state())),
-            Some(active) => {
-                states.extend(
-                    active
-                        .iter()
-                        .map(|&sampled| if sampled { state() } else { 0 }),
-                );
+        }
+        if let Some(many) = self.law.many() {
+            for state in states.iter_mut().filter(|state| **state != 0) {
+                *state = rng.random_range(1..=many);
             }
         }
     }
