@@ -2,16 +2,19 @@
 
 mod field;
 
+use std::iter::repeat;
+use std::ops::Range;
+
 use ndarray::ArrayRef3;
 use rayon::prelude::*;
 
 use crate::baseline::{Baseline, Resolved, check_finite};
 use crate::error::{Error, Result};
 use crate::family::{MaskFamily, Shown};
-use crate::grid::Taps;
+use crate::grid::{Enlargement, Taps};
 use crate::mask::Block;
 use crate::plan::{Plan, fingerprint};
-use field::{Field, Line};
+use field::{Band, Field};
 
 /// What stands behind one channel.
 #[derive(Debug)]
@@ -113,6 +116,7 @@ struct Scratch {
     image: Field,
     value: Field,
     base: Field,
+    strips: Vec<(Range<usize>, Shown)>,
 }
 
 impl<'p> Masker<'p> {
@@ -227,14 +231,20 @@ impl<'p> Masker<'p> {
             .zip(&self.base)
             .enumerate()
         {
-            self.apply_channel(channel, states, taps, s, image, base, out);
+            match self.plan.spec().enlargement {
+                Enlargement::Bilinear => {
+                    self.apply_soft(channel, states, taps, s, image, base, out)
+                }
+                Enlargement::Nearest => self.apply_hard(channel, states, taps, s, image, base, out),
+            }
+            self.restore_outside(channel, image, base, taps[1].t.len(), out);
         }
     }
 
-    /// x = W I + V + W_b b, where W, V and W_b are the enlarged weight of the image, value of the
-    /// painted cells and weight of the baseline.
+    /// Every pixel shows one cell: the rows of a run are the same strips of image, baseline or
+    /// paint.
     #[allow(clippy::too_many_arguments)]
-    fn apply_channel(
+    fn apply_hard(
         &self,
         channel: usize,
         states: &[u64],
@@ -245,55 +255,77 @@ impl<'p> Masker<'p> {
         out: &mut [f32],
     ) {
         let width = columns.t.len();
-        let looks = |state| self.looks.of(self.plan.family(), state, channel);
-        let cells = |field: &mut Field, part: fn(Look, &Base) -> f32| {
-            field.cells.clear();
-            field
-                .cells
-                .extend(states.iter().map(|&state| part(looks(state), base)));
-            field.widen(self.plan.cells()[0], columns);
-        };
-        cells(&mut s.image, |look, _| look.image);
-        let painted = self.looks.paint && states.iter().any(|&state| looks(state).painted);
-        if painted {
-            cells(&mut s.value, |look, base| match base {
-                Base::Constant(b, _) => look.value + look.base * b,
-                Base::Image(_) => look.value,
-            });
-            cells(&mut s.base, |look, _| look.base);
-        }
+        let family = self.plan.family();
         for run in &rows.runs {
-            let soft = run.low != run.high;
-            if soft {
-                s.image.slope_of(run);
-                if painted {
-                    s.value.slope_of(run);
-                    s.base.slope_of(run);
+            let states = &states[run.low * self.plan.cells()[1]..];
+            s.strips.clear();
+            for run in &columns.runs {
+                let shown = family.shows(states[run.low], channel);
+                match s.strips.last_mut() {
+                    Some((strip, last)) if *last == shown => strip.end = run.pixels.end,
+                    _ => s.strips.push((run.pixels.clone(), shown)),
                 }
             }
             for y in run.pixels.clone() {
-                let row = y * width..(y + 1) * width;
-                let base_row = match base {
-                    Base::Constant(_, row) => row,
-                    Base::Image(base) => &base[row.clone()],
-                };
-                let (image, out) = (&image[row.clone()], &mut out[row]);
-                let t = rows.t[y];
-                let w = Line::of(&s.image, run, t);
-                match (painted, base) {
-                    (false, Base::Constant(0.0, _)) => w.scale(soft, image, out),
-                    (false, _) => w.mix(soft, image, base_row, out),
-                    (true, _) => {
-                        let v = Line::of(&s.value, run, t);
-                        v.paint(soft, w, image, out);
-                        if let Base::Image(_) = base {
-                            Line::of(&s.base, run, t).add(base_row, out);
-                        }
-                    }
+                for (strip, shown) in &s.strips {
+                    let strip = y * width + strip.start..y * width + strip.end;
+                    show(*shown, strip, image, base, out);
                 }
             }
         }
-        self.restore_outside(channel, image, base, width, out);
+    }
+
+    /// x = W I + V + W_b b, where W, V and W_b are the enlarged weight of the image, value of the
+    /// painted cells and weight of the baseline.
+    #[allow(clippy::too_many_arguments)]
+    fn apply_soft(
+        &self,
+        channel: usize,
+        states: &[u64],
+        [rows, columns]: &[Taps; 2],
+        s: &mut Scratch,
+        image: &[f32],
+        base: &Base,
+        out: &mut [f32],
+    ) {
+        let width = columns.t.len();
+        let cell_rows = self.plan.cells()[0];
+        let looks = |&state: &u64| self.looks.of(self.plan.family(), state, channel);
+        let painted = self.looks.paint && states.iter().any(|state| looks(state).painted);
+        s.image
+            .set(states.iter().map(|s| looks(s).image), cell_rows, columns);
+        if painted {
+            let behind = match base {
+                Base::Constant(b, _) => *b,
+                Base::Image(_) => 0.0,
+            };
+            let value = |look: Look| look.value + look.base * behind;
+            s.value
+                .set(states.iter().map(|s| value(looks(s))), cell_rows, columns);
+        }
+        let add = painted && matches!(base, Base::Image(_));
+        if add {
+            s.base
+                .set(states.iter().map(|s| looks(s).base), cell_rows, columns);
+        }
+        for run in &rows.runs {
+            for field in [&mut s.image, &mut s.value, &mut s.base] {
+                field.slope_of(run);
+            }
+            let rows_of = run.pixels.start * width..run.pixels.end * width;
+            let (image, out) = (&image[rows_of.clone()], &mut out[rows_of.clone()]);
+            let w = Band::of(&s.image, run, &rows.t);
+            match (painted, base) {
+                (false, Base::Constant(0.0, _)) => w.scale(image, out),
+                (false, Base::Constant(_, row)) => w.mix(image, repeat(&row[..]), out),
+                (false, Base::Image(base)) => w.mix(image, base[rows_of].chunks_exact(width), out),
+                (true, _) => Band::of(&s.value, run, &rows.t).paint(w, image, out),
+            }
+            if let (true, Base::Image(base)) = (add, base) {
+                let rows_of = run.pixels.start * width..run.pixels.end * width;
+                Band::of(&s.base, run, &rows.t).add(&base[rows_of], out);
+            }
+        }
     }
 
     /// Outside the region every pixel is unselected.
@@ -312,14 +344,19 @@ impl<'p> Masker<'p> {
         for (y, runs) in region.outside.iter().enumerate() {
             for run in runs {
                 let run = y * width + run.start..y * width + run.end;
-                let out = &mut out[run.clone()];
-                match (shown, base) {
-                    (Shown::Image, _) => out.copy_from_slice(&image[run]),
-                    (Shown::Baseline, Base::Image(base)) => out.copy_from_slice(&base[run]),
-                    (Shown::Baseline, Base::Constant(value, _)) => out.fill(*value),
-                    (Shown::Value(value), _) => out.fill(value),
-                }
+                show(shown, run, image, base, out);
             }
         }
+    }
+}
+
+/// Pixels of a channel that show one thing only.
+fn show(shown: Shown, pixels: Range<usize>, image: &[f32], base: &Base, out: &mut [f32]) {
+    let out = &mut out[pixels.clone()];
+    match (shown, base) {
+        (Shown::Image, _) => out.copy_from_slice(&image[pixels]),
+        (Shown::Baseline, Base::Image(base)) => out.copy_from_slice(&base[pixels]),
+        (Shown::Baseline, Base::Constant(value, _)) => out.fill(*value),
+        (Shown::Value(value), _) => out.fill(value),
     }
 }

@@ -1,73 +1,17 @@
-//! How far each part is from its limit, in one run: `cargo bench --bench limits`.
-//!
-//! The limit of rendering is copying the image into the batch. Cases take turns, so that a slow
-//! moment of the machine hits all of them, and the ratios are those of medians. All figures at
-//! 224 x 224 x 3, 8 x 8 cells, shifted, B = 32, batches of 32, on one thread unless said otherwise.
-//! `cargo bench --bench limits -- growth` prints how time grows with N, pixels, channels and
-//! targets instead, and `cargo bench --bench limits -- memory 5000` the peak memory of a process
-//! that explains a free model with so many masks (Linux).
+//! The parts beside their limits.
 
+use std::cell::RefCell;
 use std::hint::black_box;
-use std::time::Instant;
 
-use ndarray::{Array2, Array3, ArrayView4};
 use racm::{
-    Baseline, BlackBoxModel, Enlargement, Estimator, Explainer, Explanation, FnModel, Ledger,
-    MaskSpec, Masker, McRise, Plan, Racm, Rise, Target,
+    Baseline, Enlargement, Estimator, Explainer, Ledger, MaskSpec, Masker, McRise, Plan, Racm,
+    Rise, Target,
 };
 use rayon::prelude::*;
-use rayon::{ThreadPool, ThreadPoolBuilder};
 
-const SHAPE: [usize; 3] = [3, 224, 224];
-const BATCH: usize = 32;
+use crate::{BATCH, SHAPE, free_model, image, medians, pool};
 
-fn image(shape: [usize; 3]) -> Array3<f32> {
-    Array3::from_shape_fn(shape, |(c, y, x)| {
-        ((c * 7 + y * 3 + x) % 256) as f32 / 255.0
-    })
-}
-
-/// Scores from a few pixels: a model that costs nothing.
-fn free_model(classes: usize) -> impl BlackBoxModel + Sync {
-    FnModel::new(move |batch: ArrayView4<'_, f32>| {
-        let (n, _, height, width) = batch.dim();
-        Array2::from_shape_fn((n, classes), |(n, k)| {
-            batch[[n, 0, height / 2, width / 2]] + batch[[n, 0, k % height, k % width]]
-        })
-    })
-}
-
-fn pool(threads: usize) -> ThreadPool {
-    ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .expect("a pool")
-}
-
-fn seconds(work: impl FnOnce()) -> f64 {
-    let started = Instant::now();
-    work();
-    started.elapsed().as_secs_f64()
-}
-
-/// Median seconds of every case; the cases take turns.
-fn medians(rounds: usize, cases: &mut [Box<dyn FnMut() + '_>]) -> Vec<f64> {
-    let mut times = vec![Vec::new(); cases.len()];
-    for _ in 0..=rounds {
-        for (case, times) in cases.iter_mut().zip(&mut times) {
-            times.push(seconds(case));
-        }
-    }
-    let median = |mut times: Vec<f64>| {
-        // The first round warms up.
-        times.remove(0);
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    };
-    times.into_iter().map(median).collect()
-}
-
-fn rendering() -> f64 {
+pub fn rendering() {
     let image = image(SHAPE);
     let pixels = image.as_slice().expect("contiguous");
     let hard = |spec| MaskSpec {
@@ -98,7 +42,7 @@ fn rendering() -> f64 {
         .map(|c| Plan::new(SHAPE, &c.1).expect("a plan"))
         .collect();
     let single = pool(1);
-    let batches = std::cell::RefCell::new(vec![0.0f32; BATCH * pixels.len()]);
+    let batches = RefCell::new(vec![0.0f32; BATCH * pixels.len()]);
     let mut work: Vec<Box<dyn FnMut() + '_>> = vec![Box::new(|| {
         let mut batch = batches.borrow_mut();
         batch
@@ -134,10 +78,9 @@ fn rendering() -> f64 {
             per_mask(*time)
         );
     }
-    times[1] / BATCH as f64
 }
 
-fn end_to_end() {
+pub fn end_to_end() {
     const MASKS: u64 = 2000;
     let image = image(SHAPE);
     let pixels = image.as_slice().expect("contiguous");
@@ -202,21 +145,26 @@ fn scored(shape: [usize; 3], masks: u64, targets: usize) -> (Plan, Ledger) {
     (explainer.plan(shape).expect("a plan"), ledger)
 }
 
-fn sums(render: f64) {
+pub fn sums() {
     // On an image of one pixel a cell the enlargement costs nothing: what is left is drawing the
     // states again and summing scores onto 9 x 9 cells.
-    let (plan, one) = scored([3, 8, 8], 5000, 1);
+    let (small, one) = scored([3, 8, 8], 5000, 1);
     let (_, all) = scored([3, 8, 8], 500, 1000);
-    let maps = |ledger: &Ledger| drop(black_box(Estimator::Centred.maps(&plan, ledger)));
+    let maps = |ledger: &Ledger| drop(black_box(Estimator::Centred.maps(&small, ledger)));
+    let image = image(SHAPE);
+    let plan = Plan::new(SHAPE, &MaskSpec::new(Racm)).expect("a plan");
+    let masker = Masker::new(&plan, &image, &Baseline::default()).expect("a masker");
+    let mut batch = vec![0.0f32; BATCH * image.len()];
     let single = pool(1);
     let times = medians(
-        7,
+        15,
         &mut [
             Box::new(|| single.install(|| maps(&one))),
             Box::new(|| single.install(|| maps(&all))),
+            Box::new(|| single.install(|| masker.fill(0, 0, &mut batch).expect("whole images"))),
         ],
     );
-    let (one, all) = (times[0] / 5000.0, times[1] / 500.0);
+    let (one, all, render) = (times[0] / 5000.0, times[1] / 500.0, times[2] / BATCH as f64);
     println!("drawing states again and summing scores");
     println!(
         "  one target       {:>8.2} us a mask, {:.1} % of rendering (wanted < 2)",
@@ -229,7 +177,7 @@ fn sums(render: f64) {
     );
 }
 
-fn maps() {
+pub fn maps() {
     let (plan, ledger) = scored(SHAPE, 5000, 1);
     let single = pool(1);
     let mut cases: Vec<Box<dyn FnMut() + '_>> = Vec::new();
@@ -268,90 +216,4 @@ fn maps() {
         "centred, standard error",
         1e3 * times[4]
     );
-}
-
-/// Seconds of an explanation with a free model, map included, per unit of what should scale.
-fn growth() {
-    let explain = |shape, masks, targets: usize| {
-        let image = image(shape);
-        let explainer = Explainer::builder().masks(masks).build().expect("valid");
-        let model = free_model(targets);
-        let run = || -> Explanation {
-            explainer
-                .explain(&model, &image, Target::All)
-                .expect("a map")
-        };
-        medians(3, &mut [Box::new(|| drop(black_box(run())))])[0]
-    };
-    println!("| what | value | seconds | microseconds per unit |\n|---|---|---|---|");
-    let row = |what: &str, value: String, seconds: f64, units: f64| {
-        println!(
-            "| {what} | {value} | {seconds:.3} | {:.4} a {} |",
-            1e6 * seconds / units,
-            unit(what)
-        );
-    };
-    for masks in [100, 300, 1000, 3000, 10_000, 50_000] {
-        row(
-            "N",
-            masks.to_string(),
-            explain([3, 64, 64], masks, 1),
-            masks as f64,
-        );
-    }
-    for side in [32, 64, 128, 256, 512, 1024] {
-        let seconds = explain([3, side, side], 320, 1);
-        row("side", side.to_string(), seconds, (side * side) as f64);
-    }
-    for channels in [1, 2, 4, 8, 16] {
-        let seconds = explain([channels, 64, 64], 1000, 1);
-        row("C", channels.to_string(), seconds, channels as f64);
-    }
-    for targets in [1, 10, 100, 1000] {
-        let seconds = explain([3, 32, 32], 1000, targets);
-        row("targets", targets.to_string(), seconds, targets as f64);
-    }
-}
-
-fn unit(what: &str) -> &'static str {
-    match what {
-        "N" => "mask",
-        "side" => "pixel",
-        "C" => "channel",
-        _ => "target",
-    }
-}
-
-/// The largest resident size of this process so far, from the kernel.
-fn peak_memory() -> String {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.unwrap_or("unknown").trim().to_owned()
-}
-
-fn memory(masks: u64) {
-    let (image, model) = (image(SHAPE), free_model(1));
-    println!("peak memory before the run: {}", peak_memory());
-    let explainer = Explainer::builder().masks(masks).build().expect("valid");
-    let explanation = explainer.explain(&model, &image, 0).expect("a map");
-    println!(
-        "after {} masks and their map: {}",
-        explanation.masks(),
-        peak_memory()
-    );
-}
-
-fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    if arguments.iter().any(|a| a == "growth") {
-        return growth();
-    }
-    if arguments.iter().any(|a| a == "memory") {
-        let masks = arguments.iter().find_map(|a| a.parse().ok());
-        return memory(masks.unwrap_or(5000));
-    }
-    let render = rendering();
-    end_to_end();
-    sums(render);
-    maps();
 }
