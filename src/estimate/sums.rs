@@ -13,6 +13,10 @@ use crate::plan::Plan;
 /// Bytes of enlarged sums held at a time.
 const CHUNK_BYTES: usize = 4 << 20;
 
+/// States up to which scores are summed state by state first: one addition a cell, without a
+/// branch, whatever the state feeds.
+const SUMMED_BY_STATE: u64 = 15;
+
 /// States whose planes are looked up.
 const FEW_STATES: u64 = 255;
 
@@ -235,14 +239,25 @@ impl<'a> Sweep<'a> {
     }
 
     /// `A[k, cell, j] = sum_n f_n m_nj(cell)` and `B[k, cell] = sum_n f_n q_n0(cell)`, in mask
-    /// order, combined into the fields `[targets, J, fields, cells]`.
+    /// order (of each state, where states are few), combined into the fields `[targets, J, fields, cells]`.
     fn cell_sums(&self, block: &Block<'_>, scores: &ArrayView2<'_, f32>) -> Vec<f64> {
         let (planes, k) = (self.plan.planes(), self.targets.len());
         let [rows, columns] = self.plan.cells();
         let cells = rows * columns;
         // Plane 0 is the bias; the last "target" counts masks, for the ratio.
         let lanes = k + usize::from(self.sums == Sums::Ratio);
-        let mut sums = vec![0.0; (planes + 1) * cells * lanes];
+        let by_state = self.plan.family().states(self.plan.shape()[0]) <= SUMMED_BY_STATE;
+        let slots = if by_state {
+            self.incidence.len()
+        } else {
+            planes + 1
+        };
+        let mut sums = vec![0.0; slots * cells * lanes];
+        let mut add = |slot: usize, cell: usize, f: &[f64]| {
+            let start = (slot * cells + cell) * lanes;
+            let sums = &mut sums[start..start + lanes];
+            sums.iter_mut().zip(f).for_each(|(s, f)| *s += f);
+        };
         let mut states = Vec::with_capacity(cells);
         let mut f = vec![1.0; lanes];
         for (position, scores) in scores.rows().into_iter().enumerate() {
@@ -251,26 +266,15 @@ impl<'a> Sweep<'a> {
             }
             block.draw(position, &mut states);
             for (cell, &state) in states.iter().enumerate() {
-                let mut add = |plane: usize| {
-                    let start = (plane * cells + cell) * lanes;
-                    match (&mut sums[start..start + lanes], &f[..]) {
-                        ([sum], [f]) => *sum += f,
-                        (sums, f) => sums.iter_mut().zip(f).for_each(|(s, f)| *s += f),
-                    }
-                };
-                if state == 0 {
-                    add(0);
-                    continue;
-                }
-                let mut planes = match self.incidence.get(state as usize) {
-                    Some(&planes) => planes,
-                    None => self.plan.incidence(state),
-                };
-                while planes != 0 {
-                    add(planes.trailing_zeros() as usize + 1);
-                    planes &= planes - 1;
+                match (by_state, &f[..]) {
+                    (true, [f]) => add(state as usize, cell, &[*f]),
+                    (true, f) => add(state as usize, cell, f),
+                    (false, f) => self.slots(state).for_each(|slot| add(slot, cell, f)),
                 }
             }
+        }
+        if by_state {
+            sums = self.by_plane(&sums, cells * lanes);
         }
         let p_0 = self.plan.bias_probability();
         let mut fields = Vec::with_capacity(k * planes * self.sums.fields() * cells);
@@ -297,5 +301,31 @@ impl<'a> Sweep<'a> {
             }
         }
         fields
+    }
+    /// Where the score of a cell in this state is added: to the bias, or to the planes it feeds.
+    fn slots(&self, state: u64) -> impl Iterator<Item = usize> {
+        let planes = match self.incidence.get(state as usize) {
+            Some(&planes) => planes,
+            None => self.plan.incidence(state),
+        };
+        // Plane j is slot j + 1; all 64 planes may be there.
+        let mut slots = u128::from(planes) << 1 | u128::from(state == 0);
+        std::iter::from_fn(move || {
+            let slot = slots.trailing_zeros() as usize;
+            slots &= slots.wrapping_sub(1);
+            (slot < 128).then_some(slot)
+        })
+    }
+
+    /// From sums of `size` numbers a state to sums of the bias and of the planes.
+    fn by_plane(&self, states: &[f64], size: usize) -> Vec<f64> {
+        let mut sums = vec![0.0; (self.plan.planes() + 1) * size];
+        for (state, added) in states.chunks_exact(size).enumerate() {
+            for slot in self.slots(state as u64) {
+                let sums = &mut sums[slot * size..(slot + 1) * size];
+                sums.iter_mut().zip(added).for_each(|(s, a)| *s += a);
+            }
+        }
+        sums
     }
 }
