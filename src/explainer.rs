@@ -187,9 +187,10 @@ impl Explainer {
         self.baseline.image(image)
     }
 
-    /// Images a model call: as asked, or 32 but no more than 32 MiB.
+    /// Images a model call: as asked, or 32 but no more than 5 MiB: the batch that the model reads
+    /// and the one that is being made then stay in a cache (8 images of 224 x 224 x 3).
     pub(crate) fn batch(&self, pixels: usize) -> usize {
-        const AUTO_BYTES: usize = 32 << 20;
+        const AUTO_BYTES: usize = 5 << 20;
         self.batch
             .unwrap_or_else(|| (AUTO_BYTES / (4 * pixels)).clamp(1, 32))
     }
@@ -292,7 +293,8 @@ impl ExplainerBuilder {
     }
 
     /// Images a model call; it changes speed and memory, not the masks or the map. Default: 32, or
-    /// as many as fit into 32 MiB.
+    /// as many as fit into 5 MiB, which suits caches and models on a CPU; a model on an
+    /// accelerator may want more.
     pub fn batch(mut self, images: usize) -> Self {
         self.0.batch = Some(images);
         self
