@@ -6,12 +6,16 @@
 //! parts, one is asked for by its name, `cargo bench --bench limits -- PART`:
 //!
 //! - `rendering`, `end-to-end`, `sums`, `maps`: the parts;
-//! - `count render|sums N`: so many masks and nothing else, for an instruction counter;
+//! - `count PART N` (copy, soft, hard, mc-rise, sums, sums-1000): so many masks and nothing else, for an instruction counter;
 //! - `growth`: how time grows with N, pixels, channels and targets;
+//! - `model MODEL.onnx N BATCH...`: explanations of N masks beside pure inference, with the features
+//!   `onnx` (rten) and `ort` (ONNX Runtime, found by `ORT_DYLIB_PATH`);
 //! - `memory N`: the peak memory of a process that explains a free model with N masks (Linux).
 
 mod count;
 mod growth;
+#[cfg(any(feature = "onnx", feature = "ort"))]
+mod overhead;
 mod parts;
 
 use std::time::Instant;
@@ -83,8 +87,15 @@ fn main() {
         ["maps"] => parts::maps(),
         ["count", part, masks] => count::count(part, masks.parse().expect("a number of masks")),
         ["growth"] => growth::growth(),
+        #[cfg(any(feature = "onnx", feature = "ort"))]
+        ["model", path, masks, ref batches @ ..] => {
+            let number = |a: &str| a.parse().expect("a number");
+            let batches: Vec<usize> = batches.iter().map(|a| number(a)).collect();
+            overhead::model(path, number(masks), &batches);
+        }
         ["memory", masks] => growth::memory(masks.parse().expect("a number of masks")),
-        _ => {
+        [unknown, ..] => panic!("no part {unknown} with these arguments and features"),
+        [] => {
             parts::rendering();
             parts::end_to_end();
             parts::sums();
