@@ -113,6 +113,8 @@ pub struct Masker<'p> {
 #[derive(Clone, Default)]
 struct Scratch {
     states: Vec<u64>,
+    /// The mask that `states` are of.
+    drawn: Option<u64>,
     image: Field,
     value: Field,
     base: Field,
@@ -198,14 +200,20 @@ impl<'p> Masker<'p> {
         let blocks: Vec<Block<'_>> = (first / size..end.div_ceil(size))
             .map(|b| Block::new(self.plan, seed, b))
             .collect();
+        // A channel at a time, so that threads can share a large image.
+        let channels = self.plan.shape()[0] as u64;
         let one = |scratch: &mut Scratch, (i, out): (usize, &mut [f32])| {
-            let mask = first + i as u64;
+            let (mask, channel) = (first + i as u64 / channels, i as u64 % channels);
             let block = &blocks[(mask / size - first / size) as usize];
             let mut states = std::mem::take(&mut scratch.states);
-            block.draw((mask % size) as usize, &mut states);
-            self.apply_with(&states, &block.taps, scratch, out);
+            if scratch.drawn != Some(mask) {
+                block.draw((mask % size) as usize, &mut states);
+                scratch.drawn = Some(mask);
+            }
+            self.apply_channel(channel as usize, &states, &block.taps, scratch, out);
             scratch.states = states;
         };
+        let pixels = pixels / channels as usize;
         if all_threads {
             out.par_chunks_exact_mut(pixels)
                 .enumerate()
@@ -214,31 +222,34 @@ impl<'p> Masker<'p> {
             let mut scratch = Scratch::default();
             out.chunks_exact_mut(pixels)
                 .enumerate()
-                .for_each(|image| one(&mut scratch, image));
+                .for_each(|channel| one(&mut scratch, channel));
         }
     }
 
     /// Writes the image under one mask, `[C, H, W]`.
     pub(crate) fn apply(&self, states: &[u64], taps: &[Taps; 2], out: &mut [f32]) {
-        self.apply_with(states, taps, &mut Scratch::default(), out);
+        let mut scratch = Scratch::default();
+        let channels = out.chunks_exact_mut(taps[0].t.len() * taps[1].t.len());
+        for (channel, out) in channels.enumerate() {
+            self.apply_channel(channel, states, taps, &mut scratch, out);
+        }
     }
 
-    fn apply_with(&self, states: &[u64], taps: &[Taps; 2], s: &mut Scratch, out: &mut [f32]) {
-        let pixels = self.plan.shape()[1] * self.plan.shape()[2];
-        for (channel, ((out, image), base)) in out
-            .chunks_exact_mut(pixels)
-            .zip(self.image.chunks_exact(pixels))
-            .zip(&self.base)
-            .enumerate()
-        {
-            match self.plan.spec().enlargement {
-                Enlargement::Bilinear => {
-                    self.apply_soft(channel, states, taps, s, image, base, out)
-                }
-                Enlargement::Nearest => self.apply_hard(channel, states, taps, s, image, base, out),
-            }
-            self.restore_outside(channel, image, base, taps[1].t.len(), out);
+    fn apply_channel(
+        &self,
+        channel: usize,
+        states: &[u64],
+        taps: &[Taps; 2],
+        s: &mut Scratch,
+        out: &mut [f32],
+    ) {
+        let image = &self.image[channel * out.len()..(channel + 1) * out.len()];
+        let base = &self.base[channel];
+        match self.plan.spec().enlargement {
+            Enlargement::Bilinear => self.apply_soft(channel, states, taps, s, image, base, out),
+            Enlargement::Nearest => self.apply_hard(channel, states, taps, s, image, base, out),
         }
+        self.restore_outside(channel, image, base, taps[1].t.len(), out);
     }
 
     /// Every pixel shows one cell: the rows of a run are the same strips of image, baseline or

@@ -56,7 +56,7 @@ pub struct Args {
     /// How scores become a map
     #[arg(long, value_enum, default_value_t = EstimatorArg::Centred)]
     pub estimator: EstimatorArg,
-    /// Images a model call [default: 32, or what fits into 32 MiB]
+    /// Images a model call [default: 32, or what fits into 5 MiB]
     #[arg(long, value_name = "B")]
     pub batch: Option<usize>,
     /// A saliency map [H, W] (.npy) that restricts the masks to its highest pixels

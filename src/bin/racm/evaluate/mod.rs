@@ -72,7 +72,7 @@ pub struct Args {
     /// Only the first images of the list
     #[arg(long, value_name = "IMAGES")]
     pub limit: Option<usize>,
-    /// Images a model call [default: 32, or what fits into 32 MiB]
+    /// Images a model call [default: 32, or what fits into 5 MiB]
     #[arg(long, value_name = "B")]
     pub batch: Option<usize>,
     #[command(flatten)]
