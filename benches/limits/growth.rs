@@ -1,78 +1,110 @@
 //! How time and memory grow.
 
 use std::hint::black_box;
+use std::process::Command;
 
 use racm::{Explainer, Explanation, Target};
 
 use crate::{SHAPE, free_model, image, medians};
 
-/// Seconds of an explanation with a free model, map included, per unit of what should scale.
+/// What grows, and seconds (or MiB) at each size.
+pub struct Curve {
+    pub what: &'static str,
+    pub unit: &'static str,
+    pub points: Vec<(usize, f64)>,
+}
+
+/// Time of an explanation with a free model, map included, and the memory of a process that makes
+/// one.
 pub fn growth() {
-    let explain = |shape, masks, targets: usize| {
-        let image = image(shape);
-        let explainer = Explainer::builder().masks(masks).build().expect("valid");
-        let model = free_model(targets);
-        let run = || -> Explanation {
-            explainer
-                .explain(&model, &image, Target::All)
-                .expect("a map")
-        };
-        medians(3, &mut [Box::new(|| drop(black_box(run())))])[0]
-    };
+    let masks = [100, 300, 1000, 3000, 10_000, 50_000];
+    let sides = [32, 64, 128, 256, 512, 1024];
+    let curves = [
+        curve("N", "mask", &masks, |n| explain([3, 64, 64], n, 1)),
+        curve("side", "pixel", &sides, |side| {
+            explain([3, side, side], 320, 1)
+        }),
+        curve("C", "channel", &[1, 2, 4, 8, 16], |c| {
+            explain([c, 64, 64], 1000, 1)
+        }),
+        curve("targets", "target", &[1, 10, 100, 1000], |targets| {
+            explain([3, 32, 32], 1000, targets)
+        }),
+    ];
     println!("| what | value | seconds | microseconds per unit |\n|---|---|---|---|");
-    let row = |what: &str, value: String, seconds: f64, units: f64| {
-        println!(
-            "| {what} | {value} | {seconds:.3} | {:.4} a {} |",
-            1e6 * seconds / units,
-            unit(what)
-        );
+    for Curve { what, unit, points } in &curves {
+        for &(value, seconds) in points {
+            let units = if *what == "side" {
+                value * value
+            } else {
+                value
+            };
+            let each = 1e6 * seconds / units as f64;
+            println!("| {what} | {value} | {seconds:.4} | {each:.4} a {unit} |");
+        }
+    }
+    let memory = curve("memory", "MiB", &masks, peak_of_a_child);
+    println!("\n| N | peak memory above the start, MiB |\n|---|---|");
+    for (masks, mib) in &memory.points {
+        println!("| {masks} | {mib:.1} |");
+    }
+    #[cfg(feature = "cli")]
+    crate::plot::draw(&curves, &memory).expect("a plot");
+}
+
+fn curve(
+    what: &'static str,
+    unit: &'static str,
+    values: &[usize],
+    measure: impl Fn(usize) -> f64,
+) -> Curve {
+    let points = values.iter().map(|&v| (v, measure(v))).collect();
+    Curve { what, unit, points }
+}
+
+fn explain(shape: [usize; 3], masks: usize, targets: usize) -> f64 {
+    let image = image(shape);
+    let explainer = Explainer::builder()
+        .masks(masks as u64)
+        .build()
+        .expect("valid");
+    let model = free_model(targets);
+    let run = || -> Explanation {
+        explainer
+            .explain(&model, &image, Target::All)
+            .expect("a map")
     };
-    for masks in [100, 300, 1000, 3000, 10_000, 50_000] {
-        row(
-            "N",
-            masks.to_string(),
-            explain([3, 64, 64], masks, 1),
-            masks as f64,
-        );
-    }
-    for side in [32, 64, 128, 256, 512, 1024] {
-        let seconds = explain([3, side, side], 320, 1);
-        row("side", side.to_string(), seconds, (side * side) as f64);
-    }
-    for channels in [1, 2, 4, 8, 16] {
-        let seconds = explain([channels, 64, 64], 1000, 1);
-        row("C", channels.to_string(), seconds, channels as f64);
-    }
-    for targets in [1, 10, 100, 1000] {
-        let seconds = explain([3, 32, 32], 1000, targets);
-        row("targets", targets.to_string(), seconds, targets as f64);
-    }
+    medians(15, &mut [Box::new(|| drop(black_box(run())))])[0]
 }
 
-fn unit(what: &str) -> &'static str {
-    match what {
-        "N" => "mask",
-        "side" => "pixel",
-        "C" => "channel",
-        _ => "target",
-    }
+/// The largest resident size of this process so far in kB, from the kernel.
+fn peak() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
-/// The largest resident size of this process so far, from the kernel.
-fn peak_memory() -> String {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.unwrap_or("unknown").trim().to_owned()
-}
-
+/// Prints by how many kB an explanation of so many masks raises the peak of this process.
 pub fn memory(masks: u64) {
     let (image, model) = (image(SHAPE), free_model(1));
-    println!("peak memory before the run: {}", peak_memory());
+    let before = peak();
     let explainer = Explainer::builder().masks(masks).build().expect("valid");
-    let explanation = explainer.explain(&model, &image, 0).expect("a map");
-    println!(
-        "after {} masks and their map: {}",
-        explanation.masks(),
-        peak_memory()
-    );
+    black_box(explainer.explain(&model, &image, 0).expect("a map"));
+    match (before, peak()) {
+        (Some(before), Some(after)) => println!("{}", after - before),
+        _ => println!("nan"),
+    }
+}
+
+/// A peak never falls, so every number of masks has a process of its own.
+fn peak_of_a_child(masks: usize) -> f64 {
+    let program = std::env::current_exe().expect("the path of this program");
+    let child = Command::new(program)
+        .args(["memory", &masks.to_string()])
+        .output()
+        .expect("a child");
+    let text = String::from_utf8_lossy(&child.stdout);
+    text.trim().parse().unwrap_or(f64::NAN) / 1024.0
 }

@@ -7,16 +7,19 @@
 //!
 //! - `rendering`, `end-to-end`, `sums`, `maps`: the parts;
 //! - `count PART N` (copy, soft, hard, mc-rise, sums, sums-1000): so many masks and nothing else, for an instruction counter;
-//! - `growth`: how time grows with N, pixels, channels and targets;
+//! - `growth`: how time grows with N, pixels, channels and targets, and memory with N (Linux); with
+//!   the feature `cli` it also draws `benches/growth.svg`;
 //! - `model MODEL.onnx N BATCH...`: explanations of N masks beside pure inference, with the features
 //!   `onnx` (rten) and `ort` (ONNX Runtime, found by `ORT_DYLIB_PATH`);
-//! - `memory N`: the peak memory of a process that explains a free model with N masks (Linux).
+//! - `memory N`: by how many kB explaining a free model with N masks raises the peak (Linux).
 
 mod count;
 mod growth;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 mod overhead;
 mod parts;
+#[cfg(feature = "cli")]
+mod plot;
 
 use std::time::Instant;
 
