@@ -1,67 +1,59 @@
 //! From masks to the rows of a regression.
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use std::sync::Arc;
 
-use super::basis::{AxisBasis, Bump, NEGLIGIBLE};
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array1, Array2, Array3, ArrayView2, Axis};
+
+use super::basis::{AxisBasis, NEGLIGIBLE};
+use super::features::Features;
+use super::prior::Prior;
 use crate::mask::Block;
 use crate::plan::Plan;
 
 /// A block of a ledger: its index and its scores `[masks, targets]`.
 pub(super) type Scores<'a> = (u64, ArrayView2<'a, f32>);
 
-/// The features of masks under a prior of one length: row n holds, for each group of planes g and
-/// each pair of terms, `sum over cells of A[row, r] A[column, c] F[g] . (m_1 - P_1, .., q_0 - P_0)`.
-/// Their coefficients are independent and of equal variance.
+/// The features of masks under one prior: row n holds, for each feature g of a state and each pair
+/// of terms, `sum over cells of A[row, r] A[column, c] (F_g(state) - E F_g)`, times the prior's
+/// deviation of g. Their coefficients are independent and of equal variance.
 pub(super) struct Design<'a> {
     plan: &'a Plan,
     seed: u64,
     basis: [AxisBasis; 2],
-    /// Pairs of terms that are kept, for each group.
+    /// Pairs of terms that are kept, for each feature of a state.
     kept: Vec<(usize, usize)>,
-    /// F, `[groups, J + 1]`: what a group takes of the planes and, last, of the bias.
-    groups: Array2<f64>,
-    /// `[J, groups]`: the difference between a group's expectation in a cell that feeds plane j and
-    /// in an unselected one.
+    states: Arc<Features>,
+    deviations: Array1<f64>,
+    /// `[J, features of a state]`: [`Features::lifts`] times the deviations.
     lifts: Array2<f64>,
 }
 
 impl<'a> Design<'a> {
-    pub fn new(plan: &'a Plan, seed: u64, length: f64, bumps: [Option<Bump>; 2]) -> Self {
-        // An unselected cell says less about a channel than one that passes it.
-        const BIAS: f64 = 0.5;
-        let mut groups = Array2::eye(plan.planes() + 1);
-        groups[[plan.planes(), plan.planes()]] = BIAS;
+    pub fn new(plan: &'a Plan, seed: u64, states: Arc<Features>, prior: &Prior) -> Self {
         let axes = plan.axes();
-        let basis = [0, 1].map(|i| AxisBasis::new(axes[i], length, bumps[i]));
+        let basis = [0, 1].map(|i| AxisBasis::new(axes[i], prior.length(), prior.bumps[i]));
         let [rows, columns] = &basis;
         let pairs =
             (0..rows.share.len()).flat_map(|r| (0..columns.share.len()).map(move |c| (r, c)));
         let kept = pairs
             .filter(|&(r, c)| rows.share[r] * columns.share[c] > NEGLIGIBLE)
             .collect();
-        let (planes, channels) = (plan.planes(), plan.shape()[0]);
-        let family = plan.family();
-        let given = Array2::from_shape_fn((planes, planes + 1), |(j, i)| {
-            if i == planes {
-                -1.0
-            } else {
-                family.joint_share(i, j, channels) / family.share(j, channels)
-            }
-        });
+        let deviations = states.deviations(prior.common_weight());
         Design {
             plan,
             seed,
             kept,
-            lifts: given.dot(&groups.t()),
-            groups,
+            lifts: &states.lifts * &deviations,
+            deviations,
+            states,
             basis,
         }
     }
 
     /// The number of features.
     pub fn features(&self) -> usize {
-        self.kept.len() * self.groups.dim().0
+        self.kept.len() * self.states.count()
     }
 
     /// The rows of the masks of some blocks, in order.
@@ -81,39 +73,31 @@ impl<'a> Design<'a> {
 
     fn fill(&self, block: &Block<'_>, out: &mut ndarray::ArrayViewMut2<'_, f64>) {
         let [rows, columns] = self.plan.cells();
-        let planes = self.plan.planes();
         let [row_terms, column_terms] = [0, 1].map(|axis| {
             let cells = &self.basis[axis].cells;
             &cells[block.offset[axis].min(cells.len() - 1)]
         });
-        let p_0 = self.plan.bias_probability();
-        // What an unselected cell, and then each plane, adds to a group.
-        let means = self.plan.pass_probabilities().iter().chain([&p_0]);
-        let means: Array1<f64> = means.copied().collect();
-        let base = -self.groups.dot(&means);
         let kept = self.kept.len();
         let mut states = Vec::with_capacity(rows * columns);
-        let mut cells = Array2::<f64>::zeros((rows, columns));
+        let mut value = Array1::zeros(self.states.count());
+        let mut cells = Array3::<f64>::zeros((self.states.count(), rows, columns));
         let mut half = Array2::<f64>::zeros((rows, column_terms.dim().1));
         let mut full = Array2::<f64>::zeros((row_terms.dim().1, column_terms.dim().1));
         for (position, mut out) in out.outer_iter_mut().enumerate() {
             block.draw(position, &mut states);
-            for (g, weights) in self.groups.outer_iter().enumerate() {
-                for (cell, (value, &state)) in cells.iter_mut().zip(&states).enumerate() {
-                    *value = 0.0;
-                    if !block.samples(cell) {
-                        continue;
-                    }
-                    *value = base[g];
-                    if state == 0 {
-                        *value += weights[planes];
-                    }
-                    let mut fed = self.plan.incidence(state);
-                    while fed != 0 {
-                        *value += weights[fed.trailing_zeros() as usize];
-                        fed &= fed - 1;
-                    }
+            for (cell, &state) in states.iter().enumerate() {
+                // What is not sampled tells nothing.
+                value.assign(&self.states.means);
+                if block.samples(cell) {
+                    self.states.of(self.plan, state, &mut value);
                 }
+                value -= &self.states.means;
+                value *= &self.deviations;
+                for (g, &v) in value.iter().enumerate() {
+                    cells[[g, cell / columns, cell % columns]] = v;
+                }
+            }
+            for (g, cells) in cells.outer_iter().enumerate() {
                 general_mat_mul(1.0, &cells, column_terms, 0.0, &mut half);
                 general_mat_mul(1.0, &row_terms.t(), &half, 0.0, &mut full);
                 for (i, &pair) in self.kept.iter().enumerate() {

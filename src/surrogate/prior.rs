@@ -1,31 +1,62 @@
-//! The choice of the prior: a climb of the restricted likelihood.
+//! The choice of priors: a climb of the restricted likelihood that keeps the best it met.
+
+use std::sync::Arc;
+
+use ndarray::Array1;
 
 use super::basis::Bump;
 use super::design::{Design, Scores};
+use super::features::Features;
 use super::fit::{Fit, Moments};
 use crate::plan::Plan;
 
-/// Masks on which the prior's shape is chosen.
-pub(super) const SELECT: usize = 640;
+/// Masks on which the priors' shapes are chosen.
+pub(super) const SELECT: usize = 384;
 
 /// Lengths to choose from, in cells.
-pub(super) const LENGTHS: [f64; 6] = [0.25, 0.5, 0.8, 1.2, 2.0, 3.5];
+const LENGTHS: [f64; 6] = [0.25, 0.5, 0.8, 1.2, 2.0, 3.5];
 
-/// Factor between ratios of signal to noise that are tried.
+/// Factor between ratios of signal to noise, and between weights of the common features, that are
+/// tried.
 const STEP: f64 = 2.0;
 
 /// Steps of the ratio that are tried at most: from 2^-16 to 2^16.
 const STEPS: i32 = 16;
 
-/// Designs that are tried at most.
-const TRIALS: usize = 24;
+/// Steps of the common features' weight.
+const COMMON_STEPS: i32 = 6;
 
-/// A prior: an index into the lengths, the bumps of both axes, the step of the ratio.
+/// Designs that are tried at most.
+const TRIALS: usize = 32;
+
+/// Priors that are kept: averaging over those of similar likelihood has the lower error.
+const KEEP: usize = 4;
+
+/// A prior: an index into the lengths, the bumps of both axes, the steps of the common features'
+/// weight and of the ratio.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Prior {
-    pub length: usize,
+    length: usize,
     pub bumps: [Option<Bump>; 2],
-    pub step: i32,
+    common: i32,
+    step: i32,
+}
+
+impl Prior {
+    const START: Prior = Prior {
+        length: 2,
+        bumps: [None, None],
+        common: 0,
+        step: 0,
+    };
+
+    pub fn length(&self) -> f64 {
+        LENGTHS[self.length]
+    }
+
+    pub fn common_weight(&self) -> f64 {
+        STEP.powi(self.common)
+    }
 }
 
 /// A prior, with the best ratio for it.
@@ -36,26 +67,72 @@ pub(super) struct Candidate<'a> {
     pub fit: Option<Fit>,
 }
 
-fn evidence(fit: &Option<Fit>) -> f64 {
-    fit.as_ref().map_or(f64::NEG_INFINITY, |fit| fit.evidence)
+impl Candidate<'_> {
+    /// The posterior mean of the coefficients.
+    pub fn coefficients(&self) -> Array1<f64> {
+        match &self.fit {
+            Some(fit) => self.moments.coefficients(fit),
+            None => Array1::zeros(self.design.features()),
+        }
+    }
+
+    pub fn evidence(&self) -> f64 {
+        self.fit
+            .as_ref()
+            .map_or(f64::NEG_INFINITY, |fit| fit.evidence)
+    }
 }
 
-impl<'a> Candidate<'a> {
-    pub fn new(
-        plan: &'a Plan,
-        seed: u64,
-        blocks: &[Scores<'_>],
-        target: usize,
-        prior: Prior,
-    ) -> Self {
-        let design = Design::new(plan, seed, LENGTHS[prior.length], prior.bumps);
-        let scores = blocks.iter().flat_map(|(_, scores)| scores.column(target));
-        let scores: Vec<f64> = scores.map(|&f| f64::from(f)).collect();
-        let moments = Moments::new(design.rows(blocks), &scores);
+/// The climb, for the scores of the masks of some blocks.
+#[derive(Clone, Copy)]
+pub(super) struct Search<'a, 'b> {
+    pub plan: &'a Plan,
+    pub seed: u64,
+    pub blocks: &'b [Scores<'b>],
+    pub values: &'b [f64],
+    pub states: &'b Arc<Features>,
+}
+
+impl<'a> Search<'a, '_> {
+    /// The regression under the first prior of the climb.
+    pub fn start(&self) -> Candidate<'a> {
+        self.candidate(Prior::START)
+    }
+
+    /// The priors of the largest likelihoods, the largest first; one where there is nothing to fit.
+    pub fn best(&self) -> Vec<Candidate<'a>> {
+        let start = self.start();
+        if start.fit.is_none() {
+            return vec![start];
+        }
+        let mut climb = Climb {
+            search: self,
+            best: vec![start],
+            trials: 0,
+        };
+        climb.lengths();
+        climb.common();
+        let object = climb.object();
+        if climb.attempt(object) {
+            climb.bumps();
+            climb.lengths();
+            climb.common();
+        }
+        climb.best
+    }
+
+    /// The regression under a prior, whose ratio is where the climb for a better one begins.
+    pub fn candidate(&self, prior: Prior) -> Candidate<'a> {
+        let design = Design::new(self.plan, self.seed, self.states.clone(), &prior);
+        let moments = Moments::new(design.rows(self.blocks), self.values);
         let start = prior.step;
         let mut step = start;
         let mut fit = None;
         if !moments.constant() && moments.scale() > 0.0 {
+            let evidence = |fit: &Option<Fit>| {
+                fit.as_ref()
+                    .map_or(f64::NEG_INFINITY, |fit: &Fit| fit.evidence)
+            };
             let at = |step: i32| moments.fit(STEP.powi(step) / moments.scale());
             fit = at(start);
             for direction in [1, -1] {
@@ -78,83 +155,67 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// The climb, for one target of some blocks.
-pub(super) struct Search<'a, 'b> {
-    pub plan: &'a Plan,
-    pub seed: u64,
-    pub blocks: &'b [Scores<'b>],
-    pub target: usize,
+struct Climb<'s, 'a, 'b> {
+    search: &'s Search<'a, 'b>,
+    /// In order of their likelihoods; never empty.
+    best: Vec<Candidate<'a>>,
+    trials: usize,
 }
 
-impl<'a> Search<'a, '_> {
-    pub fn best(&self) -> Candidate<'a> {
-        let start = Prior {
-            length: 2,
-            bumps: [None, None],
-            step: 0,
-        };
-        let mut best = self.candidate(start);
-        if best.fit.is_none() {
-            return best;
-        }
-        let mut trials = 0;
-        self.climb_length(&mut best, &mut trials);
-        let object = self.object(&best);
-        if self.attempt(&mut best, &mut trials, object) {
-            self.climb_bumps(&mut best, &mut trials);
-            self.climb_length(&mut best, &mut trials);
-        }
-        best
+impl Climb<'_, '_, '_> {
+    fn prior(&self) -> Prior {
+        self.best[0].prior
     }
 
-    fn candidate(&self, prior: Prior) -> Candidate<'a> {
-        Candidate::new(self.plan, self.seed, self.blocks, self.target, prior)
-    }
-
-    /// Takes the prior if its likelihood is larger.
-    fn attempt(&self, best: &mut Candidate<'a>, trials: &mut usize, prior: Prior) -> bool {
-        if *trials == TRIALS {
+    /// Tries a prior; whether it is the best so far.
+    fn attempt(&mut self, prior: Prior) -> bool {
+        let known = |c: &Candidate<'_>| Prior { step: 0, ..c.prior } == Prior { step: 0, ..prior };
+        if self.trials == TRIALS || self.best.iter().any(known) {
             return false;
         }
-        *trials += 1;
-        let candidate = self.candidate(prior);
-        let better = evidence(&candidate.fit) > evidence(&best.fit);
-        if better {
-            *best = candidate;
-        }
-        better
+        self.trials += 1;
+        let candidate = self.search.candidate(prior);
+        let rank = self
+            .best
+            .partition_point(|c| c.evidence() >= candidate.evidence());
+        self.best.insert(rank, candidate);
+        self.best.truncate(KEEP);
+        rank == 0
     }
 
-    fn climb_length(&self, best: &mut Candidate<'a>, trials: &mut usize) {
-        for longer in [true, false] {
-            loop {
-                let length = best.prior.length;
-                let length = if longer {
-                    length + 1
-                } else {
-                    length.wrapping_sub(1)
-                };
-                if length >= LENGTHS.len()
-                    || !self.attempt(
-                        best,
-                        trials,
-                        Prior {
-                            length,
-                            ..best.prior
-                        },
-                    )
-                {
+    fn lengths(&mut self) {
+        let longer = |p: Prior| (p.length + 1 < LENGTHS.len()).then_some(p.length + 1);
+        let shorter = |p: Prior| p.length.checked_sub(1);
+        for next in [longer as fn(Prior) -> Option<usize>, shorter] {
+            while let Some(length) = next(self.prior()) {
+                let prior = self.prior();
+                if !self.attempt(Prior { length, ..prior }) {
                     break;
                 }
             }
         }
     }
 
-    fn climb_bumps(&self, best: &mut Candidate<'a>, trials: &mut usize) {
+    fn common(&mut self) {
+        if !self.search.states.contrasts() {
+            return;
+        }
+        for step in [1, -1] {
+            loop {
+                let prior = self.prior();
+                let common = prior.common + step;
+                if common.abs() > COMMON_STEPS || !self.attempt(Prior { common, ..prior }) {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn bumps(&mut self) {
         const CENTRE: f64 = 0.1;
         const WIDTH: f64 = 1.4;
         loop {
-            let before = best.prior;
+            let before = self.prior();
             for axis in [0, 1] {
                 for (shift, factor) in [
                     (CENTRE, 1.0),
@@ -162,32 +223,30 @@ impl<'a> Search<'a, '_> {
                     (0.0, WIDTH),
                     (0.0, 1.0 / WIDTH),
                 ] {
-                    let mut prior = best.prior;
+                    let mut prior = self.prior();
                     if let Some(bump) = &mut prior.bumps[axis] {
                         bump.centre = (bump.centre + shift).clamp(0.0, 1.0);
                         bump.width = (bump.width * factor).clamp(0.05, 2.0);
                     }
-                    self.attempt(best, trials, prior);
+                    self.attempt(prior);
                 }
             }
-            if best.prior == before || *trials == TRIALS {
+            if self.prior() == before || self.trials == TRIALS {
                 return;
             }
         }
     }
 
     /// Bumps about the centre of gravity of the squared map.
-    fn object(&self, best: &Candidate<'a>) -> Prior {
+    fn object(&self) -> Prior {
         const WIDTH: f64 = 0.25;
-        let [_, height, width] = self.plan.shape();
+        let [_, height, width] = self.search.plan.shape();
+        let best = &self.best[0];
         let (mut sum, mut row, mut column) = (0.0, 0.0, 0.0);
-        if let Some(fit) = &best.fit {
-            let map = best.design.map(&best.moments.coefficients(fit));
-            for (i, v) in map.iter().enumerate() {
-                sum += v * v;
-                row += v * v * ((i / width % height) as f64 + 0.5) / height as f64;
-                column += v * v * ((i % width) as f64 + 0.5) / width as f64;
-            }
+        for (i, v) in best.design.map(&best.coefficients()).iter().enumerate() {
+            sum += v * v;
+            row += v * v * ((i / width % height) as f64 + 0.5) / height as f64;
+            column += v * v * ((i % width) as f64 + 0.5) / width as f64;
         }
         let bump = |moment: f64| {
             (sum > 0.0).then(|| Bump {
