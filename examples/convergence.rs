@@ -4,10 +4,10 @@
 //! the run), and a much longer run of another seed stands in for the truth. The program prints how
 //! far the maps are from that truth, as medians over the images: the mean squared error over the
 //! variance of the truth (1 is what a map of nothing but the mean has; above 1 is worse than that),
-//! with the noise of the truth itself taken out of both, and the correlation with the truth. Then it
-//! says how many calls each estimator needs for the error that the paper's has at 3000 masks, and
-//! draws error against N on log axes. `PassOnly` estimates something else (no bias term), so it has
-//! a correlation only.
+//! with the noise of the truth itself taken out of both, the correlation with the truth, and the
+//! share of the map's elements whose 95 % interval holds it. Then it says how many calls each
+//! estimator needs for the error that the paper's has at 3000 masks, and draws error against N on
+//! log axes. `PassOnly` estimates something else (no bias term), so it has a correlation only.
 //!
 //! Without arguments it looks at the toy classifier and the image drawn for it, where the surrogate
 //! does unusually well and few masks keep the program quick. A model of your own, seen through a
@@ -124,6 +124,8 @@ fn run(mut args: Args) -> Result<(), Failure> {
         |e: usize| median_at(&cases, args.masks.len(), |c, n| c.results[e][n].correlation);
     table("Error (MSE / variance)", &args.masks, error);
     table("Correlation", &args.masks, correlation);
+    let coverage = |e: usize| median_at(&cases, args.masks.len(), |c, n| c.results[e][n].coverage);
+    table("Held by 95 % intervals", &args.masks, coverage);
 
     let goal = median(cases.iter().map(|c| Some(c.goal))).unwrap_or(f64::NAN);
     println!("| Calls for the error of horvitz-thompson at {GOAL_MASKS} ({goal:.3}) | median |");
@@ -189,6 +191,8 @@ struct Case {
 struct Comparison {
     error: Option<f64>,
     correlation: Option<f64>,
+    /// The share of the map's elements whose 95 % interval holds the truth.
+    coverage: Option<f64>,
 }
 
 impl Case {
@@ -214,17 +218,19 @@ impl Case {
         let (_, long) = score(args.truth_masks, args.seed.wrapping_add(1))?;
 
         let truth = Estimator::Centred.maps(&plan, &long)?;
-        let noise = |estimator: Estimator| match estimator.standard_errors(&plan, &long)? {
-            Some(errors) => Ok(mean(errors.iter().map(|&e| f64::from(e).powi(2)))),
+        let errors = |estimator: Estimator| match estimator.standard_errors(&plan, &long)? {
+            Some(errors) => Ok(errors),
             None => Err(Failure::from("--truth-masks has too few blocks")),
         };
-        let own = noise(Estimator::Centred)?;
+        let noise = |errors: &Array4<f32>| mean(errors.iter().map(|&e| f64::from(e).powi(2)));
+        let truth_errors = errors(Estimator::Centred)?;
+        let own = noise(&truth_errors);
         let variance = covariance(&truth, &truth) - own;
         if variance <= 0.0 {
             return Err("the truth is all noise; raise --truth-masks".into());
         }
         // The spread between its blocks gives the estimator's error with less noise than one run.
-        let per_mask = noise(Estimator::HorvitzThompson)? * args.truth_masks as f64;
+        let per_mask = noise(&errors(Estimator::HorvitzThompson)?) * args.truth_masks as f64;
         let goal = per_mask / GOAL_MASKS / variance;
 
         let compare = |estimator: Estimator, masks: u64| -> Result<Comparison, Error> {
@@ -238,10 +244,15 @@ impl Case {
             };
             let differences = maps.iter().zip(&truth).map(|(a, b)| f64::from(a - b));
             let error = (mean(differences.map(|d| d * d)) - own) / variance;
+            let coverage = estimator
+                .standard_errors(&plan, &ledger.prefix(masks))?
+                .filter(|_| estimator != Estimator::PassOnly)
+                .map(|errors| covered(&maps, &errors, &truth, &truth_errors));
             let scale = (covariance(&maps, &maps) * covariance(&truth, &truth)).sqrt();
             Ok(Comparison {
                 error: (estimator != Estimator::PassOnly).then_some(error),
                 correlation: (scale > 0.0).then(|| covariance(&maps, &truth) / scale),
+                coverage,
             })
         };
         let row = |&estimator: &Estimator| {
@@ -274,6 +285,15 @@ impl Case {
             }
         })
     }
+}
+
+/// The share of elements within 1.96 standard errors, of the map and of the truth together.
+fn covered(map: &Array4<f32>, errors: &Array4<f32>, truth: &Array4<f32>, own: &Array4<f32>) -> f64 {
+    let intervals = map.iter().zip(errors).zip(truth.iter().zip(own));
+    mean(intervals.map(|((m, e), (t, o))| {
+        let held = (m - t).abs() <= 1.96 * e.hypot(*o);
+        f64::from(u8::from(held))
+    }))
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {

@@ -11,7 +11,7 @@ use crate::error::{Error, Inputs, Result};
 use crate::link::Link;
 use crate::plan::{Plan, fingerprint};
 
-const MAGIC: &[u8; 8] = b"RACMLED1";
+const MAGIC: &[u8; 8] = b"RACMLED2";
 
 /// What belongs together: scores are only comparable under the same plan, seed, input and targets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -291,7 +291,7 @@ impl Ledger {
         };
         let body = bytes
             .strip_prefix(MAGIC)
-            .ok_or_else(|| damaged("it does not begin with RACMLED1"))?;
+            .ok_or_else(|| damaged("it does not begin with RACMLED2"))?;
         let (body, checksum) = body
             .split_last_chunk::<8>()
             .ok_or_else(|| damaged("it is cut short"))?;

@@ -72,6 +72,69 @@ fn additive_scores_are_recovered() {
 }
 
 #[test]
+fn pairs_of_channels_are_recovered() {
+    // A cell counts if it passes red and green at once: of the cells that pass one of them half do,
+    // of those that pass blue a quarter.
+    let score = |image: ArrayView3<'_, f32>| {
+        let pair = |(y, x): (usize, usize)| image[[0, y, x]] * image[[1, y, x]] * weight(0, y, x);
+        (0..4)
+            .flat_map(|y| (0..6).map(move |x| (y, x)))
+            .map(pair)
+            .sum()
+    };
+    let (plan, ledger) = scores(&spec([4, 6]), [3, 4, 6], 400, 1, score);
+    let map = Surrogate::fit(&plan, &ledger, 0).unwrap().map();
+    for ((j, y, x), v) in map.indexed_iter() {
+        let truth = weight(0, y, x) * if j == 2 { 0.25 } else { 0.5 };
+        assert!((v - truth).abs() < 0.01, "{v} {truth}");
+    }
+}
+
+#[test]
+fn states_too_many_to_go_through() {
+    // 2^18 - 1 of them: pairs are left out, the rest is as exact.
+    let (plan, ledger) = scores(&spec([2, 2]), [18, 2, 2], 400, 1, linear);
+    let map = Surrogate::fit(&plan, &ledger, 0).unwrap().map();
+    for ((j, y, x), v) in map.indexed_iter() {
+        let half: f32 = (0..18).map(|c| weight(c, y, x)).sum::<f32>() / 2.0;
+        let truth = half + weight(j, y, x) / 2.0;
+        assert!((v - truth).abs() < 0.01, "{v} {truth}");
+    }
+}
+
+/// A score of which a few masks hold nearly all: its order tells more than its size.
+#[test]
+fn rare_high_scores_are_fitted_by_rank() {
+    let score = |image: ArrayView3<'_, f32>| {
+        let about = |y: usize, x: usize| {
+            (-((y as f32 - 7.0).powi(2) + (x as f32 - 9.0).powi(2)) / 18.0).exp()
+        };
+        let sum: f32 = image
+            .indexed_iter()
+            .map(|((c, y, x), v)| v * about(y, x) * (1.0 + c as f32))
+            .sum();
+        (sum / 15.0).exp()
+    };
+    let spec = MaskSpec {
+        grid: [6, 6],
+        ..MaskSpec::default()
+    };
+    let (plan, ledger) = scores(&spec, [2, 18, 18], 40_000, 3, score);
+    let truth = Estimator::Centred.maps(&plan, &ledger).unwrap();
+    let mean = truth.mean().unwrap();
+    let spread = truth.mapv(|v| (v - mean).powi(2)).sum();
+    let error = |estimator: Estimator| {
+        let map = estimator.maps(&plan, &ledger.prefix(200)).unwrap();
+        (&map - &truth).mapv(|v| v * v).sum() / spread
+    };
+    let (surrogate, centred) = (error(Estimator::Surrogate), error(Estimator::Centred));
+    assert!(
+        surrogate < 0.025 && surrogate < 0.1 * centred,
+        "{surrogate} {centred}"
+    );
+}
+
+#[test]
 fn soft_shifted_masks_share_one_field() {
     for (enlargement, placement) in [
         (Enlargement::Bilinear, Placement::Shifted),

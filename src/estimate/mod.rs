@@ -50,7 +50,7 @@ pub enum Estimator {
     Surrogate,
     /// `Surrogate` plus the `HorvitzThompson` map of what it leaves, cross-fitted: every score is
     /// compared with the prediction of a model that was fitted to other blocks (five folds; fewer
-    /// where there are fewer blocks, and at least two). Unbiased like `Centred`, with about a fifth
+    /// where there are fewer blocks, and at least two). Unbiased like `Centred`, with about a quarter
     /// less squared error on signs at 1000 masks. Standard errors are those of the residual part.
     SurrogateCorrected,
 }

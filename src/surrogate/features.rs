@@ -187,8 +187,17 @@ mod tests {
                 let paired = features.pair.row(index.1).iter().any(|&w| w != 0.0);
                 assert!(paired || (lift - expected).abs() < 1e-12, "{channels}");
             }
-            // 18 features more than planes at most, and none of them without a use.
-            assert!(features.lifts.iter().all(|v| v.is_finite()));
+            // The expectation over the states of a cell is that over the planes it feeds.
+            let pass = plan.pass_probabilities();
+            let expected = features.single.dot(&Array1::from_vec(pass.to_vec()));
+            for ((mean, &expected), pair) in features
+                .means
+                .iter()
+                .zip(&expected)
+                .zip(features.pair.outer_iter())
+            {
+                assert!(pair.iter().any(|&w| w != 0.0) || (mean - expected).abs() < 1e-12);
+            }
         }
     }
 }

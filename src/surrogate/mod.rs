@@ -38,7 +38,7 @@ const FOLDS: usize = 5;
 /// the planes has a variance of its own. The variance of g is the same all over the image, or larger
 /// about one place, as an object's is. Its place and width, the length, the variances and the noise
 /// are those of the largest restricted likelihoods that a climb meets on the first 384 masks; the
-/// four best are averaged, weighted by them. mu has a flat prior.
+/// eight best are averaged, weighted by them. mu has a flat prior.
 ///
 /// The scale is the score itself or, where that is likelier, the score's logistic ranks, brought to
 /// the score's units by their regression: of a class that needs most of its object to be seen, most

@@ -30,7 +30,7 @@ const COMMON_STEPS: i32 = 6;
 const TRIALS: usize = 32;
 
 /// Priors that are kept: averaging over those of similar likelihood has the lower error.
-const KEEP: usize = 4;
+const KEEP: usize = 8;
 
 /// A prior: an index into the lengths, the bumps of both axes, the steps of the common features'
 /// weight and of the ratio.
@@ -67,6 +67,10 @@ pub(super) struct Candidate<'a> {
     pub fit: Option<Fit>,
 }
 
+fn evidence(fit: &Option<Fit>) -> f64 {
+    fit.as_ref().map_or(f64::NEG_INFINITY, |fit| fit.evidence)
+}
+
 impl Candidate<'_> {
     /// The posterior mean of the coefficients.
     pub fn coefficients(&self) -> Array1<f64> {
@@ -77,9 +81,7 @@ impl Candidate<'_> {
     }
 
     pub fn evidence(&self) -> f64 {
-        self.fit
-            .as_ref()
-            .map_or(f64::NEG_INFINITY, |fit| fit.evidence)
+        evidence(&self.fit)
     }
 }
 
@@ -129,10 +131,6 @@ impl<'a> Search<'a, '_> {
         let mut step = start;
         let mut fit = None;
         if !moments.constant() && moments.scale() > 0.0 {
-            let evidence = |fit: &Option<Fit>| {
-                fit.as_ref()
-                    .map_or(f64::NEG_INFINITY, |fit: &Fit| fit.evidence)
-            };
             let at = |step: i32| moments.fit(STEP.powi(step) / moments.scale());
             fit = at(start);
             for direction in [1, -1] {

@@ -191,7 +191,7 @@ fn format_errors_say_why() {
     let reason = |bytes: &[u8]| Ledger::read_from(bytes).unwrap_err().to_string();
     assert_eq!(
         reason(b"PNG"),
-        "not a ledger: it does not begin with RACMLED1"
+        "not a ledger: it does not begin with RACMLED2"
     );
     assert_eq!(reason(&whole[..10]), "not a ledger: it is cut short");
     assert!(reason(&whole[..whole.len() - 4]).contains("checksum"));
