@@ -119,42 +119,36 @@ impl<'a> Surrogate<'a> {
             count += blocks[few].1.dim().0;
             few += 1;
         }
-        let whole = Search {
+        let search = |blocks, values| Search {
             plan,
             seed,
             blocks,
-            values: &scores,
-            states,
-        };
-        let first = |values| Search {
-            blocks: &blocks[..few],
             values,
-            ..whole
+            states,
         };
         let (straight, ranked) = (Scale::straight(&scores), Scale::ranked(&scores));
         let share = count as f64 / scores.len() as f64;
-        let scale = [Some(&straight), ranked.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(|scale| {
-                let start = first(&scale.values[..count]).start();
-                (start.evidence() + share * scale.log_slope, scale)
-            })
-            .reduce(|a, b| if b.0 > a.0 { b } else { a })
-            .map_or(&straight, |(_, scale)| scale);
-        let mut best = first(&scale.values[..count]).best();
+        let likelihood =
+            |scale: &Scale, start: &Candidate<'_>| start.evidence() + share * scale.log_slope;
+        let mut scale = &straight;
+        let mut start = search(&blocks[..few], &scale.values[..count]).start();
+        if let Some(ranked) = &ranked {
+            let other = search(&blocks[..few], &ranked.values[..count]).start();
+            if likelihood(ranked, &other) > likelihood(scale, &start) {
+                (scale, start) = (ranked, other);
+            }
+        }
+        let mut best = search(&blocks[..few], &scale.values[..count]).best(start);
         if few < blocks.len() {
-            let all = Search {
-                values: &scale.values,
-                ..whole
-            };
+            let all = search(blocks, &scale.values);
             best = best.into_iter().map(|c| all.candidate(c.prior)).collect();
             best.sort_by(|a, b| b.evidence().total_cmp(&a.evidence()));
         }
         let top = best[0].evidence();
-        let weight = |c: &Candidate<'_>| match &c.fit {
-            Some(fit) => (fit.evidence - top).exp(),
-            None => 1.0,
+        // Where nothing could be fitted there is one member, or they are alike.
+        let weight = |c: &Candidate<'_>| match top.is_finite() {
+            true => (c.evidence() - top).exp(),
+            false => 1.0,
         };
         let total: f64 = best.iter().map(weight).sum();
         let member = |candidate: Candidate<'a>| Member {

@@ -32,6 +32,9 @@ const TRIALS: usize = 32;
 /// Priors that are kept: averaging over those of similar likelihood has the lower error.
 const KEEP: usize = 8;
 
+/// Of the likelihood of the best, what a prior that is kept must have.
+const LEAST: f64 = 0.05;
+
 /// A prior: an index into the lengths, the bumps of both axes, the steps of the common features'
 /// weight and of the ratio.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -101,9 +104,9 @@ impl<'a> Search<'a, '_> {
         self.candidate(Prior::START)
     }
 
-    /// The priors of the largest likelihoods, the largest first; one where there is nothing to fit.
-    pub fn best(&self) -> Vec<Candidate<'a>> {
-        let start = self.start();
+    /// The priors of the largest likelihoods that a climb from `start` meets, the largest first; one
+    /// where there is nothing to fit.
+    pub fn best(&self, start: Candidate<'a>) -> Vec<Candidate<'a>> {
         if start.fit.is_none() {
             return vec![start];
         }
@@ -120,6 +123,9 @@ impl<'a> Search<'a, '_> {
             climb.lengths();
             climb.common();
         }
+        // What would weigh next to nothing is not worth a regression on all masks.
+        let least = climb.best[0].evidence() + LEAST.ln();
+        climb.best.retain(|c| c.evidence() >= least);
         climb.best
     }
 
