@@ -144,21 +144,15 @@ impl<'a> Surrogate<'a> {
             best = best.into_iter().map(|c| all.candidate(c.prior)).collect();
             best.sort_by(|a, b| b.evidence().total_cmp(&a.evidence()));
         }
-        let top = best[0].evidence();
-        // Where nothing could be fitted there is one member, or they are alike.
-        let weight = |c: &Candidate<'_>| match top.is_finite() {
-            true => (c.evidence() - top).exp(),
-            false => 1.0,
-        };
-        let total: f64 = best.iter().map(weight).sum();
-        let member = |candidate: Candidate<'a>| Member {
-            weight: weight(&candidate) / total,
+        let weights = weights(best.iter().map(Candidate::evidence).collect());
+        let member = |(candidate, weight): (Candidate<'a>, f64)| Member {
+            weight,
             coefficients: candidate.coefficients(),
             candidate,
         };
         Ok(Surrogate {
             plan,
-            members: best.into_iter().map(member).collect(),
+            members: best.into_iter().zip(weights).map(member).collect(),
             uncertainty: scale.uncertainty,
         })
     }
@@ -279,6 +273,20 @@ impl<'a> Surrogate<'a> {
     }
 }
 
+/// The shares of likelihoods, given as logarithms with the largest first; equal where nothing could
+/// be fitted.
+fn weights(mut logarithms: Vec<f64>) -> Vec<f64> {
+    let top = logarithms.first().copied().unwrap_or_default();
+    for value in &mut logarithms {
+        *value = match top.is_finite() {
+            true => (*value - top).exp(),
+            false => 1.0,
+        };
+    }
+    let total: f64 = logarithms.iter().sum();
+    logarithms.iter().map(|weight| weight / total).collect()
+}
+
 /// The cross-fitted surrogate: its maps, and what it leaves of the scores.
 pub(crate) struct CrossFit {
     /// For each target the mean of the folds' maps, weighted by their masks, `[J, H, W]`.
@@ -349,5 +357,20 @@ impl CrossFit {
             maps: maps.into_iter().map(|map| map.mapv(|v| v as f32)).collect(),
             residuals: left,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::weights;
+
+    #[test]
+    fn weights_are_shares_of_likelihoods() {
+        let ln = |values: &[f64]| values.iter().map(|v| v.ln() - 4321.0).collect();
+        let shares = weights(ln(&[6.0, 3.0, 1.0, 0.0]));
+        for (share, expected) in shares.iter().zip([0.6, 0.3, 0.1, 0.0]) {
+            assert!((share - expected).abs() < 1e-10, "{shares:?}");
+        }
+        assert_eq!(weights(vec![f64::NEG_INFINITY; 2]), [0.5, 0.5]);
     }
 }
