@@ -102,9 +102,9 @@ fn states_too_many_to_go_through() {
     }
 }
 
-/// A score of which a few masks hold nearly all: its order tells more than its size.
+/// A score of which a few masks hold nearly all: ratios tell more than differences.
 #[test]
-fn rare_high_scores_are_fitted_by_rank() {
+fn rare_high_scores_are_fitted_by_their_logarithms() {
     let score = |image: ArrayView3<'_, f32>| {
         let about = |y: usize, x: usize| {
             (-((y as f32 - 7.0).powi(2) + (x as f32 - 9.0).powi(2)) / 18.0).exp()

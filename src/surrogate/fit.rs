@@ -112,8 +112,34 @@ impl Moments {
         }
     }
 
-    /// The predictions of rows.
-    pub fn predict(&self, coefficients: &Array1<f64>, rows: &Array2<f64>) -> Array1<f64> {
-        rows.dot(coefficients) + (self.mean - self.row_mean.dot(coefficients))
+    /// The predictions of the scores from `rows`, which they were fitted to, each as if its own row
+    /// had not been among them: with A = I + ratio X Xᵀ of the centred rows, score i less its
+    /// prediction is `(A⁻¹ y)_i / ((A⁻¹)_ii - 1 / n)` (a flat prior of the mean takes the 1 / n).
+    pub fn leave_one_out(&self, fit: &Fit, rows: &Array2<f64>, scores: &[f64]) -> Vec<f64> {
+        let squares = |m: Array2<f64>| m.mapv_into(|v| v * v).sum_axis(Axis(0));
+        let diagonal = match &self.shape {
+            Shape::Features(..) => {
+                let centred = rows - &self.row_mean;
+                let half = fit.factor.half_solve(centred.t().to_owned());
+                1.0 - squares(half) * fit.ratio
+            }
+            Shape::Masks(..) => squares(fit.factor.half_solve(Array2::eye(rows.dim().0))),
+        };
+        let predicted = self.effects(&self.coefficients(fit), rows) + self.mean;
+        let parts = scores.iter().zip(&predicted).zip(&diagonal);
+        parts
+            .map(|((y, own), d)| y - (y - own) / (d - 1.0 / self.masks))
+            .collect()
+    }
+
+    /// What rows add to the mean score.
+    pub fn effects(&self, coefficients: &Array1<f64>, rows: &Array2<f64>) -> Array1<f64> {
+        rows.dot(coefficients) - self.row_mean.dot(coefficients)
+    }
+
+    /// The restricted log-likelihood of no effect at all, up to the constant of [`Fit::evidence`].
+    pub fn nothing(&self) -> f64 {
+        let degrees = self.masks - 1.0;
+        -0.5 * degrees * (self.squares / degrees).ln()
     }
 }

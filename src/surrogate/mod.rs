@@ -5,6 +5,7 @@ mod design;
 mod features;
 mod fit;
 mod linalg;
+mod mixture;
 mod prior;
 mod scale;
 
@@ -18,8 +19,9 @@ use crate::ledger::Ledger;
 use crate::plan::Plan;
 use design::Scores;
 use features::Features;
-use prior::{Candidate, SELECT, Search};
-use scale::Scale;
+use mixture::Mixture;
+use prior::{SELECT, Search};
+use scale::{End, Scale, Worth};
 
 /// Masks below which there is no surrogate.
 pub(crate) const MIN_MASKS: u64 = 16;
@@ -38,11 +40,15 @@ const FOLDS: usize = 5;
 /// the planes has a variance of its own. The variance of g is the same all over the image, or larger
 /// about one place, as an object's is. Its place and width, the length, the variances and the noise
 /// are those of the largest restricted likelihoods that a climb meets on the first 384 masks; the
-/// eight best are averaged, weighted by them. mu has a flat prior.
+/// six best are averaged, weighted by them. mu has a flat prior.
 ///
-/// The scale is the score itself or, where that is likelier, the score's logistic ranks, brought to
-/// the score's units by their regression: of a class that needs most of its object to be seen, most
-/// scores are near 0, and it is their order that tells.
+/// The scale is the score itself or, where that is likelier, a logarithm of its distance from the
+/// lowest score (or the highest): of a class that needs most of its object to be seen, most scores
+/// are near 0, and it is the ratios of small scores that tell. It is brought to the score's units by
+/// the regression of the scores on their leave-one-out predictions, and what these leave of the
+/// scores is fitted once more, as they are, under the likeliest prior; this second field counts as
+/// much as it is likelier than none. So effects that are not additive on the scale are found with
+/// many masks.
 ///
 /// [`Surrogate::map`] is what the estimators estimate, `E[M_j f] / P_j - E[M_0 f] / P_0` (Eq. 9),
 /// of the posterior mean, computed exactly and not from masks. It is biased (towards a smooth, small
@@ -54,21 +60,18 @@ const FOLDS: usize = 5;
 /// # References
 /// Rasmussen and Williams, *Gaussian Processes for Machine Learning*, 2006, chapters 2 and 5; Solin
 /// and Särkkä, *Hilbert space methods for reduced-rank Gaussian process regression*, Statistics and
-/// Computing 30, 2020; Snelson, Rasmussen and Ghahramani, *Warped Gaussian Processes*, NIPS 2003
-/// (the scale); Hoeting et al., *Bayesian Model Averaging*, Statistical Science 14, 1999.
+/// Computing 30, 2020; Box and Cox, *An Analysis of Transformations*, JRSS B 26,
+/// 1964 (the scale and its likelihood); Hoeting et al., *Bayesian Model Averaging*, Statistical Science 14, 1999.
 pub struct Surrogate<'a> {
     plan: &'a Plan,
-    /// With their weights, which sum to 1; the best first.
-    members: Vec<Member<'a>>,
-    /// [`Scale::uncertainty`].
+    /// The mean score.
+    mean: f64,
+    /// Of the scores on their scale.
+    scaled: Mixture<'a>,
+    /// Of what the above leaves of the scores themselves.
+    left: Option<Mixture<'a>>,
+    /// The squared relative standard error of the factor that brings the scale to the score.
     uncertainty: f64,
-}
-
-/// The regression under one prior.
-struct Member<'a> {
-    weight: f64,
-    candidate: Candidate<'a>,
-    coefficients: Array1<f64>,
 }
 
 impl std::fmt::Debug for Surrogate<'_> {
@@ -76,7 +79,6 @@ impl std::fmt::Debug for Surrogate<'_> {
         f.debug_struct("Surrogate")
             .field("length", &self.length())
             .field("noise", &self.noise())
-            .field("priors", &self.members.len())
             .finish_non_exhaustive()
     }
 }
@@ -119,87 +121,64 @@ impl<'a> Surrogate<'a> {
             count += blocks[few].1.dim().0;
             few += 1;
         }
-        let search = |blocks, values| Search {
-            plan,
-            seed,
-            blocks,
-            values,
-            states,
-        };
-        let (straight, ranked) = (Scale::straight(&scores), Scale::ranked(&scores));
+        let (few, seen) = (&blocks[..few], &scores[..count]);
         let share = count as f64 / scores.len() as f64;
-        let likelihood =
-            |scale: &Scale, start: &Candidate<'_>| start.evidence() + share * scale.log_slope;
-        let mut scale = &straight;
-        let mut start = search(&blocks[..few], &scale.values[..count]).start();
-        if let Some(ranked) = &ranked {
-            let other = search(&blocks[..few], &ranked.values[..count]).start();
-            if likelihood(ranked, &other) > likelihood(scale, &start) {
-                (scale, start) = (ranked, other);
+        let mut scale = Scale::straight(&scores);
+        let mut start = Search::new(plan, seed, states, few, seen).start();
+        let mut likelihood = start.evidence();
+        for end in [End::Low, End::High] {
+            let Some(other) = Scale::logarithmic(&scores, end) else {
+                continue;
+            };
+            let own = Search::new(plan, seed, states, few, &other.values[..count]).start();
+            let its = own.evidence() + share * other.log_slope;
+            if its > likelihood {
+                (scale, start, likelihood) = (other, own, its);
             }
         }
-        let mut best = search(&blocks[..few], &scale.values[..count]).best(start);
-        if few < blocks.len() {
-            let all = search(blocks, &scale.values);
+        let mut best = Search::new(plan, seed, states, few, &scale.values[..count]).best(start);
+        if few.len() < blocks.len() {
+            let all = Search::new(plan, seed, states, blocks, &scale.values);
             best = best.into_iter().map(|c| all.candidate(c.prior)).collect();
             best.sort_by(|a, b| b.evidence().total_cmp(&a.evidence()));
         }
-        let weights = weights(best.iter().map(Candidate::evidence).collect());
-        let member = |(candidate, weight): (Candidate<'a>, f64)| Member {
-            weight,
-            coefficients: candidate.coefficients(),
-            candidate,
-        };
+        let mut worth = Worth::FULL;
+        let mut left = None;
+        if let (true, Some(fit)) = (scale.bent, &best[0].fit) {
+            let rows = best[0].design.rows(blocks);
+            let predictions = best[0].moments.leave_one_out(fit, &rows, &scale.values);
+            let residuals;
+            (worth, residuals) = Worth::new(&predictions, &scores);
+            let search = Search::new(plan, seed, states, blocks, &residuals);
+            left = Some(Mixture::or_nothing(search.candidate(best[0].prior)));
+        }
         Ok(Surrogate {
             plan,
-            members: best.into_iter().zip(weights).map(member).collect(),
-            uncertainty: scale.uncertainty,
+            mean: scale::mean(&scores),
+            scaled: Mixture::new(best, worth.factor),
+            left,
+            uncertainty: worth.uncertainty,
         })
+    }
+
+    fn mixtures(&self) -> impl Iterator<Item = &Mixture<'a>> {
+        [&self.scaled].into_iter().chain(&self.left)
     }
 
     /// The map `[J, H, W]`, in units of the score; 0 outside the plan's region.
     pub fn map(&self) -> Array3<f32> {
-        self.shaped(self.mean_map())
-    }
-
-    fn mean_map(&self) -> Vec<f64> {
-        let [_, height, width] = self.plan.shape();
-        let mut out = vec![0.0; self.plan.planes() * height * width];
-        for member in &self.members {
-            let map = member.candidate.design.map(&member.coefficients);
-            let parts = out.iter_mut().zip(map);
-            parts.for_each(|(o, v)| *o += member.weight * v);
-        }
-        out
+        let mut out = self.empty();
+        self.mixtures()
+            .for_each(|mixture| mixture.add_map(&mut out));
+        self.shaped(out)
     }
 
     /// The posterior standard deviation of the map, `[J, H, W]`; 0 outside the plan's region.
     pub fn standard_deviation(&self) -> Array3<f32> {
-        let mean = self.mean_map();
-        let mut out: Vec<f64> = mean.iter().map(|m| self.uncertainty * m * m).collect();
-        for Member {
-            weight,
-            candidate,
-            coefficients,
-        } in &self.members
-        {
-            let Candidate {
-                design,
-                moments,
-                fit: Some(fit),
-                ..
-            } = candidate
-            else {
-                continue;
-            };
-            let map = design.map(coefficients);
-            let variances = (0..design.planes()).flat_map(|plane| {
-                let covariance = moments.covariance(fit, design.lift(plane));
-                design.variance(&covariance)
-            });
-            for (((o, v), m), mean) in out.iter_mut().zip(variances).zip(map).zip(&mean) {
-                *o += weight * (v + (m - mean).powi(2));
-            }
+        let mut out = self.empty();
+        self.scaled.add_variance(self.uncertainty, &mut out);
+        if let Some(left) = &self.left {
+            left.add_variance(0.0, &mut out);
         }
         out.iter_mut().for_each(|v| *v = v.sqrt());
         self.shaped(out)
@@ -218,46 +197,39 @@ impl<'a> Surrogate<'a> {
             .indexed_iter()
             .map(|((_, y, x), &w)| if inside(y, x) { w } else { 0.0 })
             .collect();
-        let (mut mean, mut square) = (0.0, 0.0);
-        for member in &self.members {
-            let candidate = &member.candidate;
-            let functional = candidate.design.functional(&weights);
-            let value = functional.dot(&member.coefficients);
-            let variance = candidate.fit.as_ref().map_or(0.0, |fit| {
-                let column = functional.insert_axis(ndarray::Axis(1));
-                candidate.moments.covariance(fit, column)[[0, 0]].max(0.0)
-            });
-            mean += member.weight * value;
-            square += member.weight * (variance + value * value);
-        }
-        let variance = square - mean * mean + self.uncertainty * mean * mean;
-        Ok((mean, variance.max(0.0).sqrt()))
+        let (scaled, mut variance) = self.scaled.functional(&weights);
+        variance += self.uncertainty * scaled * scaled;
+        let left = self.left.as_ref();
+        let (left, more) = left.map_or((0.0, 0.0), |left| left.functional(&weights));
+        Ok((scaled + left, (variance + more).sqrt()))
     }
 
     /// The length of the field's kernel under the likeliest prior, in cells: one of 0.25, 0.5, 0.8,
     /// 1.2, 2 and 3.5.
     pub fn length(&self) -> f64 {
-        self.members[0].candidate.prior.length()
+        let first = self.scaled.first();
+        first.map_or(f64::NAN, |candidate| candidate.prior.length())
     }
 
-    /// The standard deviation of what is not additive under the likeliest prior, in units of the
-    /// score.
+    /// The standard deviation of what is not additive on the scale under the likeliest prior, in
+    /// units of the score.
     pub fn noise(&self) -> f64 {
-        let fit = &self.members[0].candidate.fit;
-        fit.as_ref().map_or(0.0, |fit| fit.noise.sqrt())
+        let fit = self.scaled.first().and_then(|first| first.fit.as_ref());
+        fit.map_or(0.0, |fit| self.scaled.factor() * fit.noise.sqrt())
     }
 
     /// The expected scores of the masks of some blocks.
     fn predict(&self, blocks: &[Scores<'_>]) -> Array1<f64> {
         let masks: usize = blocks.iter().map(|(_, scores)| scores.dim().0).sum();
-        let mut out = Array1::zeros(masks);
-        for member in &self.members {
-            let candidate = &member.candidate;
-            let rows = candidate.design.rows(blocks);
-            let own = candidate.moments.predict(&member.coefficients, &rows);
-            out.scaled_add(member.weight, &own);
-        }
+        let mut out = Array1::from_elem(masks, self.mean);
+        self.mixtures()
+            .for_each(|mixture| mixture.add_effects(blocks, &mut out));
         out
+    }
+
+    fn empty(&self) -> Vec<f64> {
+        let [_, height, width] = self.plan.shape();
+        vec![0.0; self.plan.planes() * height * width]
     }
 
     fn shaped(&self, values: Vec<f64>) -> Array3<f32> {
@@ -271,20 +243,6 @@ impl<'a> Surrogate<'a> {
         }
         out
     }
-}
-
-/// The shares of likelihoods, given as logarithms with the largest first; equal where nothing could
-/// be fitted.
-fn weights(mut logarithms: Vec<f64>) -> Vec<f64> {
-    let top = logarithms.first().copied().unwrap_or_default();
-    for value in &mut logarithms {
-        *value = match top.is_finite() {
-            true => (*value - top).exp(),
-            false => 1.0,
-        };
-    }
-    let total: f64 = logarithms.iter().sum();
-    logarithms.iter().map(|weight| weight / total).collect()
 }
 
 /// The cross-fitted surrogate: its maps, and what it leaves of the scores.
@@ -357,20 +315,5 @@ impl CrossFit {
             maps: maps.into_iter().map(|map| map.mapv(|v| v as f32)).collect(),
             residuals: left,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::weights;
-
-    #[test]
-    fn weights_are_shares_of_likelihoods() {
-        let ln = |values: &[f64]| values.iter().map(|v| v.ln() - 4321.0).collect();
-        let shares = weights(ln(&[6.0, 3.0, 1.0, 0.0]));
-        for (share, expected) in shares.iter().zip([0.6, 0.3, 0.1, 0.0]) {
-            assert!((share - expected).abs() < 1e-10, "{shares:?}");
-        }
-        assert_eq!(weights(vec![f64::NEG_INFINITY; 2]), [0.5, 0.5]);
     }
 }

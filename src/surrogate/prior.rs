@@ -23,17 +23,21 @@ const STEP: f64 = 2.0;
 /// Steps of the ratio that are tried at most: from 2^-16 to 2^16.
 const STEPS: i32 = 16;
 
+/// Of the logarithm of the likelihood, what another step of the ratio must gain: towards no effect
+/// at all there is no end of smaller gains.
+const GAIN: f64 = 0.02;
+
 /// Steps of the common features' weight.
 const COMMON_STEPS: i32 = 6;
 
 /// Designs that are tried at most.
-const TRIALS: usize = 32;
+const TRIALS: usize = 24;
 
 /// Priors that are kept: averaging over those of similar likelihood has the lower error.
-const KEEP: usize = 8;
+const KEEP: usize = 6;
 
 /// Of the likelihood of the best, what a prior that is kept must have.
-const LEAST: f64 = 0.05;
+const LEAST: f64 = 0.1;
 
 /// A prior: an index into the lengths, the bumps of both axes, the steps of the common features'
 /// weight and of the ratio.
@@ -91,14 +95,31 @@ impl Candidate<'_> {
 /// The climb, for the scores of the masks of some blocks.
 #[derive(Clone, Copy)]
 pub(super) struct Search<'a, 'b> {
-    pub plan: &'a Plan,
-    pub seed: u64,
-    pub blocks: &'b [Scores<'b>],
-    pub values: &'b [f64],
-    pub states: &'b Arc<Features>,
+    plan: &'a Plan,
+    seed: u64,
+    states: &'b Arc<Features>,
+    blocks: &'b [Scores<'b>],
+    values: &'b [f64],
 }
 
-impl<'a> Search<'a, '_> {
+impl<'a, 'b> Search<'a, 'b> {
+    /// `values` are those of the masks of `blocks`, in order.
+    pub fn new(
+        plan: &'a Plan,
+        seed: u64,
+        states: &'b Arc<Features>,
+        blocks: &'b [Scores<'b>],
+        values: &'b [f64],
+    ) -> Self {
+        Search {
+            plan,
+            seed,
+            states,
+            blocks,
+            values,
+        }
+    }
+
     /// The regression under the first prior of the climb.
     pub fn start(&self) -> Candidate<'a> {
         self.candidate(Prior::START)
@@ -143,7 +164,7 @@ impl<'a> Search<'a, '_> {
                 // Downwards only if not already upwards.
                 while (step + direction).abs() <= STEPS && (direction == 1 || step <= start) {
                     let next = at(step + direction);
-                    if evidence(&next) <= evidence(&fit) {
+                    if evidence(&next) <= evidence(&fit) + GAIN {
                         break;
                     }
                     (step, fit) = (step + direction, next);
