@@ -102,24 +102,21 @@ fn states_too_many_to_go_through() {
     }
 }
 
-/// A score of which a few masks hold nearly all: ratios tell more than differences.
+/// A score of which a few masks hold nearly all.
+fn rare(image: ArrayView3<'_, f32>) -> f32 {
+    let about =
+        |y: usize, x: usize| (-((y as f32 - 7.0).powi(2) + (x as f32 - 9.0).powi(2)) / 18.0).exp();
+    let sum: f32 = image
+        .indexed_iter()
+        .map(|((c, y, x), v)| v * about(y, x) * (1.0 + c as f32))
+        .sum();
+    (sum / 15.0).exp()
+}
+
+/// Ratios tell more than differences.
 #[test]
 fn rare_high_scores_are_fitted_by_their_logarithms() {
-    let score = |image: ArrayView3<'_, f32>| {
-        let about = |y: usize, x: usize| {
-            (-((y as f32 - 7.0).powi(2) + (x as f32 - 9.0).powi(2)) / 18.0).exp()
-        };
-        let sum: f32 = image
-            .indexed_iter()
-            .map(|((c, y, x), v)| v * about(y, x) * (1.0 + c as f32))
-            .sum();
-        (sum / 15.0).exp()
-    };
-    let spec = MaskSpec {
-        grid: [6, 6],
-        ..MaskSpec::default()
-    };
-    let (plan, ledger) = scores(&spec, [2, 18, 18], 40_000, 3, score);
+    let (plan, ledger) = scores(&spec_of_rare(), [2, 18, 18], 40_000, 3, rare);
     let truth = Estimator::Centred.maps(&plan, &ledger).unwrap();
     let mean = truth.mean().unwrap();
     let spread = truth.mapv(|v| (v - mean).powi(2)).sum();
@@ -132,6 +129,36 @@ fn rare_high_scores_are_fitted_by_their_logarithms() {
         surrogate < 0.025 && surrogate < 0.1 * centred,
         "{surrogate} {centred}"
     );
+}
+
+/// Rare low scores as much as rare high ones.
+#[test]
+fn a_factor_and_a_constant_of_the_score_are_those_of_the_map() {
+    let fit = |factor: f32, constant: f32| {
+        let score = |image: ArrayView3<'_, f32>| factor * rare(image) + constant;
+        let (plan, ledger) = scores(&spec_of_rare(), [2, 18, 18], 200, 3, score);
+        let fit = Surrogate::fit(&plan, &ledger, 0).unwrap();
+        (fit.map(), fit.standard_deviation())
+    };
+    let (map, deviation) = fit(1.0, 0.0);
+    for (factor, constant) in [(-1.0, 0.0), (-4.0, 1.0), (2.0, -5.0)] {
+        let (other, more) = fit(factor, constant);
+        for ((a, b), (s, t)) in map.iter().zip(&other).zip(deviation.iter().zip(&more)) {
+            // Scores are rounded to f32.
+            assert!((factor * a - b).abs() < 0.02 * t, "{factor}: {a} {b}");
+            assert!(
+                (factor.abs() * s / t - 1.0).abs() < 0.02,
+                "{factor}: {s} {t}"
+            );
+        }
+    }
+}
+
+fn spec_of_rare() -> MaskSpec {
+    MaskSpec {
+        grid: [6, 6],
+        ..MaskSpec::default()
+    }
 }
 
 #[test]

@@ -112,10 +112,17 @@ impl Moments {
         }
     }
 
-    /// The predictions of the scores from `rows`, which they were fitted to, each as if its own row
-    /// had not been among them: with A = I + ratio X Xᵀ of the centred rows, score i less its
-    /// prediction is `(A⁻¹ y)_i / ((A⁻¹)_ii - 1 / n)` (a flat prior of the mean takes the 1 / n).
-    pub fn leave_one_out(&self, fit: &Fit, rows: &Array2<f64>, scores: &[f64]) -> Vec<f64> {
+    /// The predictions of the scores of `rows`, which are those from `first` on of the rows that were
+    /// fitted, each as if its own had not been among them: with A = I + ratio X Xᵀ of the centred
+    /// rows, score i less its prediction is `(A⁻¹ y)_i / ((A⁻¹)_ii - 1 / n)` (a flat prior of the
+    /// mean takes the 1 / n).
+    pub fn leave_one_out(
+        &self,
+        fit: &Fit,
+        first: usize,
+        rows: &Array2<f64>,
+        scores: &[f64],
+    ) -> Vec<f64> {
         let squares = |m: Array2<f64>| m.mapv_into(|v| v * v).sum_axis(Axis(0));
         let diagonal = match &self.shape {
             Shape::Features(..) => {
@@ -123,7 +130,11 @@ impl Moments {
                 let half = fit.factor.half_solve(centred.t().to_owned());
                 1.0 - squares(half) * fit.ratio
             }
-            Shape::Masks(..) => squares(fit.factor.half_solve(Array2::eye(rows.dim().0))),
+            Shape::Masks(_, matrix, _) => {
+                let unit = |(i, j)| if i == first + j { 1.0 } else { 0.0 };
+                let shape = (matrix.dim().0, rows.dim().0);
+                squares(fit.factor.half_solve(Array2::from_shape_fn(shape, unit)))
+            }
         };
         let predicted = self.effects(&self.coefficients(fit), rows) + self.mean;
         let parts = scores.iter().zip(&predicted).zip(&diagonal);
@@ -141,5 +152,38 @@ impl Moments {
     pub fn nothing(&self) -> f64 {
         let degrees = self.masks - 1.0;
         -0.5 * degrees * (self.squares / degrees).ln()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// More masks than features and fewer: predictions are those of a fit without the mask.
+    #[test]
+    fn leaving_one_out_is_fitting_without_it() {
+        for (masks, features) in [(12, 4), (6, 9)] {
+            let value = |i: usize, j: usize| ((3 * i + 5 * j * j + i * j) as f64).sin();
+            let rows = Array2::from_shape_fn((masks, features), |(i, j)| value(i, j) + 0.3);
+            let scores: Vec<f64> = (0..masks).map(|i| value(i, 7)).collect();
+            let moments = Moments::new(rows.clone(), &scores);
+            let fit = moments.fit(0.7).unwrap();
+            let mut found = Vec::new();
+            for first in [0, 5] {
+                let part = first..if first == 0 { 5 } else { masks };
+                let own = rows.slice_axis(Axis(0), part.clone().into()).to_owned();
+                found.extend(moments.leave_one_out(&fit, first, &own, &scores[part]));
+            }
+            for (i, found) in found.into_iter().enumerate() {
+                let others: Vec<usize> = (0..masks).filter(|&k| k != i).collect();
+                let left: Vec<f64> = others.iter().map(|&k| scores[k]).collect();
+                let moments = Moments::new(rows.select(Axis(0), &others), &left);
+                let fit = moments.fit(0.7).unwrap();
+                let own = rows.select(Axis(0), &[i]);
+                let effects = moments.effects(&moments.coefficients(&fit), &own);
+                let expected = effects[0] + left.iter().sum::<f64>() / left.len() as f64;
+                assert!((found - expected).abs() < 1e-10, "{masks} {i}");
+            }
+        }
     }
 }

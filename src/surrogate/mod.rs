@@ -26,6 +26,9 @@ use scale::{End, Scale, Worth};
 /// Masks below which there is no surrogate.
 pub(crate) const MIN_MASKS: u64 = 16;
 
+/// Masks, about, that are predicted at a time.
+const CHUNK: usize = 1024;
+
 /// Folds of blocks in the cross-fit.
 const FOLDS: usize = 5;
 
@@ -145,8 +148,14 @@ impl<'a> Surrogate<'a> {
         let mut worth = Worth::FULL;
         let mut left = None;
         if let (true, Some(fit)) = (scale.bent, &best[0].fit) {
-            let rows = best[0].design.rows(blocks);
-            let predictions = best[0].moments.leave_one_out(fit, &rows, &scale.values);
+            let mut predictions = Vec::with_capacity(scores.len());
+            for blocks in blocks.chunks(CHUNK.div_ceil(plan.spec().block_size)) {
+                let rows = best[0].design.rows(blocks);
+                let first = predictions.len();
+                let values = &scale.values[first..first + rows.dim().0];
+                let own = best[0].moments.leave_one_out(fit, first, &rows, values);
+                predictions.extend(own);
+            }
             let residuals;
             (worth, residuals) = Worth::new(&predictions, &scores);
             let search = Search::new(plan, seed, states, blocks, &residuals);
