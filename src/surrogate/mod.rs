@@ -57,7 +57,7 @@ const FOLDS: usize = 5;
 /// of the posterior mean, computed exactly and not from masks. It is biased (towards a smooth, small
 /// map) and has the lower error where masks are few. [`Surrogate::standard_deviation`] is the
 /// posterior's: it is right as far as the model is, and no standard error (nominal 95 % intervals held
-/// 90 to 94 % of the truth, medians over 13 signs at 100 to 1000 masks). For an unbiased map and a
+/// 88 to 95 % of the truth, medians over 13 signs at 100 to 1000 masks). For an unbiased map and a
 /// standard error see [`Estimator::SurrogateCorrected`](crate::Estimator::SurrogateCorrected).
 ///
 /// # References
