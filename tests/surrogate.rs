@@ -154,6 +154,25 @@ fn a_factor_and_a_constant_of_the_score_are_those_of_the_map() {
     }
 }
 
+/// An element of the map is a contrast, under any scale and however many fields are added.
+#[test]
+fn elements_are_contrasts() {
+    for (masks, factor) in [(100, 1.0), (100, -1.0), (400, 1.0)] {
+        let score = |image: ArrayView3<'_, f32>| factor * rare(image);
+        let (plan, ledger) = scores(&spec_of_rare(), [2, 18, 18], masks, 3, score);
+        let fit = Surrogate::fit(&plan, &ledger, 0).unwrap();
+        let (map, deviation) = (fit.map(), fit.standard_deviation());
+        for element in [[0, 0, 0], [1, 7, 9], [0, 9, 4], [1, 17, 3]] {
+            let mut weights = Array3::<f64>::zeros((2, 18, 18));
+            weights[element] = 1.0;
+            let (value, error) = fit.contrast(&weights).unwrap();
+            let (m, d) = (f64::from(map[element]), f64::from(deviation[element]));
+            assert!((value - m).abs() < 1e-4 * d, "{value} {m} {d}");
+            assert!((error / d - 1.0).abs() < 1e-4, "{error} {d}");
+        }
+    }
+}
+
 fn spec_of_rare() -> MaskSpec {
     MaskSpec {
         grid: [6, 6],

@@ -113,14 +113,15 @@ impl Moments {
     }
 
     /// The predictions of the scores of `rows`, which are those from `first` on of the rows that were
-    /// fitted, each as if its own had not been among them: with A = I + ratio X Xᵀ of the centred
+    /// fitted (to `coefficients`), each as if its own had not been among them: with A = I + ratio X Xᵀ of the centred
     /// rows, score i less its prediction is `(A⁻¹ y)_i / ((A⁻¹)_ii - 1 / n)` (a flat prior of the
     /// mean takes the 1 / n).
     pub fn leave_one_out(
         &self,
         fit: &Fit,
-        first: usize,
+        coefficients: &Array1<f64>,
         rows: &Array2<f64>,
+        first: usize,
         scores: &[f64],
     ) -> Vec<f64> {
         let squares = |m: Array2<f64>| m.mapv_into(|v| v * v).sum_axis(Axis(0));
@@ -136,7 +137,7 @@ impl Moments {
                 squares(fit.factor.half_solve(Array2::from_shape_fn(shape, unit)))
             }
         };
-        let predicted = self.effects(&self.coefficients(fit), rows) + self.mean;
+        let predicted = self.effects(coefficients, rows) + self.mean;
         let parts = scores.iter().zip(&predicted).zip(&diagonal);
         parts
             .map(|((y, own), d)| y - (y - own) / (d - 1.0 / self.masks))
@@ -168,11 +169,18 @@ mod tests {
             let scores: Vec<f64> = (0..masks).map(|i| value(i, 7)).collect();
             let moments = Moments::new(rows.clone(), &scores);
             let fit = moments.fit(0.7).unwrap();
+            let coefficients = moments.coefficients(&fit);
             let mut found = Vec::new();
             for first in [0, 5] {
                 let part = first..if first == 0 { 5 } else { masks };
                 let own = rows.slice_axis(Axis(0), part.clone().into()).to_owned();
-                found.extend(moments.leave_one_out(&fit, first, &own, &scores[part]));
+                found.extend(moments.leave_one_out(
+                    &fit,
+                    &coefficients,
+                    &own,
+                    first,
+                    &scores[part],
+                ));
             }
             for (i, found) in found.into_iter().enumerate() {
                 let others: Vec<usize> = (0..masks).filter(|&k| k != i).collect();

@@ -5,12 +5,16 @@ use ndarray::{Array1, Axis};
 use super::design::Scores;
 use super::prior::Candidate;
 
+/// Masks, about, that are predicted at a time.
+const CHUNK: usize = 1024;
+
 /// Regressions of the same values under several priors, each with a weight. What the weights leave
 /// of 1 is the weight of no effect at all.
 pub(super) struct Mixture<'a> {
+    /// Never empty; the likeliest first.
     members: Vec<Member<'a>>,
     /// From the values to the scores.
-    factor: f64,
+    pub factor: f64,
 }
 
 struct Member<'a> {
@@ -20,44 +24,59 @@ struct Member<'a> {
     coefficients: Array1<f64>,
 }
 
-impl<'a> Mixture<'a> {
-    /// Candidates in order of their likelihoods, weighted by them.
-    pub fn new(candidates: Vec<Candidate<'a>>, factor: f64) -> Self {
-        let weights = weights(candidates.iter().map(Candidate::evidence).collect());
-        let members = candidates.into_iter().zip(weights);
-        let members = members.map(|(candidate, weight)| Member {
+impl<'a> Member<'a> {
+    fn new(candidate: Candidate<'a>, weight: f64) -> Self {
+        Member {
             weight,
             coefficients: candidate.coefficients(),
             candidate,
-        });
+        }
+    }
+}
+
+impl<'a> Mixture<'a> {
+    /// Candidates in order of their likelihoods, weighted by them; at least one.
+    pub fn new(candidates: Vec<Candidate<'a>>) -> Self {
+        let weights = weights(candidates.iter().map(Candidate::evidence).collect());
+        let members = candidates.into_iter().zip(weights);
         Mixture {
-            members: members.collect(),
-            factor,
+            members: members.map(|(c, weight)| Member::new(c, weight)).collect(),
+            factor: 1.0,
         }
     }
 
     /// One candidate, against no effect at all.
     pub fn or_nothing(candidate: Candidate<'a>) -> Self {
-        let nothing = candidate.moments.nothing();
-        let likelier = (candidate.evidence() - nothing).exp();
-        let mut out = Mixture::new(vec![candidate], 1.0);
-        for member in &mut out.members {
-            member.weight = if likelier.is_nan() {
-                0.0
-            } else {
-                1.0 / (1.0 + 1.0 / likelier)
-            };
+        let weights = weights(vec![candidate.evidence(), candidate.moments.nothing()]);
+        Mixture {
+            members: vec![Member::new(candidate, weights[0])],
+            factor: 1.0,
         }
-        out
     }
 
     /// The likeliest of the candidates.
-    pub fn first(&self) -> Option<&Candidate<'a>> {
-        self.members.first().map(|member| &member.candidate)
+    pub fn first(&self) -> &Candidate<'a> {
+        &self.members[0].candidate
     }
 
-    pub fn factor(&self) -> f64 {
-        self.factor
+    /// Predictions of the values under the likeliest prior, each without the value itself; `blocks`
+    /// and `values` are those of the regression. `None` where there was nothing to fit.
+    pub fn leave_one_out(&self, blocks: &[Scores<'_>], values: &[f64]) -> Option<Vec<f64>> {
+        let Member {
+            candidate,
+            coefficients,
+            ..
+        } = &self.members[0];
+        let fit = candidate.fit.as_ref()?;
+        let mut out = Vec::with_capacity(values.len());
+        let size = blocks.first().map_or(1, |(_, scores)| scores.dim().0);
+        for blocks in blocks.chunks(CHUNK.div_ceil(size.max(1))) {
+            let rows = candidate.design.rows(blocks);
+            let own = out.len()..out.len() + rows.dim().0;
+            let moments = &candidate.moments;
+            out.extend(moments.leave_one_out(fit, coefficients, &rows, own.start, &values[own]));
+        }
+        Some(out)
     }
 
     /// Adds the map `[J, H, W]`, in units of the score.
@@ -127,13 +146,13 @@ impl<'a> Mixture<'a> {
     }
 }
 
-/// The shares of likelihoods, given as logarithms with the largest first; equal where nothing could
-/// be fitted.
+/// The shares of likelihoods, given as logarithms; equal where nothing could be fitted.
 fn weights(mut logarithms: Vec<f64>) -> Vec<f64> {
-    let top = logarithms.first().copied().unwrap_or_default();
+    let top = logarithms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     for value in &mut logarithms {
         *value = match top.is_finite() {
-            true => (*value - top).exp(),
+            // Not a number: a likelihood that could not be computed.
+            true => (*value - top).exp().max(0.0),
             false => 1.0,
         };
     }
@@ -143,7 +162,10 @@ fn weights(mut logarithms: Vec<f64>) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::weights;
+    use ndarray::{Array2, Array3, ArrayView4};
+
+    use super::*;
+    use crate::{Explainer, FnModel, Ledger, Plan, Surrogate, Target};
 
     #[test]
     fn weights_are_shares_of_likelihoods() {
@@ -153,5 +175,61 @@ mod tests {
             assert!((share - expected).abs() < 1e-10, "{shares:?}");
         }
         assert_eq!(weights(vec![f64::NEG_INFINITY; 2]), [0.5, 0.5]);
+        assert_eq!(weights(vec![-7.0, f64::INFINITY]), [0.5, 0.5]);
+        assert_eq!(weights(vec![f64::NEG_INFINITY, -7.0]), [0.0, 1.0]);
+        assert_eq!(weights(vec![-7.0, f64::NAN]), [1.0, 0.0]);
+    }
+
+    /// Scores of masks: `shape` of a little of the first channel and much normal noise of a hash.
+    fn noisy(shape: impl Fn(f64) -> f64) -> (Plan, Ledger) {
+        let model = FnModel::new(|batch: ArrayView4<'_, f32>| {
+            let score = |(n, _)| {
+                let pixels = batch.index_axis(Axis(0), n);
+                let sum: f32 = pixels.index_axis(Axis(0), 0).sum();
+                let bytes = pixels.iter().flat_map(|v| v.to_bits().to_le_bytes());
+                let hash = crate::plan::fingerprint(bytes);
+                // Irwin and Hall: four uniform numbers.
+                let parts = (0..4).map(|i| (hash >> (16 * i) & 0xffff) as f64 / 65_536.0 - 0.5);
+                shape(parts.sum::<f64>() * 3f64.sqrt() + f64::from(sum) / 64.0) as f32
+            };
+            Array2::from_shape_fn((batch.dim().0, 1), score)
+        });
+        let explainer = Explainer::builder().grid(4, 4).masks(200).build().unwrap();
+        let image = Array3::<f32>::ones((2, 16, 16));
+        let ledger = explainer.run(&model, &image, Target::Top).score();
+        (explainer.plan([2, 16, 16]).unwrap(), ledger.unwrap())
+    }
+
+    #[test]
+    fn the_scale_is_the_likelier_one_and_what_it_leaves_counts_as_it_is_likely() {
+        for (shape, bent) in [
+            ((|x| x) as fn(f64) -> f64, false),
+            (|x| 100.0 + 9.0 * x, false),
+            (f64::exp, true),
+            (|x| (2.0 * x).exp(), true),
+            (|x| -x.exp(), true),
+        ] {
+            let (plan, ledger) = noisy(shape);
+            let fit = Surrogate::fit(&plan, &ledger, 0).unwrap();
+            assert_eq!(fit.left.is_some(), bent, "{}", shape(1.0));
+            let Some(left) = &fit.left else {
+                assert_eq!(fit.uncertainty, 0.0);
+                continue;
+            };
+            let Member {
+                candidate, weight, ..
+            } = &left.members[0];
+            let odds = (candidate.evidence() - candidate.moments.nothing()).exp();
+            assert!((weight / (1.0 - weight) / odds - 1.0).abs() < 1e-9);
+            assert!((0.01..0.99).contains(weight), "{weight}");
+            // The factor's error is in every deviation.
+            let mut scaled = fit.empty();
+            fit.scaled.add_map(&mut scaled);
+            assert!(fit.uncertainty > 0.0);
+            for (deviation, scaled) in fit.standard_deviation().iter().zip(&scaled) {
+                let least = fit.uncertainty.sqrt() * scaled.abs();
+                assert!(f64::from(*deviation) > least, "{deviation} {least}");
+            }
+        }
     }
 }

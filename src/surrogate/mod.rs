@@ -26,9 +26,6 @@ use scale::{End, Scale, Worth};
 /// Masks below which there is no surrogate.
 pub(crate) const MIN_MASKS: u64 = 16;
 
-/// Masks, about, that are predicted at a time.
-const CHUNK: usize = 1024;
-
 /// Folds of blocks in the cross-fit.
 const FOLDS: usize = 5;
 
@@ -63,8 +60,9 @@ const FOLDS: usize = 5;
 /// # References
 /// Rasmussen and Williams, *Gaussian Processes for Machine Learning*, 2006, chapters 2 and 5; Solin
 /// and Särkkä, *Hilbert space methods for reduced-rank Gaussian process regression*, Statistics and
-/// Computing 30, 2020; Box and Cox, *An Analysis of Transformations*, JRSS B 26,
-/// 1964 (the scale and its likelihood); Hoeting et al., *Bayesian Model Averaging*, Statistical Science 14, 1999.
+/// Computing 30, 2020; Box and Cox, *An Analysis of Transformations*, Journal of the Royal
+/// Statistical Society B 26, 1964 (the scale and its likelihood); Hoeting et al., *Bayesian Model
+/// Averaging*, Statistical Science 14, 1999.
 pub struct Surrogate<'a> {
     plan: &'a Plan,
     /// The mean score.
@@ -145,28 +143,22 @@ impl<'a> Surrogate<'a> {
             best = best.into_iter().map(|c| all.candidate(c.prior)).collect();
             best.sort_by(|a, b| b.evidence().total_cmp(&a.evidence()));
         }
-        let mut worth = Worth::FULL;
-        let mut left = None;
-        if let (true, Some(fit)) = (scale.bent, &best[0].fit) {
-            let mut predictions = Vec::with_capacity(scores.len());
-            for blocks in blocks.chunks(CHUNK.div_ceil(plan.spec().block_size)) {
-                let rows = best[0].design.rows(blocks);
-                let first = predictions.len();
-                let values = &scale.values[first..first + rows.dim().0];
-                let own = best[0].moments.leave_one_out(fit, first, &rows, values);
-                predictions.extend(own);
-            }
-            let residuals;
-            (worth, residuals) = Worth::new(&predictions, &scores);
+        let mut scaled = Mixture::new(best);
+        let (mut left, mut uncertainty) = (None, 0.0);
+        if scale.bent
+            && let Some(predictions) = scaled.leave_one_out(blocks, &scale.values)
+        {
+            let (worth, residuals) = Worth::new(&predictions, &scores);
             let search = Search::new(plan, seed, states, blocks, &residuals);
-            left = Some(Mixture::or_nothing(search.candidate(best[0].prior)));
+            left = Some(Mixture::or_nothing(search.candidate(scaled.first().prior)));
+            (scaled.factor, uncertainty) = (worth.factor, worth.uncertainty);
         }
         Ok(Surrogate {
             plan,
             mean: scale::mean(&scores),
-            scaled: Mixture::new(best, worth.factor),
+            scaled,
             left,
-            uncertainty: worth.uncertainty,
+            uncertainty,
         })
     }
 
@@ -216,15 +208,14 @@ impl<'a> Surrogate<'a> {
     /// The length of the field's kernel under the likeliest prior, in cells: one of 0.25, 0.5, 0.8,
     /// 1.2, 2 and 3.5.
     pub fn length(&self) -> f64 {
-        let first = self.scaled.first();
-        first.map_or(f64::NAN, |candidate| candidate.prior.length())
+        self.scaled.first().prior.length()
     }
 
     /// The standard deviation of what is not additive on the scale under the likeliest prior, in
     /// units of the score.
     pub fn noise(&self) -> f64 {
-        let fit = self.scaled.first().and_then(|first| first.fit.as_ref());
-        fit.map_or(0.0, |fit| self.scaled.factor() * fit.noise.sqrt())
+        let fit = self.scaled.first().fit.as_ref();
+        fit.map_or(0.0, |fit| self.scaled.factor * fit.noise.sqrt())
     }
 
     /// The expected scores of the masks of some blocks.

@@ -77,12 +77,6 @@ pub(super) struct Worth {
 }
 
 impl Worth {
-    /// Of the scores themselves.
-    pub const FULL: Worth = Worth {
-        factor: 1.0,
-        uncertainty: 0.0,
-    };
-
     /// From predictions of the values, each made without the one that it predicts; and what they
     /// leave of the scores. What a regression explains of the values need not raise the score as
     /// all of the values do.
@@ -93,7 +87,7 @@ impl Worth {
         let (centre, score) = (mean(predictions), mean(scores));
         let left = predictions.iter().zip(scores);
         let left = left.map(|(p, f)| f - score - factor * (p - centre));
-        // f64::min prefers a number.
+        // Of predictions that are all the same it is not a number, and 1 is taken.
         let uncertainty = (line.variance / factor.powi(2)).min(1.0);
         (
             Worth {
