@@ -8,8 +8,8 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 
 use crate::error::{Error, Inputs, Result};
-use crate::link::Link;
-use crate::plan::{Plan, fingerprint};
+use crate::estimate::link::Link;
+use crate::masks::plan::{Plan, fingerprint};
 
 const MAGIC: &[u8; 8] = b"RACMLED2";
 

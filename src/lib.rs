@@ -65,74 +65,53 @@
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(any(feature = "onnx", feature = "ort"))]
-mod adapter;
-mod apply;
-mod baseline;
-pub mod demo;
 mod error;
 mod estimate;
-mod explainer;
-mod explanation;
-mod family;
-mod grid;
+mod explain;
+mod images;
 mod ledger;
-mod link;
-mod mask;
+mod masks;
 pub mod metrics;
-mod model;
-#[cfg(feature = "onnx")]
-mod onnx;
-#[cfg(feature = "ort")]
-mod ort;
-mod pilot;
-mod plan;
-#[cfg(any(feature = "onnx", feature = "ort"))]
-mod preprocess;
-mod refine;
-mod region;
+mod models;
 #[cfg(feature = "render")]
 #[cfg_attr(docsrs, doc(cfg(feature = "render")))]
 pub mod render;
-mod run;
-mod seed;
-mod state;
-mod stop;
-mod surrogate;
+mod white_box;
 
-#[cfg(feature = "ort")]
-#[cfg_attr(docsrs, doc(cfg(feature = "ort")))]
-pub use self::ort::OrtModel;
-#[cfg(any(feature = "onnx", feature = "ort"))]
-#[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
-pub use adapter::OnnxOptions;
-pub use apply::Masker;
-pub use baseline::Baseline;
 pub use error::{BoxError, Error, Inputs, Result};
 pub use estimate::Estimator;
-pub use explainer::{Explainer, ExplainerBuilder, Target};
-pub use explanation::Explanation;
-pub use family::{MAX_PLANES, MaskFamily, McRise, Racm, Rise, Shown};
-pub use grid::{Enlargement, Placement};
+pub use estimate::link::Link;
+pub use estimate::surrogate::Surrogate;
+pub use explain::explainer::{Explainer, ExplainerBuilder, Target};
+pub use explain::explanation::Explanation;
+pub use explain::pilot::{Pilot, PilotCandidate};
+pub use explain::run::{Progress, Run, RunStats};
+pub use explain::stop::{StopReason, StopRule};
+pub use images::baseline::Baseline;
+pub use images::masker::Masker;
 pub use ledger::Ledger;
-pub use link::Link;
-pub use mask::Mask;
-pub use model::{BlackBoxModel, FnModel, IntoScores};
-pub use ndarray;
-#[cfg(feature = "onnx")]
-#[cfg_attr(docsrs, doc(cfg(feature = "onnx")))]
-pub use onnx::OnnxModel;
-pub use pilot::{Pilot, PilotCandidate};
-pub use plan::{MaskSpec, Plan};
+pub use masks::family::{MAX_PLANES, MaskFamily, McRise, Racm, Rise, Shown};
+pub use masks::grid::{Enlargement, Placement};
+pub use masks::mask::Mask;
+pub use masks::plan::{MaskSpec, Plan};
+pub use masks::region::Region;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
-pub use preprocess::{Layout, Preprocess};
-pub use refine::SaliencyMethod;
-pub use region::Region;
-pub use run::{Progress, Run, RunStats};
-pub use stop::{StopReason, StopRule};
+pub use models::adapter::OnnxOptions;
+pub use models::demo;
+pub use models::model::{BlackBoxModel, FnModel, IntoScores};
+#[cfg(feature = "onnx")]
+#[cfg_attr(docsrs, doc(cfg(feature = "onnx")))]
+pub use models::onnx::OnnxModel;
+#[cfg(feature = "ort")]
+#[cfg_attr(docsrs, doc(cfg(feature = "ort")))]
+pub use models::ort::OrtModel;
+#[cfg(any(feature = "onnx", feature = "ort"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
+pub use models::preprocess::{Layout, Preprocess};
+pub use ndarray;
+pub use white_box::refine::SaliencyMethod;
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]
 struct Readme;
-pub use surrogate::Surrogate;

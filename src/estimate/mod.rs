@@ -1,13 +1,15 @@
 //! From plan, seed and ledger to maps and standard errors: arithmetic without a model.
 
+pub(crate) mod link;
 mod sums;
+pub(crate) mod surrogate;
 
 use ndarray::{Array3, Array4, ArrayRef3, Axis};
 
 use crate::error::{Error, Result};
+use crate::estimate::surrogate::{CrossFit, Surrogate};
 use crate::ledger::Ledger;
-use crate::plan::Plan;
-use crate::surrogate::{CrossFit, Surrogate};
+use crate::masks::plan::Plan;
 use sums::{Sums, Sweep};
 
 /// Blocks below which there is no standard error.

@@ -5,10 +5,10 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
-use crate::grid::{Taps, widen};
 use crate::ledger::Ledger;
-use crate::mask::Block;
-use crate::plan::Plan;
+use crate::masks::grid::{Taps, widen};
+use crate::masks::mask::Block;
+use crate::masks::plan::Plan;
 
 /// Bytes of enlarged sums held at a time.
 const CHUNK_BYTES: usize = 4 << 20;

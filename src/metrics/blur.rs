@@ -3,8 +3,8 @@
 use ndarray::{Array2, Array3, ArrayView3, Axis, Zip};
 
 use super::check_image;
-use crate::baseline::gaussian_weights;
 use crate::error::{Error, Result};
+use crate::images::baseline::gaussian_weights;
 
 /// What lies beyond the end of a line.
 #[derive(Clone, Copy)]

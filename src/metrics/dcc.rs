@@ -6,9 +6,9 @@ use super::states::Job;
 use super::{
     Outcome, Summary, Undefined, check_finite, check_image, check_map, check_over, min_max,
 };
-use crate::baseline::Baseline;
 use crate::error::{Error, Result};
-use crate::model::BlackBoxModel;
+use crate::images::baseline::Baseline;
+use crate::models::model::BlackBoxModel;
 
 /// The three terms of Average DCC on one image, each defined or not.
 #[derive(Clone, Copy, Debug, PartialEq)]

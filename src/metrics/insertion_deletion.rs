@@ -4,9 +4,9 @@ use ndarray::{Array3, ArrayView3};
 
 use super::states::Job;
 use super::{Curve, Elements, Order, Ranking, RiseBlur, check_image};
-use crate::baseline::Baseline;
 use crate::error::{Error, Result};
-use crate::model::BlackBoxModel;
+use crate::images::baseline::Baseline;
+use crate::models::model::BlackBoxModel;
 
 /// How many elements change from one state of a curve to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

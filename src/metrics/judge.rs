@@ -5,7 +5,7 @@ use rand::Rng;
 
 use super::{Outcome, Undefined, check_finite};
 use crate::error::{Error, Result};
-use crate::seed::block_rng;
+use crate::masks::seed::block_rng;
 
 /// The Gini index of |map| (Hurley & Rickard 2009; for explanations, Chalasani et al. 2020): how
 /// unequally a map shares out its importance among its n elements.

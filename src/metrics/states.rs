@@ -3,7 +3,7 @@
 use ndarray::ArrayView4;
 
 use crate::error::{Error, Inputs, Result};
-use crate::model::{BlackBoxModel, predict_checked};
+use crate::models::model::{BlackBoxModel, predict_checked};
 
 /// Which images of which class are scored in which batches.
 pub(super) struct Job<'a, M: ?Sized> {

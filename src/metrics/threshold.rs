@@ -5,7 +5,7 @@ use ndarray::ArrayView3;
 use super::states::Job;
 use super::{Outcome, Undefined, check_image, check_map, check_over, min_max};
 use crate::error::Result;
-use crate::model::BlackBoxModel;
+use crate::models::model::BlackBoxModel;
 
 /// Thresholds of a curve: i = 0..=28, so that the highest, 1.01, is above every value.
 const THRESHOLDS: usize = 29;

@@ -8,13 +8,13 @@ use ndarray::{Array2, ArrayView4};
 use rayon::prelude::*;
 
 use super::{Hook, Progress, RunStats};
-use crate::apply::Masker;
 use crate::error::{Error, Inputs, Result};
-use crate::explainer::Explainer;
+use crate::explain::explainer::Explainer;
+use crate::explain::stop::StopReason;
+use crate::images::masker::Masker;
 use crate::ledger::Ledger;
-use crate::model::{BlackBoxModel, predict_checked};
-use crate::plan::Plan;
-use crate::stop::StopReason;
+use crate::masks::plan::Plan;
+use crate::models::model::{BlackBoxModel, predict_checked};
 
 /// How the model is called: [`Scoring::one_at_a_time`] or [`Scoring::all_threads`].
 pub(super) type Calls<'a, M> = fn(&mut Scoring<'_, 'a, M>) -> Result<()>;

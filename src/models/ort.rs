@@ -11,9 +11,9 @@ use ort::session::builder::SessionBuilder;
 use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
-use crate::adapter::{OnnxOptions, Port, Signature, check_file, check_threads, face};
 use crate::error::{BoxError, Error, Result};
-use crate::model::BlackBoxModel;
+use crate::models::adapter::{OnnxOptions, Port, Signature, check_file, check_threads, face};
+use crate::models::model::BlackBoxModel;
 
 /// An ONNX model that runs in ONNX Runtime.
 ///

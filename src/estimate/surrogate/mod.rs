@@ -16,7 +16,7 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
-use crate::plan::Plan;
+use crate::masks::plan::Plan;
 use design::Scores;
 use features::Features;
 use mixture::Mixture;

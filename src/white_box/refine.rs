@@ -3,10 +3,10 @@
 use ndarray::{Array2, ArrayRef3, ArrayView3, Axis};
 
 use crate::error::{BoxError, Error, Inputs, Result};
-use crate::explainer::{Explainer, Target};
-use crate::explanation::Explanation;
-use crate::model::{BlackBoxModel, predict_checked};
-use crate::region::Region;
+use crate::explain::explainer::{Explainer, Target};
+use crate::explain::explanation::Explanation;
+use crate::masks::region::Region;
+use crate::models::model::{BlackBoxModel, predict_checked};
 
 /// Anything that turns an image and a class into a saliency map `[H, W]`: Grad-CAM, a gradient, a
 /// segmentation, an eye tracker. Closures are saliency methods.

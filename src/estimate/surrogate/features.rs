@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2};
 
-use crate::plan::Plan;
+use crate::masks::plan::Plan;
 
 /// States that are gone through one by one, for the expectations of pairs.
 const MANY_STATES: u64 = 1 << 17;
@@ -167,8 +167,8 @@ fn helmert(k: usize, planes: usize, weight: f64) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::family::Racm;
-    use crate::plan::MaskSpec;
+    use crate::masks::family::Racm;
+    use crate::masks::plan::MaskSpec;
 
     #[test]
     fn lifts_of_many_states_are_those_of_the_shares() {

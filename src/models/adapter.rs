@@ -5,7 +5,7 @@ use std::path::Path;
 use ndarray::{Array2, ArrayView4, Axis};
 
 use crate::error::{Error, Result};
-use crate::preprocess::Preprocess;
+use crate::models::preprocess::Preprocess;
 
 const MOST_THREADS: usize = 1024;
 

@@ -1,6 +1,6 @@
 //! Fields over cells, enlarged to pixel rows, and the arithmetic of a row.
 
-use crate::grid::{Run, Taps, widen};
+use crate::masks::grid::{Run, Taps, widen};
 
 /// One field over the cells (a weight or a value), enlarged along the columns, with the slope
 /// towards the next row of cells.

@@ -3,13 +3,13 @@
 use ndarray::{Array2, Array3, ArrayRef3, Axis};
 use rand::RngExt;
 
-use crate::apply::Masker;
-use crate::baseline::Baseline;
 use crate::error::Result;
-use crate::grid::{Taps, widen};
-use crate::plan::Plan;
-use crate::seed::{block_rng, mask_rng};
-use crate::state::StateLaw;
+use crate::images::baseline::Baseline;
+use crate::images::masker::Masker;
+use crate::masks::grid::{Taps, widen};
+use crate::masks::plan::Plan;
+use crate::masks::seed::{block_rng, mask_rng};
+use crate::masks::state::StateLaw;
 
 /// One mask: the states of its cells, and where they lie on the image.
 #[derive(Clone, Debug)]

@@ -1,20 +1,18 @@
 //! Masked images: the hot loop. Its limit is the memory it writes.
 
-mod field;
-
 use std::iter::repeat;
 use std::ops::Range;
 
 use ndarray::ArrayRef3;
 use rayon::prelude::*;
 
-use crate::baseline::{Baseline, Resolved, check_finite};
+use super::field::{Band, Field};
 use crate::error::{Error, Result};
-use crate::family::{MaskFamily, Shown};
-use crate::grid::{Enlargement, Taps};
-use crate::mask::Block;
-use crate::plan::{Plan, fingerprint};
-use field::{Band, Field};
+use crate::images::baseline::{Baseline, Resolved, check_finite};
+use crate::masks::family::{MaskFamily, Shown};
+use crate::masks::grid::{Enlargement, Taps};
+use crate::masks::mask::Block;
+use crate::masks::plan::{Plan, fingerprint};
 
 /// What stands behind one channel.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use ndarray::{Array1, Array2, Array3, ArrayView2, Axis};
 use super::basis::{AxisBasis, NEGLIGIBLE};
 use super::features::Features;
 use super::prior::Prior;
-use crate::mask::Block;
-use crate::plan::Plan;
+use crate::masks::mask::Block;
+use crate::masks::plan::Plan;
 
 /// A block of a ledger: its index and its scores `[masks, targets]`.
 pub(super) type Scores<'a> = (u64, ArrayView2<'a, f32>);

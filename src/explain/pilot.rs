@@ -3,9 +3,9 @@
 use ndarray::ArrayRef3;
 
 use crate::error::Result;
-use crate::explainer::{Explainer, Target};
-use crate::link::Link;
-use crate::model::BlackBoxModel;
+use crate::estimate::link::Link;
+use crate::explain::explainer::{Explainer, Target};
+use crate::models::model::BlackBoxModel;
 
 /// Masks that a pilot scores for every candidate: 8 blocks of the default size.
 const MASKS: u64 = 256;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use ndarray::ArrayRef3;
 
 use crate::error::{Error, Result};
-use crate::family::{MAX_PLANES, MaskFamily, Racm};
-use crate::grid::{Enlargement, GridAxis, Placement, Taps};
-use crate::mask::Mask;
-use crate::region::{Region, RegionIndex};
-use crate::seed::MAX_BLOCK_SIZE;
+use crate::masks::family::{MAX_PLANES, MaskFamily, Racm};
+use crate::masks::grid::{Enlargement, GridAxis, Placement, Taps};
+use crate::masks::mask::Mask;
+use crate::masks::region::{Region, RegionIndex};
+use crate::masks::seed::MAX_BLOCK_SIZE;
 
 /// The choices that fix the masks of an image of any size; see [`Plan`].
 ///

@@ -187,7 +187,7 @@ mod tests {
                 let pixels = batch.index_axis(Axis(0), n);
                 let sum: f32 = pixels.index_axis(Axis(0), 0).sum();
                 let bytes = pixels.iter().flat_map(|v| v.to_bits().to_le_bytes());
-                let hash = crate::plan::fingerprint(bytes);
+                let hash = crate::masks::plan::fingerprint(bytes);
                 // Irwin and Hall: four uniform numbers.
                 let parts = (0..4).map(|i| (hash >> (16 * i) & 0xffff) as f64 / 65_536.0 - 0.5);
                 shape(parts.sum::<f64>() * 3f64.sqrt() + f64::from(sum) / 64.0) as f32

@@ -7,7 +7,7 @@ use ndarray::ArrayView3;
 use crate::error::{Error, Result};
 use crate::estimate::Estimator;
 use crate::ledger::Ledger;
-use crate::plan::Plan;
+use crate::masks::plan::Plan;
 
 /// A rule that ends a run before its number of masks, which stays the hard maximum.
 ///

@@ -11,9 +11,9 @@ use rten::{
 };
 use rten_tensor::Layout as _;
 
-use crate::adapter::{OnnxOptions, Port, Signature, check_file, check_threads, face};
 use crate::error::{BoxError, Error, Result};
-use crate::model::BlackBoxModel;
+use crate::models::adapter::{OnnxOptions, Port, Signature, check_file, check_threads, face};
+use crate::models::model::BlackBoxModel;
 
 /// An ONNX model that runs in `rten`, without any library outside of Rust.
 ///

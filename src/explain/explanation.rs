@@ -4,11 +4,11 @@ use ndarray::{Array3, Array4, ArrayRef3, ArrayView3, ArrayView4, Axis};
 
 use crate::error::Result;
 use crate::estimate::Estimator;
+use crate::estimate::link::Link;
+use crate::explain::run::RunStats;
 use crate::ledger::Ledger;
-use crate::link::Link;
-use crate::plan::Plan;
-use crate::region::Region;
-use crate::run::RunStats;
+use crate::masks::plan::Plan;
+use crate::masks::region::Region;
 
 /// Maps of one or several classes, with all that they were made of.
 ///

@@ -8,7 +8,7 @@ use super::basis::Bump;
 use super::design::{Design, Scores};
 use super::features::Features;
 use super::fit::{Fit, Moments};
-use crate::plan::Plan;
+use crate::masks::plan::Plan;
 
 /// Masks on which the priors' shapes are chosen.
 pub(super) const SELECT: usize = 384;

@@ -3,7 +3,7 @@
 use ndarray::{Array2, Array3, ArrayView3, ArrayView4};
 
 use crate::error::BoxError;
-use crate::model::BlackBoxModel;
+use crate::models::model::BlackBoxModel;
 
 /// Side of the drawn image, in pixels.
 const SIDE: usize = 96;

@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use ndarray::{Array3, ArrayRef3};
 
-use crate::baseline::Baseline;
 use crate::error::{Error, Result};
 use crate::estimate::Estimator;
-use crate::explanation::Explanation;
-use crate::family::MaskFamily;
-use crate::grid::{Enlargement, Placement};
-use crate::link::Link;
-use crate::model::BlackBoxModel;
-use crate::plan::{MaskSpec, Plan};
-use crate::region::Region;
-use crate::run::Run;
-use crate::stop::StopRule;
+use crate::estimate::link::Link;
+use crate::explain::explanation::Explanation;
+use crate::explain::run::Run;
+use crate::explain::stop::StopRule;
+use crate::images::baseline::Baseline;
+use crate::masks::family::MaskFamily;
+use crate::masks::grid::{Enlargement, Placement};
+use crate::masks::plan::{MaskSpec, Plan};
+use crate::masks::region::Region;
+use crate::models::model::BlackBoxModel;
 
 /// More masks than anyone scores; they keep their batches listable.
 const MAX_MASKS: u64 = 1 << 28;

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use ndarray::ArrayRef3;
 
-use crate::apply::Masker;
 use crate::error::{Error, Inputs, Result};
-use crate::explainer::{Explainer, Target};
-use crate::explanation::Explanation;
+use crate::explain::explainer::{Explainer, Target};
+use crate::explain::explanation::Explanation;
+use crate::explain::stop::{StopReason, checkpoints};
+use crate::images::masker::Masker;
 use crate::ledger::{Identity, Ledger};
-use crate::model::{BlackBoxModel, predict_checked};
-use crate::plan::Plan;
-use crate::stop::{StopReason, checkpoints};
+use crate::masks::plan::Plan;
+use crate::models::model::{BlackBoxModel, predict_checked};
 use scoring::{Calls, Scoring, shaped};
 
 /// How far a run is; what a progress hook sees after every batch.

@@ -1,0 +1,5 @@
+//! Masked images, and what they show where they do not show the image.
+
+pub(crate) mod baseline;
+mod field;
+pub(crate) mod masker;

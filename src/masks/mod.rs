@@ -1,0 +1,9 @@
+//! What a mask is: the family, the grid and its enlargement, the region, the plan, and the draw.
+
+pub(crate) mod family;
+pub(crate) mod grid;
+pub(crate) mod mask;
+pub(crate) mod plan;
+pub(crate) mod region;
+pub(crate) mod seed;
+pub(crate) mod state;

@@ -1,0 +1,12 @@
+//! The model to explain: the trait, and the adapters that make models of ONNX files.
+
+#[cfg(any(feature = "onnx", feature = "ort"))]
+pub(crate) mod adapter;
+pub mod demo;
+pub(crate) mod model;
+#[cfg(feature = "onnx")]
+pub(crate) mod onnx;
+#[cfg(feature = "ort")]
+pub(crate) mod ort;
+#[cfg(any(feature = "onnx", feature = "ort"))]
+pub(crate) mod preprocess;
