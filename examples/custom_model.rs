@@ -35,14 +35,15 @@ fn main() -> Result<(), Error> {
     };
 
     let explanation = match explainer.explain(&service, &image, Target::Top) {
-        Err(Error::Interrupted { source, ledger }) => {
-            println!("stopped after {} masks: {source}", ledger.masks());
-            explainer
-                .run(&service, &image, Target::Top)
-                .ledger(*ledger)
-                .explain()?
+        Ok(explanation) => explanation,
+        Err(error) => {
+            println!("{error}");
+            let mut again = explainer.run(&service, &image, Target::Top);
+            if let (_, Some(scores)) = error.into_parts() {
+                again = again.ledger(scores);
+            }
+            again.explain()?
         }
-        other => other?,
     };
     println!(
         "done after {} requests: {} masks, class {:?} with score {:.3}",

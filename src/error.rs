@@ -3,8 +3,6 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::ledger::Ledger;
-
 /// The error of a user's model: any error, boxed.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
 
@@ -108,6 +106,14 @@ pub enum Error {
         inputs: Inputs,
         /// The model's own error.
         source: BoxError,
+    },
+    /// The model panicked. What it printed is on the standard error stream.
+    #[error("the model panicked on {inputs}: {message}")]
+    ModelPanic {
+        /// The inputs that were being scored.
+        inputs: Inputs,
+        /// The panic's message.
+        message: String,
     },
     /// The model answered with an array of another shape than `[n, K]`.
     #[error("the model answered {inputs} with scores of shape {given:?}, expected [{rows}, {classes}]", classes = .classes.map_or_else(|| "K >= 1".to_owned(), |k| k.to_string()))]
@@ -214,15 +220,6 @@ pub enum Error {
     LedgerFormat {
         /// What is wrong with it.
         reason: String,
-    },
-    /// A run that ended with an error after some masks were scored: nothing computed is lost.
-    #[error("stopped after {} masks: {source}", .ledger.masks())]
-    Interrupted {
-        /// The error that ended the run.
-        #[source]
-        source: Box<Error>,
-        /// The scores so far: continue from it, or compute a map from it.
-        ledger: Box<Ledger>,
     },
     /// Reading or writing failed.
     #[error("{what}: {source}")]

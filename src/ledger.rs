@@ -1,6 +1,5 @@
 //! Scores by block: all that a run has to keep.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::ops::Range;
@@ -8,7 +7,6 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 
 use crate::error::{Error, Inputs, Result};
-use crate::estimate::link::Link;
 use crate::masks::plan::{Plan, fingerprint};
 
 const MAGIC: &[u8; 8] = b"RACMLED2";
@@ -145,18 +143,15 @@ impl Ledger {
         }
     }
 
-    /// The same ledger with every score on another scale. It no longer merges with the original.
-    pub(crate) fn through(&self, link: Link) -> Cow<'_, Ledger> {
-        if link == Link::Identity {
-            return Cow::Borrowed(self);
+    /// The same ledger with every score changed. Ledgers of another `change` do not merge with it.
+    pub(crate) fn map_scores(&self, change: &str, rule: impl Fn(f32) -> f32) -> Ledger {
+        let mut other = self.clone();
+        other.identity.input ^= fingerprint(change.bytes());
+        let scores = other.blocks.values_mut().flatten();
+        for score in scores.chain(&mut other.unmasked) {
+            *score = rule(*score);
         }
-        let mut linked = self.clone();
-        linked.identity.input ^= fingerprint(format!("{link:?}").bytes());
-        let scores = linked.blocks.values_mut().flatten();
-        for score in scores.chain(&mut linked.unmasked) {
-            *score = link.apply(*score);
-        }
-        Cow::Owned(linked)
+        other
     }
 
     /// That the scores belong to the masks of a plan.

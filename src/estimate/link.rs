@@ -1,5 +1,10 @@
 //! Scores on another scale.
 
+use std::borrow::Cow;
+
+use crate::error::{Error, Result};
+use crate::ledger::Ledger;
+
 /// A scale on which scores are explained.
 ///
 /// The map then is in units of the link: a difference of log-probabilities, of log-odds. A
@@ -37,7 +42,15 @@ impl Link {
         }
     }
 
-    pub(crate) fn check(self) -> crate::Result<()> {
+    /// The ledger with every score on this scale.
+    pub(crate) fn of(self, ledger: &Ledger) -> Cow<'_, Ledger> {
+        match self {
+            Link::Identity => Cow::Borrowed(ledger),
+            _ => Cow::Owned(ledger.map_scores(&format!("{self:?}"), |score| self.apply(score))),
+        }
+    }
+
+    pub(crate) fn check(self) -> Result<()> {
         let (name, value, expected) = match self {
             Link::Log { floor } if !(floor > 0.0 && floor.is_finite()) => {
                 ("link's floor", floor, "a finite number greater than 0")
@@ -47,6 +60,6 @@ impl Link {
             }
             _ => return Ok(()),
         };
-        Err(crate::Error::parameter(name, value, expected))
+        Err(Error::parameter(name, value, expected))
     }
 }

@@ -7,82 +7,15 @@ use ndarray::{Array3, ArrayRef3};
 use crate::error::{Error, Result};
 use crate::estimate::Estimator;
 use crate::estimate::link::Link;
-use crate::explain::explanation::Explanation;
-use crate::explain::run::Run;
 use crate::explain::stop::StopRule;
 use crate::images::baseline::Baseline;
 use crate::masks::family::MaskFamily;
 use crate::masks::grid::{Enlargement, Placement};
 use crate::masks::plan::{MaskSpec, Plan};
 use crate::masks::region::Region;
-use crate::models::model::BlackBoxModel;
 
 /// More masks than anyone scores; they keep their batches listable.
 const MAX_MASKS: u64 = 1 << 28;
-
-/// The classes to explain; several cost no more model calls than one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Target {
-    /// The class with the highest score on the unmasked image (the first of equals). The default.
-    #[default]
-    Top,
-    /// These classes, in this order.
-    Classes(Vec<usize>),
-    /// Every class of the model.
-    All,
-}
-
-impl From<usize> for Target {
-    fn from(class: usize) -> Self {
-        Target::Classes(vec![class])
-    }
-}
-
-impl From<Vec<usize>> for Target {
-    fn from(classes: Vec<usize>) -> Self {
-        Target::Classes(classes)
-    }
-}
-
-impl From<&[usize]> for Target {
-    fn from(classes: &[usize]) -> Self {
-        Target::Classes(classes.to_vec())
-    }
-}
-
-impl<const N: usize> From<[usize; N]> for Target {
-    fn from(classes: [usize; N]) -> Self {
-        Target::Classes(classes.to_vec())
-    }
-}
-
-impl Target {
-    /// The classes, for the scores of the unmasked image.
-    pub(crate) fn resolve(&self, scores: &[f32]) -> Result<Vec<usize>> {
-        let classes = match self {
-            Target::Top => {
-                vec![(1..scores.len()).fold(
-                    0,
-                    |top, k| {
-                        if scores[k] > scores[top] { k } else { top }
-                    },
-                )]
-            }
-            Target::Classes(classes) => classes.clone(),
-            Target::All => (0..scores.len()).collect(),
-        };
-        if classes.is_empty() {
-            return Err(Error::NoTarget);
-        }
-        match classes.iter().find(|&&k| k >= scores.len()) {
-            Some(&target) => Err(Error::Target {
-                target,
-                classes: scores.len(),
-            }),
-            None => Ok(classes),
-        }
-    }
-}
 
 /// Explains models with randomized masks.
 ///
@@ -129,34 +62,6 @@ impl Explainer {
     /// Those of [`Plan::new`].
     pub fn plan(&self, shape: [usize; 3]) -> Result<Plan> {
         Plan::new(shape, &self.spec)
-    }
-
-    /// Explains what `model` says of `image` (`[C, H, W]`, finite): N + 1 model calls.
-    ///
-    /// [`Explainer::run`] adds progress, stopping, shards, resuming and parallel model calls.
-    ///
-    /// # Errors
-    /// Those of [`Plan::new`]; [`Error::NotFinite`] for the image; a baseline that does not fit;
-    /// [`Error::Model`], [`Error::ScoreShape`] and [`Error::ScoreNotFinite`] for what the model
-    /// answers, inside [`Error::Interrupted`] (with the scores so far) once a mask was scored;
-    /// [`Error::Target`]; those of [`Estimator::maps`].
-    pub fn explain<M: BlackBoxModel + ?Sized>(
-        &self,
-        model: &M,
-        image: &ArrayRef3<f32>,
-        target: impl Into<Target>,
-    ) -> Result<Explanation> {
-        self.run(model, image, target).explain()
-    }
-
-    /// A run to be configured further: see [`Run`].
-    pub fn run<'a, M: BlackBoxModel + ?Sized>(
-        &'a self,
-        model: &'a M,
-        image: &'a ArrayRef3<f32>,
-        target: impl Into<Target>,
-    ) -> Run<'a, M> {
-        Run::new(self, model, image, target.into())
     }
 
     /// The number of masks, N.

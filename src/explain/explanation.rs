@@ -5,7 +5,7 @@ use ndarray::{Array3, Array4, ArrayRef3, ArrayView3, ArrayView4, Axis};
 use crate::error::Result;
 use crate::estimate::Estimator;
 use crate::estimate::link::Link;
-use crate::explain::run::RunStats;
+use crate::explain::stats::RunStats;
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
 use crate::masks::region::Region;
@@ -64,7 +64,7 @@ impl Explanation {
     pub fn with_estimator(&self, estimator: Estimator) -> Result<Self> {
         let mut other = self.clone();
         other.estimator = estimator;
-        other.maps = estimator.maps(&self.plan, &self.ledger.through(self.link))?;
+        other.maps = estimator.maps(&self.plan, &self.link.of(&self.ledger))?;
         Ok(other)
     }
 
@@ -77,9 +77,7 @@ impl Explanation {
         link.check()?;
         let mut other = self.clone();
         other.link = link;
-        other.maps = self
-            .estimator
-            .maps(&self.plan, &self.ledger.through(link))?;
+        other.maps = self.estimator.maps(&self.plan, &link.of(&self.ledger))?;
         Ok(other)
     }
 
@@ -109,7 +107,7 @@ impl Explanation {
     /// Those of [`Estimator::standard_errors`].
     pub fn standard_errors(&self) -> Result<Option<Array4<f32>>> {
         self.estimator
-            .standard_errors(&self.plan, &self.ledger.through(self.link))
+            .standard_errors(&self.plan, &self.link.of(&self.ledger))
     }
 
     /// `sum of weights * map` for one target (an index into [`Explanation::targets`]) and its
@@ -119,7 +117,7 @@ impl Explanation {
     /// Those of [`Estimator::contrast`].
     pub fn contrast(&self, target: usize, weights: &ArrayRef3<f64>) -> Result<(f64, Option<f64>)> {
         self.estimator
-            .contrast(&self.plan, &self.ledger.through(self.link), target, weights)
+            .contrast(&self.plan, &self.link.of(&self.ledger), target, weights)
     }
 
     /// The maps by channel, `[targets, C, H, W]`: RaCM's own, and for MC-RISE those of Eq. 12,

@@ -3,5 +3,10 @@
 pub(crate) mod explainer;
 pub(crate) mod explanation;
 pub(crate) mod pilot;
+pub(crate) mod progress;
 pub(crate) mod run;
+pub(crate) mod run_error;
+mod scoring;
+pub(crate) mod stats;
 pub(crate) mod stop;
+pub(crate) mod target;

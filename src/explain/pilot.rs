@@ -4,7 +4,9 @@ use ndarray::ArrayRef3;
 
 use crate::error::Result;
 use crate::estimate::link::Link;
-use crate::explain::explainer::{Explainer, Target};
+use crate::explain::explainer::Explainer;
+use crate::explain::explanation::Explanation;
+use crate::explain::target::Target;
 use crate::models::model::BlackBoxModel;
 
 /// Masks that a pilot scores for every candidate: 8 blocks of the default size.
@@ -105,7 +107,7 @@ impl Explainer {
 }
 
 /// Outside a region both the map and its error are 0, in the numerator as in the denominator.
-fn signal_to_noise(explanation: &crate::Explanation) -> Result<f64> {
+fn signal_to_noise(explanation: &Explanation) -> Result<f64> {
     let squares =
         |array: &ndarray::Array4<f32>| -> f64 { array.iter().map(|&v| f64::from(v).powi(2)).sum() };
     let map = squares(&explanation.maps().to_owned());

@@ -3,7 +3,7 @@
 use std::iter::repeat;
 use std::ops::Range;
 
-use ndarray::ArrayRef3;
+use ndarray::{Array3, ArrayRef3};
 use rayon::prelude::*;
 
 use super::field::{Band, Field};
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::images::baseline::{Baseline, Resolved, check_finite};
 use crate::masks::family::{MaskFamily, Shown};
 use crate::masks::grid::{Enlargement, Taps};
-use crate::masks::mask::Block;
+use crate::masks::mask::{Block, Mask};
 use crate::masks::plan::{Plan, fingerprint};
 
 /// What stands behind one channel.
@@ -356,6 +356,22 @@ impl<'p> Masker<'p> {
                 show(shown, run, image, base, out);
             }
         }
+    }
+}
+
+impl Mask<'_> {
+    /// The masked image `[C, H, W]`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for an image of another shape than the plan's, [`Error::NotFinite`], and
+    /// those of [`Baseline::image`].
+    pub fn apply(&self, image: &ArrayRef3<f32>, baseline: &Baseline) -> Result<Array3<f32>> {
+        let masker = Masker::new(self.plan(), image, baseline)?;
+        let mut out = vec![0.0; self.plan().shape().iter().product()];
+        masker.apply(self.states(), &self.plan().taps(self.offset()), &mut out);
+        let [_, height, width] = self.plan().shape();
+        let at = |(c, y, x)| out[(c * height + y) * width + x];
+        Ok(Array3::from_shape_fn(image.dim(), at))
     }
 }
 

@@ -1,11 +1,8 @@
 //! Drawing a mask: cell states and their offset.
 
-use ndarray::{Array2, Array3, ArrayRef3, Axis};
+use ndarray::{Array2, Axis};
 use rand::RngExt;
 
-use crate::error::Result;
-use crate::images::baseline::Baseline;
-use crate::images::masker::Masker;
 use crate::masks::grid::{Taps, widen};
 use crate::masks::plan::Plan;
 use crate::masks::seed::{block_rng, mask_rng};
@@ -76,17 +73,25 @@ impl<'p> Block<'p> {
     }
 }
 
-impl<'p> Mask<'p> {
-    pub(crate) fn draw(plan: &'p Plan, seed: u64, index: u64) -> Self {
-        let size = plan.block_size();
-        let block = Block::new(plan, seed, index / size);
+impl Plan {
+    /// Mask `index` of a seed. Masks `block_size * b ..` form block b and share an offset.
+    pub fn mask(&self, seed: u64, index: u64) -> Mask<'_> {
+        let size = self.block_size();
+        let block = Block::new(self, seed, index / size);
         let mut states = Vec::new();
         block.draw((index % size) as usize, &mut states);
         Mask {
-            plan,
+            plan: self,
             offset: block.offset,
             states,
         }
+    }
+}
+
+impl<'p> Mask<'p> {
+    /// The plan of the mask.
+    pub fn plan(&self) -> &'p Plan {
+        self.plan
     }
 
     /// The states of the cells, row by row: [`Plan::cells`] says how many.
@@ -110,20 +115,6 @@ impl<'p> Mask<'p> {
     /// `[H, W]`. 1 outside the region.
     pub fn bias(&self) -> Array2<f32> {
         self.enlarge(1.0, |s| s == 0)
-    }
-
-    /// The masked image `[C, H, W]`.
-    ///
-    /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) for an image of another shape than the plan's,
-    /// [`Error::NotFinite`](crate::Error::NotFinite), and those of [`Baseline::image`].
-    pub fn apply(&self, image: &ArrayRef3<f32>, baseline: &Baseline) -> Result<Array3<f32>> {
-        let masker = Masker::new(self.plan, image, baseline)?;
-        let mut out = vec![0.0; self.plan.shape().iter().product()];
-        masker.apply(&self.states, &self.plan.taps(self.offset), &mut out);
-        let [_, height, width] = self.plan.shape();
-        let at = |(c, y, x)| out[(c * height + y) * width + x];
-        Ok(Array3::from_shape_fn(image.dim(), at))
     }
 
     fn enlarge(&self, outside: f32, rule: impl Fn(u64) -> bool) -> Array2<f32> {

@@ -7,7 +7,6 @@ use ndarray::ArrayRef3;
 use crate::error::{Error, Result};
 use crate::masks::family::{MAX_PLANES, MaskFamily, Racm};
 use crate::masks::grid::{Enlargement, GridAxis, Placement, Taps};
-use crate::masks::mask::Mask;
 use crate::masks::region::{Region, RegionIndex};
 use crate::masks::seed::MAX_BLOCK_SIZE;
 
@@ -236,11 +235,6 @@ impl Plan {
     /// The number of equally likely offsets along each axis.
     pub fn offsets(&self) -> [usize; 2] {
         [self.rows.offsets(), self.columns.offsets()]
-    }
-
-    /// Mask `index` of a seed. Masks `block_size * b ..` form block b and share an offset.
-    pub fn mask(&self, seed: u64, index: u64) -> Mask<'_> {
-        Mask::draw(self, seed, index)
     }
 
     /// A number that tells plans apart: ledgers carry it, so that scores are never read with the

@@ -47,9 +47,9 @@ pub use threshold::{ThresholdCurve, ThresholdCurves, ValueThreshold};
 
 use ndarray::{ArrayView, ArrayView3, Dimension, IntoDimension};
 
-#[cfg(doc)]
-use crate::BlackBoxModel;
 use crate::error::{Error, Result};
+#[cfg(doc)]
+use crate::models::model::BlackBoxModel;
 
 /// Refuses NaN and infinities.
 fn check_finite<A: Copy + Into<f64>, D: Dimension>(

@@ -1,5 +1,6 @@
 //! The model to explain, seen from outside.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -40,6 +41,12 @@ pub trait BlackBoxModel {
     /// # Errors
     /// Whatever the model reports. The run ends with [`Error::Model`], which names the masks that
     /// were being scored.
+    ///
+    /// # Panics
+    /// A panic is caught here and ends the run with [`Error::ModelPanic`]: like any other failure it
+    /// costs none of the scores that were there before, on this thread or on others. A model that
+    /// panicked is not called again by the run, but for calls that other threads had begun or were
+    /// about to. (Programs compiled with `panic = "abort"` end at once; so do stack overflows.)
     fn predict(&self, batch: ArrayView4<'_, f32>) -> Result<Array2<f32>, BoxError>;
 }
 
@@ -120,9 +127,17 @@ pub(crate) fn predict_checked(
     inputs: Inputs,
 ) -> Result<Array2<f32>> {
     let rows = batch.dim().0;
-    let scores = match model.predict(batch) {
-        Ok(scores) => scores,
-        Err(source) => return Err(Error::Model { inputs, source }),
+    // The batch is only read, and what the model holds is its own affair: nothing of ours is seen
+    // in a broken state.
+    let scores = match catch_unwind(AssertUnwindSafe(|| model.predict(batch))) {
+        Ok(Ok(scores)) => scores,
+        Ok(Err(source)) => return Err(Error::Model { inputs, source }),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+            let message = text.unwrap_or("without a message").to_owned();
+            return Err(Error::ModelPanic { inputs, message });
+        }
     };
     let (n, k) = scores.dim();
     if n != rows || k == 0 || classes.is_some_and(|expected| expected != k) {

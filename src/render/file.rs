@@ -6,7 +6,7 @@ use std::path::Path;
 use image::{DynamicImage, ImageError, ImageFormat, ImageReader, RgbImage};
 use ndarray::Array3;
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// Reads a PNG or JPEG file as RGB in `[0, 1]`, `[3, H, W]`.
 ///

@@ -48,7 +48,7 @@ pub use tile::{Doubt, Tile, heat_map, overlay};
 
 use ndarray::{ArrayRef, Dimension};
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// The shape of `array` must be `expected`.
 fn check_shape<A, D: Dimension>(

@@ -8,7 +8,7 @@ use super::picture::{LONGEST, picture, reduce, resize, shown};
 use super::{
     Bands, Doubt, Scale, Tile, check_errors, check_finite, check_not_empty, check_shape, text,
 };
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 const PAPER: [u8; 3] = [255; 3];
 const MARGIN: u32 = 20;
@@ -259,7 +259,8 @@ impl<'a> Panel<'a> {
         let tiles =
             (0..planes).map(|j| Ok((self.names[j].as_str(), self.plane_tile(j, scale, factor)?)));
         for (i, tile) in image.into_iter().map(Ok).chain(tiles).enumerate() {
-            let (name, tile): (&str, RgbImage) = tile?;
+            let tile: Result<(&str, RgbImage)> = tile;
+            let (name, tile) = tile?;
             let x = MARGIN + (i % columns) as u32 * cell_w as u32;
             let y = MARGIN + (i / columns) as u32 * cell_h as u32;
             let name = text::fitted(name, cell_w as u32 - GAP);

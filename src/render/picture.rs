@@ -4,7 +4,7 @@ use image::{Rgb, RgbImage};
 use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView2, Axis};
 
 use super::check_finite;
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// The longest side that a picture may have.
 pub(super) const LONGEST: usize = 65_535;

@@ -6,7 +6,7 @@ use colorgrad::{CatmullRomGradient, Color, Gradient, GradientBuilder, preset};
 use ndarray::{ArrayRef2, ArrayRef3};
 
 use super::{check_finite, check_not_empty, check_shape};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// Odd, so that 0 has an entry of its own.
 const COLOURS: usize = 513;

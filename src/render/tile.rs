@@ -5,7 +5,7 @@ use ndarray::{Array2, ArrayRef2, ArrayRef3, ArrayView2, ArrayView3};
 
 use super::picture::{LONGEST, resize_plane, shown};
 use super::{Bands, Scale, blend, check_errors, check_finite, check_not_empty, check_shape};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// *Not evaluated*: the ground and the diagonal lines on it.
 pub(super) const HATCH: [[u8; 3]; 2] = [[202; 3], [128; 3]];

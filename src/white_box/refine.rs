@@ -3,8 +3,10 @@
 use ndarray::{Array2, ArrayRef3, ArrayView3, Axis};
 
 use crate::error::{BoxError, Error, Inputs, Result};
-use crate::explain::explainer::{Explainer, Target};
+use crate::explain::explainer::Explainer;
 use crate::explain::explanation::Explanation;
+use crate::explain::run_error::RunError;
+use crate::explain::target::Target;
 use crate::masks::region::Region;
 use crate::models::model::{BlackBoxModel, predict_checked};
 
@@ -60,7 +62,7 @@ impl Explainer {
         target: impl Into<Target>,
         method: &(impl SaliencyMethod + ?Sized),
         fraction: f64,
-    ) -> Result<Explanation> {
+    ) -> Result<Explanation, RunError> {
         let (channels, height, width) = image.dim();
         self.plan([channels, height, width])?;
         let batch = image.to_owned().insert_axis(Axis(0));
@@ -71,16 +73,15 @@ impl Explainer {
             [class] => class,
             ref classes => {
                 let given = format!("a list of {}", classes.len());
-                return Err(Error::parameter("target", given, "one class to refine for"));
+                let error = Error::parameter("target", given, "one class to refine for");
+                return Err(error.into());
             }
         };
         let map = match method.saliency(image.view(), class) {
             Ok(map) => map,
             Err(source) => {
-                return Err(Error::Saliency {
-                    target: class,
-                    source,
-                });
+                let target = class;
+                return Err(Error::Saliency { target, source }.into());
             }
         };
         if map.dim() != (height, width) {
@@ -88,7 +89,8 @@ impl Explainer {
                 what: "the saliency map",
                 given: map.shape().to_vec(),
                 expected: vec![height, width],
-            });
+            }
+            .into());
         }
         let mut refined = self.clone();
         refined.spec.region = Some(Region::top_fraction(&map, fraction)?);

@@ -1,11 +1,11 @@
 //! Every variant of `Error` on purpose, with its numbers: here what is wrong before a model is asked, in `refusals`
 //! the rest. `Adapter` belongs to the optional features; `Io`, `LedgerFormat` and `LedgerConflict` are in `ledgers`,
-//! `Interrupted` also in `interruption`.
+//! `RunError` in `interruption`.
 
 use ndarray::{Array2, Array3};
 use racm::{
-    Baseline, BoxError, Error, Explainer, ExplainerBuilder, Link, MaskFamily, McRise, Region, Rise,
-    Shown, StopRule,
+    Baseline, BoxError, Explainer, ExplainerBuilder, Link, MaskFamily, McRise, Region, Rise,
+    RunError, Shown, StopRule,
 };
 
 use crate::worlds::Nonlinear;
@@ -19,17 +19,18 @@ pub fn builder() -> ExplainerBuilder {
 }
 
 /// Builds and explains: whichever fails.
-pub fn fails(builder: ExplainerBuilder) -> Error {
+pub fn fails(builder: ExplainerBuilder) -> RunError {
     let explained = builder
         .build()
+        .map_err(RunError::from)
         .and_then(|e| e.explain(&Nonlinear { classes: 2 }, &image(), 0));
     explained.unwrap_err()
 }
 
 #[track_caller]
-pub fn says(error: Error, message: &str) {
-    assert_eq!(error.to_string(), message);
+pub fn says(error: impl Into<BoxError>, message: &str) {
     let boxed: BoxError = error.into();
+    assert_eq!(boxed.to_string(), message);
     assert!(!boxed.to_string().is_empty());
 }
 

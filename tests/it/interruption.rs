@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::{Array2, ArrayView4};
 use proptest::prelude::*;
-use racm::{BlackBoxModel, BoxError, Error, Inputs, Ledger};
+use racm::{BlackBoxModel, BoxError, Error, Explainer, FnModel, Inputs, Ledger};
 
 use crate::determinism::{jobs, pools};
 use crate::worlds::{Nonlinear, assert_same, partial};
 
-/// Fails at one call (the unmasked image is call 0), in one of three ways.
+/// Fails at one call (the unmasked image is call 0), in one of four ways.
 struct Fails {
     at: usize,
     how: usize,
@@ -32,7 +32,9 @@ impl BlackBoxModel for Fails {
             match self.how {
                 0 => return Err("out of memory".into()),
                 1 => scores[[batch.dim().0 - 1, 1]] = f32::NAN,
-                _ => return Ok(Array2::zeros((batch.dim().0, 3))),
+                2 => return Ok(Array2::zeros((batch.dim().0, 3))),
+                // A panic, but for its message on the terminal.
+                _ => std::panic::resume_unwind(Box::new("broken weights")),
             }
         }
         Ok(scores)
@@ -58,6 +60,7 @@ fn is_failure(error: &Error, how: usize) -> bool {
             },
             2,
         ) => true,
+        (Error::ModelPanic { message, .. }, 3) => message == "broken weights",
         _ => false,
     }
 }
@@ -66,7 +69,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_failing_model_costs_no_score(job in jobs(), batch in 1..20usize, at in 1..30usize, how in 0..3usize, pool in 0..4usize, parallel in any::<bool>()) {
+    fn a_failing_model_costs_no_score(job in jobs(), batch in 1..20usize, at in 1..30usize, how in 0..4usize, pool in 0..4usize, parallel in any::<bool>()) {
         let whole = job.whole();
         let batches = (job.masks as usize).div_ceil(batch);
         let at = 1 + at % batches;
@@ -77,14 +80,7 @@ proptest! {
             if parallel { run.parallel().explain() } else { run.explain() }
         });
         let error = outcome.unwrap_err();
-        let (ledger, error) = match error {
-            Error::Interrupted { .. } => {
-                let (error, ledger) = partial(error);
-                (Some(ledger), error)
-            }
-            // Nothing was scored yet.
-            error => (None, error),
-        };
+        let (error, ledger) = error.into_parts();
         prop_assert!(is_failure(&error, how), "{error}");
         if !parallel {
             let scored = ledger.as_ref().map_or(0, Ledger::masks);
@@ -101,7 +97,7 @@ proptest! {
             prop_assert_eq!(&union, whole.ledger());
             let before = ledger.masks();
             let calls = AtomicUsize::new(0);
-            let counted = racm::FnModel::new(|batch: ArrayView4<'_, f32>| {
+            let counted = FnModel::new(|batch: ArrayView4<'_, f32>| {
                 calls.fetch_add(batch.dim().0, Ordering::SeqCst);
                 Nonlinear { classes: 2 }.predict(batch)
             });
@@ -143,7 +139,7 @@ proptest! {
 #[test]
 fn stopped_runs_say_so() {
     let image = ndarray::Array3::ones((1, 8, 8));
-    let builder = racm::Explainer::builder().masks(100).batch(10);
+    let builder = Explainer::builder().masks(100).batch(10);
     let explainer = builder.build().unwrap();
     let model = Nonlinear { classes: 1 };
     for (stop_at, masks) in [(30, 30), (100, 100), (1000, 100)] {
@@ -173,14 +169,11 @@ fn stopped_runs_say_so() {
 #[test]
 fn an_error_before_the_first_mask_is_not_an_interruption() {
     let image = ndarray::Array3::ones((1, 4, 4));
-    let explainer = racm::Explainer::builder()
-        .grid(2, 2)
-        .masks(10)
-        .build()
-        .unwrap();
+    let explainer = Explainer::builder().grid(2, 2).masks(10).build().unwrap();
     let error = explainer.explain(&Fails::new(0, 0), &image, 0).unwrap_err();
+    assert!(error.ledger().is_none());
     let unmasked = matches!(
-        &error,
+        error.cause(),
         Error::Model {
             inputs: Inputs::Unmasked,
             ..
@@ -195,5 +188,62 @@ fn an_error_before_the_first_mask_is_not_an_interruption() {
     assert_eq!(
         error.to_string(),
         "the model failed on masks 0..10: out of memory"
+    );
+}
+
+/// A model that panics after 1000 masks, plain and on all threads: the scores before are there, and `?` makes the
+/// cause of the error.
+#[test]
+fn a_panic_costs_no_score() {
+    let image = ndarray::Array3::ones((1, 8, 8));
+    let explainer = Explainer::builder()
+        .masks(5000)
+        .batch(8)
+        .block_size(8)
+        .build()
+        .unwrap();
+    for parallel in [false, true] {
+        let calls = AtomicUsize::new(0);
+        let model = FnModel::new(|batch: ArrayView4<'_, f32>| -> Array2<f32> {
+            if calls.fetch_add(1, Ordering::SeqCst) == 126 {
+                panic!("lost the {}th batch", 125);
+            }
+            Nonlinear { classes: 1 }.predict(batch).unwrap()
+        });
+        let run = explainer.run(&model, &image, 0);
+        let outcome = if parallel {
+            run.parallel().explain()
+        } else {
+            run.explain()
+        };
+        let (cause, ledger) = partial(outcome.unwrap_err());
+        // Other threads finish what they had begun.
+        let scored = ledger.masks();
+        assert!(
+            scored >= 1000 - 8 && (parallel || scored == 1000),
+            "{scored}"
+        );
+        match &cause {
+            Error::ModelPanic { inputs, message } => {
+                assert_eq!(message, "lost the 125th batch");
+                assert!(parallel || *inputs == Inputs::Masks(1000..1008));
+            }
+            other => panic!("{other}"),
+        }
+        let whole = Nonlinear { classes: 1 };
+        let resumed = explainer.run(&whole, &image, 0).ledger(ledger).explain();
+        let undisturbed = explainer.explain(&whole, &image, 0).unwrap();
+        assert_same(&resumed.unwrap(), &undisturbed);
+    }
+    fn only_the_cause(explainer: &Explainer) -> Result<(), Error> {
+        let broken = FnModel::new(|_: ArrayView4<'_, f32>| -> Array2<f32> {
+            std::panic::resume_unwind(Box::new(7))
+        });
+        explainer.explain(&broken, &ndarray::Array3::ones((1, 8, 8)), 0)?;
+        Ok(())
+    }
+    assert_eq!(
+        only_the_cause(&explainer).unwrap_err().to_string(),
+        "the model panicked on the unmasked image: without a message"
     );
 }

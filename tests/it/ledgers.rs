@@ -149,7 +149,8 @@ fn resuming_with_another_model_is_a_conflict() {
         .ledger(ledger)
         .score()
         .unwrap_err();
-    assert!(matches!(error, Error::LedgerConflict { .. }), "{error}");
+    let conflict = matches!(error.cause(), Error::LedgerConflict { .. });
+    assert!(conflict, "{error}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod contract;
 mod determinism;
 mod errors;
 mod expectation;
+mod floors;
 mod forged;
 mod geometry;
 mod interruption;

@@ -193,7 +193,7 @@ fn ledgers_of_another_run() {
             .score()
             .unwrap_err();
         assert!(
-            matches!(&error, Error::Ledger { what: w, .. } if *w == what),
+            matches!(error.cause(), Error::Ledger { what: w, .. } if *w == what),
             "{error}"
         );
         error

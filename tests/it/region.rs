@@ -160,7 +160,7 @@ fn a_saliency_method_restricts_the_masks_in_one_call() -> Result<(), racm::Error
     let error = explainer
         .refine(&demo::Classifier, &image, 2, &fails, 0.25)
         .unwrap_err();
-    assert!(matches!(error, Error::Saliency { target: 2, .. }));
+    assert!(matches!(error.cause(), Error::Saliency { target: 2, .. }));
     let small = |_: ArrayView3<'_, f32>, _: usize| Ok(Array2::zeros((2, 3)));
     let error = explainer
         .refine(&demo::Classifier, &image, 2, &small, 0.25)

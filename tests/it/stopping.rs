@@ -10,9 +10,8 @@ fn builder() -> ExplainerBuilder {
 }
 
 fn explain(builder: ExplainerBuilder) -> Result<racm::Explanation, Error> {
-    builder
-        .build()?
-        .explain(&demo::Classifier, &small_image(), Target::Top)
+    let explainer = builder.build()?;
+    Ok(explainer.explain(&demo::Classifier, &small_image(), Target::Top)?)
 }
 
 fn small_image() -> Array3<f32> {

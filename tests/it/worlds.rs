@@ -286,10 +286,11 @@ pub fn worst<'v>(got: impl IntoIterator<Item = &'v f32>, expected: &[f64]) -> f6
     differences.fold(0.0, |m, d| if d > m || d.is_nan() { d } else { m }) / scale
 }
 
-/// The error inside, if the run was interrupted, with the partial ledger.
-pub fn partial(error: Error) -> (Error, racm::Ledger) {
-    match error {
-        Error::Interrupted { source, ledger } => (*source, *ledger),
-        other => panic!("not an interrupted run: {other}"),
+/// The cause, and the scores that were there before.
+pub fn partial(error: racm::RunError) -> (Error, racm::Ledger) {
+    let (cause, ledger) = error.into_parts();
+    match ledger {
+        Some(ledger) => (cause, ledger),
+        None => panic!("no mask was scored: {cause}"),
     }
 }

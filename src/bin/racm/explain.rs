@@ -147,17 +147,20 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     let explanation = match run.explain() {
         Ok(explanation) => explanation,
-        Err(Error::Interrupted { source, ledger }) => {
+        Err(error) => {
+            let (cause, ledger) = error.into_parts();
+            let Some(ledger) = ledger else {
+                return Err(cause.into());
+            };
             let path = args.out.join("ledger.racm");
             write_ledger(&path, &ledger)?;
             return Err(format!(
-                "{source}\n{} masks are saved: go on with --resume {}",
+                "{cause}\n{} masks are saved: go on with --resume {}",
                 ledger.masks(),
                 path.display()
             )
             .into());
         }
-        Err(error) => return Err(error.into()),
     };
     bar.finish_and_clear();
 

@@ -32,7 +32,8 @@ pub(super) struct Design<'a> {
 impl<'a> Design<'a> {
     pub fn new(plan: &'a Plan, seed: u64, states: Arc<Features>, prior: &Prior) -> Self {
         let axes = plan.axes();
-        let basis = [0, 1].map(|i| AxisBasis::new(axes[i], prior.length(), prior.bumps[i]));
+        let basis =
+            [0, 1].map(|i| AxisBasis::new(axes[i], prior.length_in_cells(), prior.bumps[i]));
         let [rows, columns] = &basis;
         let pairs =
             (0..rows.share.len()).flat_map(|r| (0..columns.share.len()).map(move |c| (r, c)));

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Axis};
 
 use super::design::Scores;
-use super::prior::Candidate;
+use super::search::Candidate;
 
 /// Masks, about, that are predicted at a time.
 const CHUNK: usize = 1024;

@@ -8,6 +8,7 @@ mod linalg;
 mod mixture;
 mod prior;
 mod scale;
+mod search;
 
 use std::sync::Arc;
 
@@ -20,8 +21,8 @@ use crate::masks::plan::Plan;
 use design::Scores;
 use features::Features;
 use mixture::Mixture;
-use prior::{SELECT, Search};
 use scale::{End, Scale, Worth};
+use search::{SELECT, Search};
 
 /// Masks below which there is no surrogate.
 pub(crate) const MIN_MASKS: u64 = 16;
@@ -208,7 +209,7 @@ impl<'a> Surrogate<'a> {
     /// The length of the field's kernel under the likeliest prior, in cells: one of 0.25, 0.5, 0.8,
     /// 1.2, 2 and 3.5.
     pub fn length(&self) -> f64 {
-        self.scaled.first().prior.length()
+        self.scaled.first().prior.length_in_cells()
     }
 
     /// The standard deviation of what is not additive on the scale under the likeliest prior, in

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use ndarray::{Array2, ArrayView4};
 use rayon::prelude::*;
 
-use super::{Hook, Progress, RunStats};
 use crate::error::{Error, Inputs, Result};
 use crate::explain::explainer::Explainer;
+use crate::explain::progress::{Hook, Progress};
+use crate::explain::stats::RunStats;
 use crate::explain::stop::StopReason;
 use crate::images::masker::Masker;
 use crate::ledger::Ledger;
@@ -82,7 +83,7 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
                 break;
             }
             if self.ledger.masks() == end {
-                let ledger = self.ledger.through(explainer.link);
+                let ledger = explainer.link.of(&self.ledger);
                 for rule in &explainer.rules {
                     let reason = rule.holds(explainer.estimator, self.plan, &ledger)?;
                     if reason.is_some() {

@@ -1,76 +1,23 @@
 //! Runs: what to score, from where, and when to stop.
 
-mod scoring;
-
 use std::ops::{ControlFlow, Range};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ndarray::ArrayRef3;
 
-use crate::error::{Error, Inputs, Result};
-use crate::explain::explainer::{Explainer, Target};
+use super::scoring::{Calls, Scoring, shaped};
+use crate::error::Inputs;
+use crate::explain::explainer::Explainer;
 use crate::explain::explanation::Explanation;
-use crate::explain::stop::{StopReason, checkpoints};
+use crate::explain::progress::{Hook, Progress};
+use crate::explain::run_error::RunError;
+use crate::explain::stats::RunStats;
+use crate::explain::stop::checkpoints;
+use crate::explain::target::Target;
 use crate::images::masker::Masker;
 use crate::ledger::{Identity, Ledger};
 use crate::masks::plan::Plan;
 use crate::models::model::{BlackBoxModel, predict_checked};
-use scoring::{Calls, Scoring, shaped};
-
-/// How far a run is; what a progress hook sees after every batch.
-#[derive(Debug)]
-pub struct Progress<'a> {
-    masks: u64,
-    total: u64,
-    started: Instant,
-    plan: &'a Plan,
-    ledger: &'a Ledger,
-}
-
-impl Progress<'_> {
-    /// Masks scored by this run so far.
-    pub fn masks(&self) -> u64 {
-        self.masks
-    }
-
-    /// Masks that this run is to score in all.
-    pub fn total(&self) -> u64 {
-        self.total
-    }
-
-    /// Time since the run began.
-    pub fn elapsed(&self) -> Duration {
-        self.started.elapsed()
-    }
-
-    /// The plan of the masks.
-    pub fn plan(&self) -> &Plan {
-        self.plan
-    }
-
-    /// The scores so far: any estimate can be made of them.
-    pub fn ledger(&self) -> &Ledger {
-        self.ledger
-    }
-}
-
-/// What a run cost, and whether it was stopped early.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RunStats {
-    /// Images that the model scored in this run, the unmasked one included.
-    pub model_calls: u64,
-    /// Batches in which it did so.
-    pub batches: u64,
-    /// Time inside the model, summed over threads.
-    pub model_time: Duration,
-    /// Time of the whole run, the map included.
-    pub total_time: Duration,
-    /// What stopped it before its last mask, if anything did.
-    pub stopped: Option<StopReason>,
-}
-
-pub(crate) type Hook<'a> = Box<dyn FnMut(&Progress<'_>) -> ControlFlow<()> + 'a>;
 
 /// A run of an [`Explainer`], made by [`Explainer::run`].
 ///
@@ -105,6 +52,44 @@ pub struct Run<'a, M: ?Sized> {
     blocks: Option<Range<u64>>,
     hook: Option<Hook<'a>>,
     calls: Calls<'a, M>,
+}
+
+impl Explainer {
+    /// Explains what `model` says of `image` (`[C, H, W]`, finite): N + 1 model calls.
+    ///
+    /// [`Explainer::run`] adds progress, stopping, shards, resuming and parallel model calls.
+    ///
+    /// # Errors
+    /// A [`RunError`] with the scores so far and one of these causes: those of [`Plan::new`];
+    /// [`Error::NotFinite`] for the image; a baseline that does not fit; [`Error::Model`],
+    /// [`Error::ModelPanic`], [`Error::ScoreShape`] and [`Error::ScoreNotFinite`] for what the model
+    /// answers; [`Error::Target`]; those of [`Estimator::maps`].
+    ///
+    /// [`Error::NotFinite`]: crate::Error::NotFinite
+    /// [`Error::Model`]: crate::Error::Model
+    /// [`Error::ModelPanic`]: crate::Error::ModelPanic
+    /// [`Error::ScoreShape`]: crate::Error::ScoreShape
+    /// [`Error::ScoreNotFinite`]: crate::Error::ScoreNotFinite
+    /// [`Error::Target`]: crate::Error::Target
+    /// [`Estimator::maps`]: crate::Estimator::maps
+    pub fn explain<M: BlackBoxModel + ?Sized>(
+        &self,
+        model: &M,
+        image: &ArrayRef3<f32>,
+        target: impl Into<Target>,
+    ) -> Result<Explanation, RunError> {
+        self.run(model, image, target).explain()
+    }
+
+    /// A run to be configured further: see [`Run`].
+    pub fn run<'a, M: BlackBoxModel + ?Sized>(
+        &'a self,
+        model: &'a M,
+        image: &'a ArrayRef3<f32>,
+        target: impl Into<Target>,
+    ) -> Run<'a, M> {
+        Run::new(self, model, image, target.into())
+    }
 }
 
 impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
@@ -161,13 +146,13 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
     ///
     /// # Errors
     /// Those of [`Explainer::explain`].
-    pub fn explain(self) -> Result<Explanation> {
+    pub fn explain(self) -> Result<Explanation, RunError> {
         let started = Instant::now();
         let (estimator, link) = (self.explainer.estimator, self.explainer.link);
         let (plan, ledger, mut stats) = self.execute()?;
-        let maps = match estimator.maps(&plan, &ledger.through(link)) {
+        let maps = match estimator.maps(&plan, &link.of(&ledger)) {
             Ok(maps) => maps,
-            Err(source) => return Err(interrupted(source, ledger)),
+            Err(cause) => return Err(RunError::new(cause, ledger)),
         };
         stats.total_time = started.elapsed();
         let explanation = Explanation::new(plan, ledger, estimator, link, maps);
@@ -178,11 +163,11 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
     ///
     /// # Errors
     /// Those of [`Explainer::explain`], but for the estimator's.
-    pub fn score(self) -> Result<Ledger> {
+    pub fn score(self) -> Result<Ledger, RunError> {
         self.execute().map(|(_, ledger, _)| ledger)
     }
 
-    fn execute(self) -> Result<(Plan, Ledger, RunStats)> {
+    fn execute(self) -> Result<(Plan, Ledger, RunStats), RunError> {
         let started = Instant::now();
         let (channels, height, width) = self.image.dim();
         let plan = self.explainer.plan([channels, height, width])?;
@@ -262,22 +247,11 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
             work.stats.stopped = None;
         }
         let (ledger, mut stats) = (work.ledger, work.stats);
-        if let Err(source) = outcome {
-            return Err(interrupted(source, ledger));
+        if let Err(cause) = outcome {
+            return Err(RunError::new(cause, ledger));
         }
         stats.total_time = started.elapsed();
         drop(masker);
         Ok((plan, ledger, stats))
-    }
-}
-
-/// An error, with the scores so far if there are any.
-fn interrupted(source: Error, ledger: Ledger) -> Error {
-    if ledger.masks() == 0 {
-        return source;
-    }
-    Error::Interrupted {
-        source: Box::new(source),
-        ledger: Box::new(ledger),
     }
 }

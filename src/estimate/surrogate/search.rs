@@ -1,0 +1,254 @@
+//! The choice of priors: a climb of the restricted likelihood that keeps the best it met.
+
+use std::sync::Arc;
+
+use ndarray::Array1;
+
+use super::basis::Bump;
+use super::design::{Design, Scores};
+use super::features::Features;
+use super::fit::{Fit, Moments};
+use super::prior::{LENGTHS, Prior, STEP};
+use crate::masks::plan::Plan;
+
+/// Masks on which the priors' shapes are chosen.
+pub(super) const SELECT: usize = 384;
+
+/// Steps of the ratio that are tried at most: from 2^-16 to 2^16.
+const STEPS: i32 = 16;
+
+/// Of the logarithm of the likelihood, what another step of the ratio must gain: towards no effect
+/// at all there is no end of smaller gains.
+const GAIN: f64 = 0.02;
+
+/// Steps of the common features' weight.
+const COMMON_STEPS: i32 = 6;
+
+/// Designs that are tried at most.
+const TRIALS: usize = 24;
+
+/// Priors that are kept: averaging over those of similar likelihood has the lower error.
+const KEEP: usize = 6;
+
+/// Of the likelihood of the best, what a prior that is kept must have.
+const LEAST: f64 = 0.1;
+
+/// A prior, with the best ratio for it.
+pub(super) struct Candidate<'a> {
+    pub prior: Prior,
+    pub design: Design<'a>,
+    pub moments: Moments,
+    pub fit: Option<Fit>,
+}
+
+fn evidence(fit: &Option<Fit>) -> f64 {
+    fit.as_ref().map_or(f64::NEG_INFINITY, |fit| fit.evidence)
+}
+
+impl Candidate<'_> {
+    /// The posterior mean of the coefficients.
+    pub fn coefficients(&self) -> Array1<f64> {
+        match &self.fit {
+            Some(fit) => self.moments.coefficients(fit),
+            None => Array1::zeros(self.design.features()),
+        }
+    }
+
+    pub fn evidence(&self) -> f64 {
+        evidence(&self.fit)
+    }
+}
+
+/// The climb, for the scores of the masks of some blocks.
+#[derive(Clone, Copy)]
+pub(super) struct Search<'a, 'b> {
+    plan: &'a Plan,
+    seed: u64,
+    states: &'b Arc<Features>,
+    blocks: &'b [Scores<'b>],
+    values: &'b [f64],
+}
+
+impl<'a, 'b> Search<'a, 'b> {
+    /// `values` are those of the masks of `blocks`, in order.
+    pub fn new(
+        plan: &'a Plan,
+        seed: u64,
+        states: &'b Arc<Features>,
+        blocks: &'b [Scores<'b>],
+        values: &'b [f64],
+    ) -> Self {
+        Search {
+            plan,
+            seed,
+            states,
+            blocks,
+            values,
+        }
+    }
+
+    /// The regression under the first prior of the climb.
+    pub fn start(&self) -> Candidate<'a> {
+        self.candidate(Prior::START)
+    }
+
+    /// The priors of the largest likelihoods that a climb from `start` meets, the largest first; one
+    /// where there is nothing to fit.
+    pub fn best(&self, start: Candidate<'a>) -> Vec<Candidate<'a>> {
+        if start.fit.is_none() {
+            return vec![start];
+        }
+        let mut climb = Climb {
+            search: self,
+            best: vec![start],
+            trials: 0,
+        };
+        climb.lengths();
+        climb.common();
+        let object = climb.object();
+        if climb.attempt(object) {
+            climb.bumps();
+            climb.lengths();
+            climb.common();
+        }
+        // What would weigh next to nothing is not worth a regression on all masks.
+        let least = climb.best[0].evidence() + LEAST.ln();
+        climb.best.retain(|c| c.evidence() >= least);
+        climb.best
+    }
+
+    /// The regression under a prior, whose ratio is where the climb for a better one begins.
+    pub fn candidate(&self, prior: Prior) -> Candidate<'a> {
+        let design = Design::new(self.plan, self.seed, self.states.clone(), &prior);
+        let moments = Moments::new(design.rows(self.blocks), self.values);
+        let start = prior.step;
+        let mut step = start;
+        let mut fit = None;
+        if !moments.constant() && moments.scale() > 0.0 {
+            let at = |step: i32| moments.fit(STEP.powi(step) / moments.scale());
+            fit = at(start);
+            for direction in [1, -1] {
+                // Downwards only if not already upwards.
+                while (step + direction).abs() <= STEPS && (direction == 1 || step <= start) {
+                    let next = at(step + direction);
+                    if evidence(&next) <= evidence(&fit) + GAIN {
+                        break;
+                    }
+                    (step, fit) = (step + direction, next);
+                }
+            }
+        }
+        Candidate {
+            prior: Prior { step, ..prior },
+            design,
+            moments,
+            fit,
+        }
+    }
+}
+
+struct Climb<'s, 'a, 'b> {
+    search: &'s Search<'a, 'b>,
+    /// In order of their likelihoods; never empty.
+    best: Vec<Candidate<'a>>,
+    trials: usize,
+}
+
+impl Climb<'_, '_, '_> {
+    fn prior(&self) -> Prior {
+        self.best[0].prior
+    }
+
+    /// Tries a prior; whether it is the best so far.
+    fn attempt(&mut self, prior: Prior) -> bool {
+        let known = |c: &Candidate<'_>| Prior { step: 0, ..c.prior } == Prior { step: 0, ..prior };
+        if self.trials == TRIALS || self.best.iter().any(known) {
+            return false;
+        }
+        self.trials += 1;
+        let candidate = self.search.candidate(prior);
+        let rank = self
+            .best
+            .partition_point(|c| c.evidence() >= candidate.evidence());
+        self.best.insert(rank, candidate);
+        self.best.truncate(KEEP);
+        rank == 0
+    }
+
+    fn lengths(&mut self) {
+        let longer = |p: Prior| (p.length + 1 < LENGTHS.len()).then_some(p.length + 1);
+        let shorter = |p: Prior| p.length.checked_sub(1);
+        for next in [longer as fn(Prior) -> Option<usize>, shorter] {
+            while let Some(length) = next(self.prior()) {
+                let prior = self.prior();
+                if !self.attempt(Prior { length, ..prior }) {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn common(&mut self) {
+        if !self.search.states.contrasts() {
+            return;
+        }
+        for step in [1, -1] {
+            loop {
+                let prior = self.prior();
+                let common = prior.common + step;
+                if common.abs() > COMMON_STEPS || !self.attempt(Prior { common, ..prior }) {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn bumps(&mut self) {
+        const CENTRE: f64 = 0.1;
+        const WIDTH: f64 = 1.4;
+        loop {
+            let before = self.prior();
+            for axis in [0, 1] {
+                for (shift, factor) in [
+                    (CENTRE, 1.0),
+                    (-CENTRE, 1.0),
+                    (0.0, WIDTH),
+                    (0.0, 1.0 / WIDTH),
+                ] {
+                    let mut prior = self.prior();
+                    if let Some(bump) = &mut prior.bumps[axis] {
+                        bump.centre = (bump.centre + shift).clamp(0.0, 1.0);
+                        bump.width = (bump.width * factor).clamp(0.05, 2.0);
+                    }
+                    self.attempt(prior);
+                }
+            }
+            if self.prior() == before || self.trials == TRIALS {
+                return;
+            }
+        }
+    }
+
+    /// Bumps about the centre of gravity of the squared map.
+    fn object(&self) -> Prior {
+        const WIDTH: f64 = 0.25;
+        let [_, height, width] = self.search.plan.shape();
+        let best = &self.best[0];
+        let (mut sum, mut row, mut column) = (0.0, 0.0, 0.0);
+        for (i, v) in best.design.map(&best.coefficients()).iter().enumerate() {
+            sum += v * v;
+            row += v * v * ((i / width % height) as f64 + 0.5) / height as f64;
+            column += v * v * ((i % width) as f64 + 0.5) / width as f64;
+        }
+        let bump = |moment: f64| {
+            (sum > 0.0).then(|| Bump {
+                centre: moment / sum,
+                width: WIDTH,
+            })
+        };
+        Prior {
+            bumps: [bump(row), bump(column)],
+            ..best.prior
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What a run tells while it works.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use crate::ledger::Ledger;
+use crate::masks::plan::Plan;
+
+/// How far a run is; what a progress hook sees after every batch.
+#[derive(Debug)]
+pub struct Progress<'a> {
+    pub(super) masks: u64,
+    pub(super) total: u64,
+    pub(super) started: Instant,
+    pub(super) plan: &'a Plan,
+    pub(super) ledger: &'a Ledger,
+}
+
+impl Progress<'_> {
+    /// Masks scored by this run so far.
+    pub fn masks(&self) -> u64 {
+        self.masks
+    }
+
+    /// Masks that this run is to score in all.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Time since the run began.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The plan of the masks.
+    pub fn plan(&self) -> &Plan {
+        self.plan
+    }
+
+    /// The scores so far: any estimate can be made of them.
+    pub fn ledger(&self) -> &Ledger {
+        self.ledger
+    }
+}
+
+pub(crate) type Hook<'a> = Box<dyn FnMut(&Progress<'_>) -> ControlFlow<()> + 'a>;

@@ -1,0 +1,21 @@
+//! What a run cost.
+
+use std::time::Duration;
+
+use crate::explain::stop::StopReason;
+
+/// What a run cost, and whether it was stopped early.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunStats {
+    /// Images that the model scored in this run, the unmasked one included.
+    pub model_calls: u64,
+    /// Batches in which it did so.
+    pub batches: u64,
+    /// Time inside the model, summed over threads.
+    pub model_time: Duration,
+    /// Time of the whole run, the map included.
+    pub total_time: Duration,
+    /// What stopped it before its last mask, if anything did.
+    pub stopped: Option<StopReason>,
+}

@@ -1,0 +1,67 @@
+//! Which scores to explain.
+
+use crate::error::{Error, Result};
+
+/// The classes to explain; several cost no more model calls than one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Target {
+    /// The class with the highest score on the unmasked image (the first of equals). The default.
+    #[default]
+    Top,
+    /// These classes, in this order.
+    Classes(Vec<usize>),
+    /// Every class of the model.
+    All,
+}
+
+impl From<usize> for Target {
+    fn from(class: usize) -> Self {
+        Target::Classes(vec![class])
+    }
+}
+
+impl From<Vec<usize>> for Target {
+    fn from(classes: Vec<usize>) -> Self {
+        Target::Classes(classes)
+    }
+}
+
+impl From<&[usize]> for Target {
+    fn from(classes: &[usize]) -> Self {
+        Target::Classes(classes.to_vec())
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for Target {
+    fn from(classes: [usize; N]) -> Self {
+        Target::Classes(classes.to_vec())
+    }
+}
+
+impl Target {
+    /// The classes, for the scores of the unmasked image.
+    pub(crate) fn resolve(&self, scores: &[f32]) -> Result<Vec<usize>> {
+        let classes = match self {
+            Target::Top => {
+                vec![(1..scores.len()).fold(
+                    0,
+                    |top, k| {
+                        if scores[k] > scores[top] { k } else { top }
+                    },
+                )]
+            }
+            Target::Classes(classes) => classes.clone(),
+            Target::All => (0..scores.len()).collect(),
+        };
+        if classes.is_empty() {
+            return Err(Error::NoTarget);
+        }
+        match classes.iter().find(|&&k| k >= scores.len()) {
+            Some(&target) => Err(Error::Target {
+                target,
+                classes: scores.len(),
+            }),
+            None => Ok(classes),
+        }
+    }
+}
