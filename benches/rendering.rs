@@ -50,10 +50,7 @@ fn rendering(c: &mut Criterion) {
         ("mc-rise hard", spec(McRise::rgb()), hard, &black),
     ];
     for (name, spec, enlargement, baseline) in cases {
-        let spec = MaskSpec {
-            enlargement,
-            ..spec()
-        };
+        let spec = spec().enlargement(enlargement);
         let plan = Plan::new(SHAPE, &spec).unwrap();
         let renderer = Masker::new(&plan, &image, baseline).unwrap();
         let mut first = 0;

@@ -12,11 +12,7 @@ fn sampling(c: &mut Criterion) {
         ("racm 7x7, 64 channels", Box::new(Racm), 64, 7),
         ("racm 31x31", Box::new(Racm), 3, 31),
     ] {
-        let spec = MaskSpec {
-            family: family.into(),
-            grid: [grid, grid],
-            ..MaskSpec::default()
-        };
+        let spec = MaskSpec::default().family(family).grid(grid, grid);
         let plan = Plan::new([channels, 224, 224], &spec).expect("a plan");
         let [rows, columns] = plan.cells();
         group.throughput(Throughput::Elements((rows * columns) as u64));

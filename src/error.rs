@@ -90,7 +90,9 @@ pub enum Error {
         value: f64,
     },
     /// More channels than the mask family can tell apart.
-    #[error("{family} takes 1 to {limit} channels, the image has {given}")]
+    #[error(
+        "{family} takes 1 to {limit} channels, the image has {given}; channels can pass in groups (Racm::grouped)"
+    )]
     Channels {
         /// The family's name.
         family: String,

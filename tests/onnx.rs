@@ -211,7 +211,7 @@ fn feeds_a_fixed_batch_in_pieces<A: Adapter>() {
             assert_eq!(model.fixed_batch(), Some(fixed as usize));
             let expected = match layout {
                 Layout::Nchw => by_hand(&batch),
-                Layout::Nhwc => by_hand(&batch).permuted_axes([0, 2, 3, 1]),
+                _ => by_hand(&batch).permuted_axes([0, 2, 3, 1]),
             };
             assert_eq!(model.scores(batch.view()), rows(&expected), "{fixed} {n}");
         }

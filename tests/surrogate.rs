@@ -8,12 +8,10 @@ use racm::{
 };
 
 fn spec(grid: [usize; 2]) -> MaskSpec {
-    MaskSpec {
-        grid,
-        enlargement: Enlargement::Nearest,
-        placement: Placement::Fixed,
-        ..MaskSpec::default()
-    }
+    MaskSpec::default()
+        .grid(grid[0], grid[1])
+        .enlargement(Enlargement::Nearest)
+        .placement(Placement::Fixed)
 }
 
 fn scores(
@@ -174,10 +172,7 @@ fn elements_are_contrasts() {
 }
 
 fn spec_of_rare() -> MaskSpec {
-    MaskSpec {
-        grid: [6, 6],
-        ..MaskSpec::default()
-    }
+    MaskSpec::default().grid(6, 6)
 }
 
 #[test]
@@ -187,11 +182,7 @@ fn soft_shifted_masks_share_one_field() {
         (Enlargement::Nearest, Placement::Shifted),
         (Enlargement::Bilinear, Placement::Fixed),
     ] {
-        let spec = MaskSpec {
-            enlargement,
-            placement,
-            ..spec([4, 3])
-        };
+        let spec = spec([4, 3]).enlargement(enlargement).placement(placement);
         // Smooth weights, not square, not divisible.
         let score = |image: ArrayView3<'_, f32>| {
             let smooth = |y: usize, x: usize| ((y as f32 - 9.0) / 5.0).sin() + 0.1 * x as f32;
@@ -261,10 +252,7 @@ fn the_corrected_surrogate_is_unbiased() {
             Array3::<f64>::zeros((2, 2, 2)),
         );
         for seed in 0..RUNS {
-            let spec = MaskSpec {
-                block_size: 6,
-                ..spec([2, 2])
-            };
+            let spec = spec([2, 2]).block_size(6);
             // The last block is short, and the folds are of different sizes.
             let (plan, ledger) = scores(&spec, [2, 2, 2], 40, seed, product);
             let map = estimator
@@ -343,10 +331,7 @@ fn posterior_deviations_cover() {
                 .sum();
             signal + 8.0 * noise
         };
-        let spec = MaskSpec {
-            family: std::sync::Arc::new(Rise),
-            ..spec([7, 7])
-        };
+        let spec = spec([7, 7]).family(Rise);
         let (plan, ledger) = scores(&spec, [1, 7, 7], 150, field, score);
         let surrogate = Surrogate::fit(&plan, &ledger, 0).unwrap();
         let (map, sd) = (surrogate.map(), surrogate.standard_deviation());
@@ -372,12 +357,10 @@ fn every_family_region_and_block_size() {
                     1 => MaskSpec::new(McRise::rgb()),
                     _ => MaskSpec::new(Racm),
                 };
-                let spec = MaskSpec {
-                    grid: [3, 3],
-                    block_size,
-                    region: region.clone(),
-                    ..base
-                };
+                let spec = base
+                    .grid(3, 3)
+                    .block_size(block_size)
+                    .region(region.clone());
                 let score = |image: ArrayView3<'_, f32>| {
                     image.slice(s![0, 2..6, 5..9]).sum() / 16.0 - image[[1, 5, 5]]
                 };
@@ -410,10 +393,7 @@ fn every_family_region_and_block_size() {
 
 #[test]
 fn the_same_bits_on_any_number_of_threads() {
-    let spec = MaskSpec {
-        grid: [5, 5],
-        ..MaskSpec::default()
-    };
+    let spec = MaskSpec::default().grid(5, 5);
     let (plan, ledger) = scores(&spec, [3, 20, 20], 300, 9, |image| linear(image).tanh());
     for estimator in [Estimator::Surrogate, Estimator::SurrogateCorrected] {
         let on = |threads| {

@@ -10,10 +10,7 @@ use crate::{SHAPE, free_model, image};
 
 pub fn count(part: &str, masks: u64) {
     let soft = MaskSpec::new(Racm);
-    let hard = MaskSpec {
-        enlargement: Enlargement::Nearest,
-        ..soft.clone()
-    };
+    let hard = soft.clone().enlargement(Enlargement::Nearest);
     match part {
         "copy" => {
             let image = image(SHAPE);

@@ -15,10 +15,7 @@ use crate::{BATCH, SHAPE, free_model, image, medians, pool};
 pub fn rendering() {
     let image = image(SHAPE);
     let pixels = image.as_slice().expect("contiguous");
-    let hard = |spec| MaskSpec {
-        enlargement: Enlargement::Nearest,
-        ..spec
-    };
+    let hard = |spec: MaskSpec| spec.enlargement(Enlargement::Nearest);
     let (black, grey) = (Baseline::Constant(0.0), Baseline::Constant(0.5));
     let cases = [
         ("RaCM, soft", MaskSpec::new(Racm), &black, 0.7),

@@ -179,9 +179,9 @@ impl ExplainerBuilder {
         self
     }
 
-    /// Restricts masks to a region (Eq. 11). Default: the whole image.
-    pub fn region(mut self, region: Region) -> Self {
-        self.0.spec.region = Some(region);
+    /// Restricts masks to a region (Eq. 11), or `None` for the whole image, the default.
+    pub fn region(mut self, region: impl Into<Option<Region>>) -> Self {
+        self.0.spec.region = region.into();
         self
     }
 

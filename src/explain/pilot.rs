@@ -17,6 +17,7 @@ const CELLS: usize = 4;
 
 /// What a pilot found: how well each `P_pix` shows the map.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Pilot {
     /// The candidates and their signal-to-noise ratios.
     pub candidates: Vec<PilotCandidate>,

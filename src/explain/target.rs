@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 
 /// The classes to explain; several cost no more model calls than one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Target {
     /// The class with the highest score on the unmasked image (the first of equals). The default.
     #[default]

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 ///
 /// Zero is not "absent" in a normalised, HSV or physical channel: choose what is.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Baseline {
     /// The same value in every channel and pixel. The default is 0: black.
     Constant(f32),

@@ -8,6 +8,7 @@ use std::ops::Range;
 /// half-pixel centres with clamped edges: torch's `bilinear` (`align_corners=False`) and
 /// `nearest-exact`, OpenCV's `INTER_LINEAR` and `INTER_NEAREST_EXACT`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Enlargement {
     /// Soft masks: a pixel mixes the up to four nearest cells.
     #[default]
@@ -18,6 +19,7 @@ pub enum Enlargement {
 
 /// Where the cells lie on the image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Placement {
     /// One row and one column of cells more than the grid says, of ceil(H / rows) by
     /// ceil(W / columns) pixels each, cropped at a random offset below one cell (RISE). The masks

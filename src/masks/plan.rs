@@ -15,10 +15,12 @@ use crate::masks::seed::MAX_BLOCK_SIZE;
 /// ```
 /// use racm::{MaskSpec, Placement, Rise};
 ///
-/// let spec = MaskSpec { grid: [7, 7], placement: Placement::Fixed, ..MaskSpec::new(Rise) };
-/// assert_eq!(spec.p_pix, 0.5);
+/// let spec = MaskSpec::new(Rise).grid(7, 7).placement(Placement::Fixed);
+/// assert_eq!((spec.grid, spec.p_pix), ([7, 7], 0.5));
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
+#[must_use]
 pub struct MaskSpec {
     /// The method. Default: [`Racm`].
     pub family: Arc<dyn MaskFamily>,
@@ -49,6 +51,48 @@ impl MaskSpec {
             region: None,
             block_size: 32,
         }
+    }
+
+    /// Sets [`MaskSpec::family`].
+    pub fn family(mut self, family: impl MaskFamily + 'static) -> Self {
+        self.family = Arc::new(family);
+        self
+    }
+
+    /// Sets [`MaskSpec::grid`]: rows and columns of cells.
+    pub fn grid(mut self, rows: usize, columns: usize) -> Self {
+        self.grid = [rows, columns];
+        self
+    }
+
+    /// Sets [`MaskSpec::enlargement`].
+    pub fn enlargement(mut self, enlargement: Enlargement) -> Self {
+        self.enlargement = enlargement;
+        self
+    }
+
+    /// Sets [`MaskSpec::placement`].
+    pub fn placement(mut self, placement: Placement) -> Self {
+        self.placement = placement;
+        self
+    }
+
+    /// Sets [`MaskSpec::p_pix`].
+    pub fn p_pix(mut self, p_pix: f64) -> Self {
+        self.p_pix = p_pix;
+        self
+    }
+
+    /// Sets [`MaskSpec::region`]: a region, or `None` for the whole image.
+    pub fn region(mut self, region: impl Into<Option<Region>>) -> Self {
+        self.region = region.into();
+        self
+    }
+
+    /// Sets [`MaskSpec::block_size`].
+    pub fn block_size(mut self, masks: usize) -> Self {
+        self.block_size = masks;
+        self
     }
 
     /// Checks what can be checked without an image.

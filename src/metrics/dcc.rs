@@ -44,6 +44,7 @@ impl Dcc {
 
 /// In which order Average DCC is averaged over images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Averaging {
     /// The mean over the images of each image's DCC.
     #[default]

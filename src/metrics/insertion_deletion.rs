@@ -10,6 +10,7 @@ use crate::models::model::BlackBoxModel;
 
 /// How many elements change from one state of a curve to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Steps {
     /// This many equal parts, of ceil(elements / parts) elements, the last one shorter where it
     /// does not divide. Where a part would have no element left there are fewer.
@@ -67,6 +68,7 @@ impl Start {
 
 /// The two curves of one map.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Curves {
     /// Elements shown, from the baseline to the image. A higher area is better.
     pub insertion: Curve,

@@ -69,6 +69,7 @@ impl BoundingBox {
 
 /// A number for each plane of a map, and for its mean over the planes.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Localization {
     /// For each plane by itself.
     pub planes: Vec<Outcome<f64>>,

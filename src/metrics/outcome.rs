@@ -67,6 +67,7 @@ impl std::error::Error for Undefined {}
 /// assert_eq!((summary.defined, summary.undefined), (2, 1));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Summary {
     /// The mean over the images with a value; absent if there are none.
     pub mean: Option<f64>,

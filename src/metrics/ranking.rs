@@ -9,6 +9,7 @@ use crate::error::Result;
 
 /// What a map ranks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Elements {
     /// Pixels, with all their channels at once: H x W elements. A map of several planes is
     /// averaged over them. RISE's protocol.
@@ -21,6 +22,7 @@ pub enum Elements {
 
 /// From which end the elements are taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Order {
     /// Most relevant first (MoRF), the order of RISE's Insertion and Deletion.
     #[default]

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 
 /// The order of the axes that a network expects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Layout {
     /// Batch, channel, row, column: the layout of PyTorch and of this crate.
     #[default]

@@ -160,16 +160,28 @@ fn a_plain_run_stays_on_its_thread() {
     }
 }
 
-/// Results are plain data: they cross threads.
+/// What is made is plain data: it crosses threads.
 #[test]
 fn results_are_send_and_sync() {
-    fn check<T: Send + Sync + Clone + std::fmt::Debug>() {}
+    fn check<T: Send + Sync + Unpin + Clone + std::fmt::Debug>() {}
     check::<Explanation>();
-    check::<Explainer>();
+    check::<(Explainer, racm::ExplainerBuilder)>();
     check::<racm::Ledger>();
-    check::<racm::Plan>();
+    check::<(racm::Plan, racm::MaskSpec, racm::Mask<'_>)>();
+    check::<(Target, racm::Estimator, racm::Link, racm::Baseline)>();
+    check::<(racm::Region, racm::StopRule, racm::RunStats, racm::Pilot)>();
+    check::<(racm::Racm, racm::GroupedRacm, racm::Rise, racm::McRise)>();
+    fn shared<T: Send + Sync + std::fmt::Debug>() {}
+    shared::<racm::Masker<'_>>();
+    shared::<racm::Surrogate<'_>>();
+    shared::<std::sync::Arc<dyn racm::MaskFamily>>();
+    #[cfg(feature = "onnx")]
+    shared::<racm::OnnxModel>();
+    #[cfg(feature = "ort")]
+    shared::<racm::OrtModel>();
     fn error<T: std::error::Error + Send + Sync + 'static>() {}
     error::<racm::Error>();
+    error::<racm::RunError>();
 }
 
 /// The defaults that the documentation states.
@@ -186,6 +198,7 @@ fn defaults() {
         p_pix,
         region,
         block_size,
+        ..
     } = explainer.spec();
     assert_eq!(
         (family.name().as_str(), *grid, *p_pix, *block_size),

@@ -40,12 +40,10 @@ fn every_axis_is_the_reference_s() {
 fn masks_are_convex() {
     for enlargement in ENLARGEMENTS {
         for placement in PLACEMENTS {
-            let spec = MaskSpec {
-                enlargement,
-                placement,
-                grid: [3, 7],
-                ..MaskSpec::new(Rise)
-            };
+            let spec = MaskSpec::new(Rise)
+                .enlargement(enlargement)
+                .placement(placement)
+                .grid(3, 7);
             let plan = Plan::new([1, 20, 33], &spec).unwrap();
             let (mut soft, mut both) = (0, [false; 2]);
             for index in 0..50 {
@@ -67,11 +65,7 @@ fn masks_are_convex() {
 #[test]
 fn placements_by_hand() {
     let plan = |placement| {
-        let spec = MaskSpec {
-            placement,
-            grid: [2, 3],
-            ..MaskSpec::default()
-        };
+        let spec = MaskSpec::default().placement(placement).grid(2, 3);
         Plan::new([3, 5, 7], &spec).unwrap()
     };
     let fixed = plan(Placement::Fixed);

@@ -38,14 +38,7 @@ fn baselines() -> Vec<Baseline> {
 
 #[test]
 fn masked_images_and_baselines_ignore_memory_order() {
-    let plan = Plan::new(
-        [3, 6, 9],
-        &MaskSpec {
-            grid: [2, 3],
-            ..MaskSpec::new(Racm)
-        },
-    )
-    .unwrap();
+    let plan = Plan::new([3, 6, 9], &MaskSpec::new(Racm).grid(2, 3)).unwrap();
     let mask = plan.mask(4, 1);
     views(|view| {
         assert_eq!(view, standard());

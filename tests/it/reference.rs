@@ -44,6 +44,18 @@ impl Table {
         }
     }
 
+    /// RaCM of groups, where every channel shows what its group shows.
+    pub fn grouped(groups: &[Vec<usize>]) -> Table {
+        let table = Table::racm(groups.len());
+        let channels = 0..groups.iter().map(Vec::len).sum();
+        let of = |c: usize| groups.iter().position(|group| group.contains(&c)).unwrap();
+        let row = |shows: &Vec<Show>| channels.clone().map(|c| shows[of(c)]).collect();
+        Table {
+            shows: table.shows.iter().map(row).collect(),
+            ..table
+        }
+    }
+
     pub fn mc_rise(colours: &[Vec<f32>]) -> Table {
         let n = colours.len();
         let mut feeds = vec![vec![false; n]; n + 1];
@@ -105,7 +117,7 @@ fn axis(
     // Position of a pixel's centre in cells, as a fraction (2 p + 1) a / (2 b).
     let (drawn, a, b) = match placement {
         Placement::Fixed => (cells, cells, pixels),
-        Placement::Shifted => (cells + 1, 1, pixels.div_ceil(cells)),
+        _ => (cells + 1, 1, pixels.div_ceil(cells)),
     };
     let weights = |p: usize| {
         let twice = (2 * (p + offset) + 1) * a;
@@ -115,7 +127,7 @@ fn axis(
                 (0..drawn).map(|k| f64::from(u8::from(k == cell))).collect()
             }
             // The hat function around each cell's centre; beyond the outermost centres: clamped.
-            Enlargement::Bilinear => {
+            _ => {
                 let u = twice as f64 / (2 * b) as f64 - 0.5;
                 let u = u.max(0.0).min((drawn - 1) as f64);
                 (0..drawn)
@@ -140,7 +152,7 @@ impl Scene {
         let [_, h, w] = self.shape;
         let count = |pixels: usize, cells| match self.placement {
             Placement::Fixed => 1,
-            Placement::Shifted => pixels.div_ceil(cells),
+            _ => pixels.div_ceil(cells),
         };
         let columns = count(w, self.grid[1]);
         (0..count(h, self.grid[0]) * columns)

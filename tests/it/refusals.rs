@@ -230,10 +230,7 @@ fn ledgers_of_another_run() {
         plan,
         "grid rows is 8, expected 1 to 4, at most one cell a pixel",
     );
-    let spec = MaskSpec {
-        grid: [3, 3],
-        ..MaskSpec::new(Racm)
-    };
+    let spec = MaskSpec::new(Racm).grid(3, 3);
     let plan = Plan::new([3, 4, 6], &spec).unwrap();
     let error = Explanation::from_ledger(plan, ours.clone(), Estimator::Centred).unwrap_err();
     assert!(

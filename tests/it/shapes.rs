@@ -44,11 +44,7 @@ fn small_and_thin_images() {
 /// 64 channels: P_j = P_pix / 2 (1 + 2^-64 ...), every bit comes up, no state is 2^64.
 #[test]
 fn sixty_four_channels() {
-    let spec = MaskSpec {
-        grid: [4, 4],
-        p_pix: 0.8,
-        ..MaskSpec::new(Racm)
-    };
+    let spec = MaskSpec::new(Racm).grid(4, 4).p_pix(0.8);
     let plan = Plan::new([64, 8, 8], &spec).unwrap();
     assert!(plan.pass_probabilities().iter().all(|&p| p == 0.4));
     let (mut ones, mut cells) = ([0.0f64; 64], 0.0);
@@ -78,12 +74,10 @@ fn sixty_four_channels() {
 #[test]
 fn one_cell_a_pixel() {
     for enlargement in ENLARGEMENTS {
-        let spec = MaskSpec {
-            grid: [5, 9],
-            enlargement,
-            placement: Placement::Fixed,
-            ..MaskSpec::default()
-        };
+        let spec = MaskSpec::default()
+            .grid(5, 9)
+            .enlargement(enlargement)
+            .placement(Placement::Fixed);
         let plan = Plan::new([3, 5, 9], &spec).unwrap();
         let mask = plan.mask(2, 3);
         for j in 0..3 {
@@ -197,14 +191,7 @@ fn baselines_in_every_family() {
 /// MC-RISE shows no baseline: nothing depends on it.
 #[test]
 fn mc_rise_has_no_baseline() {
-    let plan = Plan::new(
-        [3, 9, 9],
-        &MaskSpec {
-            grid: [3, 3],
-            ..MaskSpec::new(McRise::rgb())
-        },
-    )
-    .unwrap();
+    let plan = Plan::new([3, 9, 9], &MaskSpec::new(McRise::rgb()).grid(3, 3)).unwrap();
     let image = image([3, 9, 9]);
     let mask = plan.mask(0, 0);
     let black = mask.apply(&image, &Baseline::default()).unwrap();

@@ -4,12 +4,10 @@
 use racm::{MaskFamily, MaskSpec, McRise, Placement, Plan, Racm, Rise};
 
 fn drawn(family: impl MaskFamily + 'static, channels: usize, placement: Placement) -> String {
-    let spec = MaskSpec {
-        grid: [2, 2],
-        placement,
-        block_size: 2,
-        ..MaskSpec::new(family)
-    };
+    let spec = MaskSpec::new(family)
+        .grid(2, 2)
+        .placement(placement)
+        .block_size(2);
     let plan = Plan::new([channels, 20, 30], &spec).unwrap();
     // The first two masks of a block, the first of the next, one far away.
     let masks = [0, 1, 2, 1_000_001].map(|index| {

@@ -142,6 +142,10 @@ pub fn kinds() -> Vec<Kind> {
         ),
         kind("mixed", Mixed, mixed_table(3), 3),
     ];
+    let groups = [vec![3, 0], vec![1], vec![2, 4]];
+    let table = Table::grouped(&groups);
+    let named = ["a", "b", "c"].into_iter().zip(groups);
+    kinds.push(kind("grouped", Racm::grouped(named).unwrap(), table, 5));
     kinds.extend([1, 2, 3, 5].map(|c| kind("racm", Racm, Table::racm(c), c)));
     kinds
 }
@@ -189,15 +193,13 @@ impl Scene {
             Region::from_pixels(Array2::from_shape_vec((h, w), self.region.clone()).unwrap())
                 .unwrap()
         });
-        MaskSpec {
-            family: kind.family.clone(),
-            grid: self.grid,
-            enlargement: self.enlargement,
-            placement: self.placement,
-            p_pix: self.p_pix,
-            region,
-            block_size,
-        }
+        MaskSpec::new(kind.family.clone())
+            .grid(self.grid[0], self.grid[1])
+            .enlargement(self.enlargement)
+            .placement(self.placement)
+            .p_pix(self.p_pix)
+            .region(region)
+            .block_size(block_size)
     }
 
     pub fn plan(&self, kind: &Kind, block_size: usize) -> Plan {

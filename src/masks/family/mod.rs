@@ -1,22 +1,26 @@
 //! What a mask does to an image: the three methods, and the trait behind them.
 
+mod grouped;
 mod mc_rise;
 mod racm;
 mod rise;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
+pub use grouped::GroupedRacm;
 pub use mc_rise::McRise;
 pub use racm::Racm;
 pub use rise::Rise;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
-/// The largest number of planes and of channels: one bit each.
+/// The largest number of planes of a map: one bit each.
 pub const MAX_PLANES: usize = 64;
 
 /// What a cell shows in one channel.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Shown {
     /// The image.
     Image,
@@ -33,8 +37,8 @@ pub enum Shown {
 /// map a state feeds; a plane j is fed with probability `P_j = P_pix * share(j)`, where `share`
 /// is the fraction of the states 1, ..., S that feed it.
 ///
-/// [`Racm`], [`Rise`] and [`McRise`] are families; implement the trait for one of your own (the
-/// example `custom_family` does).
+/// [`Racm`], [`GroupedRacm`], [`Rise`] and [`McRise`] are families, and so are boxes and shared
+/// pointers of families; implement the trait for one of your own (the example `custom_family` does).
 ///
 /// # Requirements
 /// All methods are pure: the same arguments give the same answer, on any thread. State 0 feeds no
@@ -86,22 +90,54 @@ pub trait MaskFamily: Debug + Send + Sync {
         None
     }
 
-    /// Checks that the family can explain images of that many channels. The default accepts 1 to
-    /// 64.
+    /// Checks that the family can explain images of that many channels (at least 1). The default
+    /// accepts any number.
     ///
     /// # Errors
-    /// [`Error::Channels`], or [`Error::Parameter`] for parameters that do not fit the image.
-    fn check(&self, channels: usize) -> Result<()> {
-        if (1..=MAX_PLANES).contains(&channels) {
-            return Ok(());
-        }
-        Err(Error::Channels {
-            family: self.name(),
-            given: channels,
-            limit: MAX_PLANES,
-        })
+    /// [`Error::Channels`](crate::Error::Channels), or
+    /// [`Error::Parameter`](crate::Error::Parameter) for parameters that do not fit the image.
+    fn check(&self, _channels: usize) -> Result<()> {
+        Ok(())
     }
 }
+
+macro_rules! deref_family {
+    ($($pointer:ty),*) => {$(
+        impl<F: MaskFamily + ?Sized> MaskFamily for $pointer {
+            fn name(&self) -> String {
+                (**self).name()
+            }
+            fn states(&self, channels: usize) -> u64 {
+                (**self).states(channels)
+            }
+            fn planes(&self, channels: usize) -> usize {
+                (**self).planes(channels)
+            }
+            fn incidence(&self, state: u64) -> u64 {
+                (**self).incidence(state)
+            }
+            fn shows(&self, state: u64, channel: usize) -> Shown {
+                (**self).shows(state, channel)
+            }
+            fn plane_name(&self, plane: usize, channels: usize) -> String {
+                (**self).plane_name(plane, channels)
+            }
+            fn share(&self, plane: usize, channels: usize) -> f64 {
+                (**self).share(plane, channels)
+            }
+            fn joint_share(&self, a: usize, b: usize, channels: usize) -> f64 {
+                (**self).joint_share(a, b, channels)
+            }
+            fn channel_weight(&self, plane: usize, channel: usize) -> Option<f64> {
+                (**self).channel_weight(plane, channel)
+            }
+            fn check(&self, channels: usize) -> Result<()> {
+                (**self).check(channels)
+            }
+        }
+    )*};
+}
+deref_family!(Arc<F>, Box<F>);
 
 /// Names of the channels of an image: those of RGB for three, numbers otherwise.
 pub(crate) fn channel_name(channel: usize, channels: usize) -> String {

@@ -1,15 +1,14 @@
 //! Scores by block: all that a run has to keep.
 
+mod file;
+
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
 use std::ops::Range;
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayRef2, ArrayView2};
 
 use crate::error::{Error, Inputs, Result};
 use crate::masks::plan::{Plan, fingerprint};
-
-const MAGIC: &[u8; 8] = b"RACMLED2";
 
 /// What belongs together: scores are only comparable under the same plan, seed, input and targets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,13 +57,25 @@ impl Identity {
 ///
 /// Ledgers of the same plan, seed, input and targets merge by union, in any order
 /// ([`Ledger::merge`]); a run continues from one ([`Run::ledger`](crate::Run::ledger)); and
-/// [`Ledger::write_to`] and [`Ledger::read_from`] carry one between machines.
-#[derive(Clone, Debug, PartialEq)]
+/// [`Ledger::write_to`] and [`Ledger::read_from`] carry one between machines. Two ledgers are equal if
+/// they agree to the bit.
+#[derive(Clone, Debug)]
 pub struct Ledger {
     identity: Identity,
     unmasked: Vec<f32>,
     /// Block -> the scores of its first masks, `[masks, targets]`.
     blocks: BTreeMap<u64, Vec<f32>>,
+}
+
+impl PartialEq for Ledger {
+    fn eq(&self, other: &Ledger) -> bool {
+        let bits = |scores: &[f32]| scores.iter().map(|s| s.to_bits()).collect::<Vec<_>>();
+        let same = |(a, b): (&Vec<f32>, &Vec<f32>)| bits(a) == bits(b);
+        self.identity == other.identity
+            && same((&self.unmasked, &other.unmasked))
+            && self.blocks.keys().eq(other.blocks.keys())
+            && self.blocks.values().zip(other.blocks.values()).all(same)
+    }
 }
 
 impl Ledger {
@@ -74,6 +85,101 @@ impl Ledger {
             unmasked,
             blocks: BTreeMap::new(),
         }
+    }
+
+    /// The ledger of scores made elsewhere: row n of `scores` (`[n, K]`) holds what a model says of the
+    /// image under mask `first + n` of the seed ([`Plan::mask`], [`Masker`](crate::Masker)); its K
+    /// columns become the targets 0 to K - 1. Pieces of one run [merge](Ledger::merge).
+    ///
+    /// No run stands behind it: it holds no unmasked scores (they are NaN) unless
+    /// [`Ledger::with_unmasked_scores`] adds them, and no [`Run`](crate::Run) goes on from it.
+    ///
+    /// ```
+    /// use racm::ndarray::{Array2, Array3};
+    /// use racm::{Baseline, Estimator, Ledger, MaskSpec, Plan};
+    ///
+    /// let plan = Plan::new([3, 16, 16], &MaskSpec::default().grid(4, 4))?;
+    /// let image = Array3::<f32>::ones((3, 16, 16));
+    /// let mut scores = Array2::zeros((400, 1));
+    /// for n in 0..400 {
+    ///     let masked = plan.mask(7, n as u64).apply(&image, &Baseline::default())?;
+    ///     scores[[n, 0]] = masked[[0, 5, 5]]; // ask anything: a service, a person, a detector
+    /// }
+    /// let ledger = Ledger::from_scores(&plan, 7, 0, &scores)?;
+    /// let maps = Estimator::Centred.maps(&plan, &ledger)?; // [1, 3, 16, 16]
+    /// assert!(maps[[0, 0, 5, 5]] > maps[[0, 0, 13, 13]] + 0.2);
+    /// # Ok::<(), racm::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for no row, [`Error::NoTarget`] for no column, [`Error::Parameter`] if `first`
+    /// does not begin a block (a multiple of the plan's block size), [`Error::ScoreNotFinite`].
+    pub fn from_scores(
+        plan: &Plan,
+        seed: u64,
+        first: u64,
+        scores: &ArrayRef2<f32>,
+    ) -> Result<Self> {
+        let (rows, targets) = scores.dim();
+        let block_size = plan.block_size();
+        if targets == 0 {
+            return Err(Error::NoTarget);
+        }
+        if rows == 0 {
+            return Err(Error::Shape {
+                what: "the array of scores",
+                given: vec![rows, targets],
+                expected: vec![1, targets],
+            });
+        }
+        if !first.is_multiple_of(block_size) {
+            let expected = format!("a multiple of the block size, {block_size}");
+            return Err(Error::parameter("first mask", first, expected));
+        }
+        if first > 1 << 63 {
+            return Err(Error::parameter("first mask", first, "at most 2^63"));
+        }
+        if let Some(((row, class), &value)) = scores.indexed_iter().find(|(_, s)| !s.is_finite()) {
+            let mask = first + row as u64;
+            return Err(Error::ScoreNotFinite {
+                inputs: Inputs::Masks(mask..mask + 1),
+                class,
+                value,
+            });
+        }
+        let identity = Identity {
+            plan: plan.fingerprint(),
+            seed,
+            input: 0,
+            block_size,
+            targets: (0..targets as u64).collect(),
+        };
+        let mut ledger = Ledger::new(identity, vec![f32::NAN; targets]);
+        ledger.record(first, scores.iter().copied());
+        Ok(ledger)
+    }
+
+    /// The same ledger with these scores of the unmasked image, one a target.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for another number of scores, [`Error::ScoreNotFinite`].
+    pub fn with_unmasked_scores(mut self, scores: &[f32]) -> Result<Self> {
+        if scores.len() != self.unmasked.len() {
+            return Err(Error::Shape {
+                what: "the list of unmasked scores",
+                given: vec![scores.len()],
+                expected: vec![self.unmasked.len()],
+            });
+        }
+        if let Some(class) = scores.iter().position(|s| !s.is_finite()) {
+            return Err(Error::ScoreNotFinite {
+                inputs: Inputs::Unmasked,
+                class,
+                value: scores[class],
+            });
+        }
+        self.unmasked.copy_from_slice(scores);
+        Ok(self)
     }
 
     /// Checks that a run belongs to this ledger: the same identity, and a model that answers the
@@ -235,70 +341,6 @@ impl Ledger {
         }
         Ok(())
     }
-
-    /// Writes the ledger: little endian, with a checksum.
-    ///
-    /// # Errors
-    /// [`Error::Io`].
-    pub fn write_to(&self, mut writer: impl Write) -> Result<()> {
-        let id = &self.identity;
-        let mut bytes = MAGIC.to_vec();
-        let mut put = |x: u64| bytes.extend_from_slice(&x.to_le_bytes());
-        for x in [id.plan, id.seed, id.input, id.block_size] {
-            put(x);
-        }
-        put(id.targets.len() as u64);
-        id.targets.iter().for_each(|&k| put(k));
-        put(self.blocks.len() as u64);
-        let mut floats = |values: &[f32]| {
-            values
-                .iter()
-                .for_each(|v| bytes.extend_from_slice(&v.to_le_bytes()));
-        };
-        floats(&self.unmasked);
-        for (block, scores) in &self.blocks {
-            bytes.extend_from_slice(&block.to_le_bytes());
-            bytes.extend_from_slice(&(scores.len() as u64).to_le_bytes());
-            for v in scores {
-                bytes.extend_from_slice(&v.to_le_bytes());
-            }
-        }
-        let checksum = fingerprint(bytes.iter().copied());
-        bytes.extend_from_slice(&checksum.to_le_bytes());
-        writer.write_all(&bytes).map_err(|source| Error::Io {
-            what: "writing a ledger".to_owned(),
-            source,
-        })
-    }
-
-    /// Reads a ledger that [`Ledger::write_to`] wrote.
-    ///
-    /// # Errors
-    /// [`Error::Io`], or [`Error::LedgerFormat`] for anything that is not a whole ledger.
-    pub fn read_from(mut reader: impl Read) -> Result<Self> {
-        let mut bytes = Vec::new();
-        reader.read_to_end(&mut bytes).map_err(|source| Error::Io {
-            what: "reading a ledger".to_owned(),
-            source,
-        })?;
-        let damaged = |reason: &str| Error::LedgerFormat {
-            reason: reason.to_owned(),
-        };
-        let body = bytes
-            .strip_prefix(MAGIC)
-            .ok_or_else(|| damaged("it does not begin with RACMLED2"))?;
-        let (body, checksum) = body
-            .split_last_chunk::<8>()
-            .ok_or_else(|| damaged("it is cut short"))?;
-        if u64::from_le_bytes(*checksum) != fingerprint(bytes[..bytes.len() - 8].iter().copied()) {
-            return Err(damaged(
-                "its checksum does not match: it is cut short or damaged",
-            ));
-        }
-        Parser(body)
-            .ledger()
-            .ok_or_else(|| damaged("its contents contradict each other"))
-    }
 }
 
 /// Checks that two lists of scores are the same as far as both go.
@@ -311,56 +353,5 @@ fn agree(ours: &[f32], theirs: &[f32], inputs: impl Fn(usize) -> Inputs) -> Resu
             first: ours[i],
             second: theirs[i],
         }),
-    }
-}
-
-struct Parser<'a>(&'a [u8]);
-
-impl Parser<'_> {
-    fn u64(&mut self) -> Option<u64> {
-        let (head, rest) = self.0.split_first_chunk::<8>()?;
-        self.0 = rest;
-        Some(u64::from_le_bytes(*head))
-    }
-
-    fn floats(&mut self, n: u64) -> Option<Vec<f32>> {
-        let (head, rest) = self
-            .0
-            .split_at_checked(usize::try_from(n.checked_mul(4)?).ok()?)?;
-        self.0 = rest;
-        let (chunks, _) = head.as_chunks::<4>();
-        let values: Vec<f32> = chunks.iter().map(|&c| f32::from_le_bytes(c)).collect();
-        values.iter().all(|v| v.is_finite()).then_some(values)
-    }
-
-    fn ledger(mut self) -> Option<Ledger> {
-        let (plan, seed, input, block_size) = (self.u64()?, self.u64()?, self.u64()?, self.u64()?);
-        let targets = self.u64()?;
-        let identity = Identity {
-            plan,
-            seed,
-            input,
-            block_size,
-            targets: (0..targets).map(|_| self.u64()).collect::<Option<_>>()?,
-        };
-        let blocks = self.u64()?;
-        let mut ledger = Ledger::new(identity, self.floats(targets)?);
-        if targets == 0 || block_size == 0 {
-            return None;
-        }
-        for _ in 0..blocks {
-            let (block, len) = (self.u64()?, self.u64()?);
-            // Blocks ascend, and their masks can be counted.
-            block.checked_add(1)?.checked_mul(block_size)?;
-            let last = ledger.blocks.last_key_value();
-            if last.is_some_and(|(&last, _)| last >= block) {
-                return None;
-            }
-            if len == 0 || len % targets != 0 || len / targets > block_size {
-                return None;
-            }
-            ledger.blocks.insert(block, self.floats(len)?);
-        }
-        self.0.is_empty().then_some(ledger)
     }
 }
