@@ -60,6 +60,7 @@
 //! | `onnx` | `OnnxModel`: ONNX files through rten, pure Rust |
 //! | `ort` | `OrtModel`: ONNX files through ONNX Runtime, loaded at run time |
 //! | `render` | `render`: PNG in and out, heat maps, overlays, panels |
+//! | `serde` | `Serialize` and `Deserialize` for plans, specs, options and results |
 //! | `cli` | the program `racm`, with `onnx` and `render` |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -76,6 +77,7 @@ mod models;
 #[cfg(feature = "render")]
 #[cfg_attr(docsrs, doc(cfg(feature = "render")))]
 pub mod render;
+mod text;
 mod white_box;
 
 pub use error::{BoxError, Error, Inputs, Result};
@@ -94,7 +96,7 @@ pub use explain::target::Target;
 pub use images::baseline::Baseline;
 pub use images::masker::Masker;
 pub use ledger::Ledger;
-pub use masks::family::{GroupedRacm, MAX_PLANES, MaskFamily, McRise, Racm, Rise, Shown};
+pub use masks::family::{Family, GroupedRacm, MAX_PLANES, MaskFamily, McRise, Racm, Rise, Shown};
 pub use masks::grid::{Enlargement, Placement};
 pub use masks::mask::Mask;
 pub use masks::plan::{MaskSpec, Plan};

@@ -1,9 +1,12 @@
 //! Scores on another scale.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
 
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
+use crate::text::{saved_as_text, unreadable};
 
 /// A scale on which scores are explained.
 ///
@@ -63,3 +66,41 @@ impl Link {
         Err(Error::parameter(name, value, expected))
     }
 }
+
+/// The floor and the clip of a link that is given by its name alone.
+const TINY: f32 = 1e-6;
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Link::Identity => write!(f, "identity"),
+            Link::Log { floor } => write!(f, "log:{floor:e}"),
+            Link::Logit { clip } => write!(f, "logit:{clip:e}"),
+        }
+    }
+}
+
+/// `identity`, `log`, `log:FLOOR`, `logit` or `logit:CLIP`; floor and clip are 1e-6 if not given.
+impl FromStr for Link {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (name, number) = match text.split_once(':') {
+            Some((name, number)) => (name, number.parse().ok()),
+            None => (text, Some(TINY)),
+        };
+        let link = match (name, number) {
+            ("identity", _) if text == name => Link::Identity,
+            ("log", Some(floor)) => Link::Log { floor },
+            ("logit", Some(clip)) => Link::Logit { clip },
+            _ => {
+                let expected = "identity, log, log:FLOOR, logit or logit:CLIP";
+                return Err(unreadable("link", text, expected));
+            }
+        };
+        link.check()?;
+        Ok(link)
+    }
+}
+
+saved_as_text!(Link);

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::estimate::surrogate::{CrossFit, Surrogate};
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
+use crate::text::named;
 use sums::{Sums, Sweep};
 
 /// Blocks below which there is no standard error.
@@ -57,19 +58,18 @@ pub enum Estimator {
     SurrogateCorrected,
 }
 
-impl Estimator {
-    /// The name in reports: `"centred"`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Estimator::HorvitzThompson => "horvitz-thompson",
-            Estimator::Centred => "centred",
-            Estimator::SelfNormalised => "self-normalised",
-            Estimator::PassOnly => "pass-only",
-            Estimator::Surrogate => "surrogate",
-            Estimator::SurrogateCorrected => "surrogate-corrected",
-        }
-    }
+named!(
+    Estimator,
+    "estimator",
+    Centred = "centred",
+    HorvitzThompson = "horvitz-thompson",
+    SelfNormalised = "self-normalised",
+    PassOnly = "pass-only",
+    Surrogate = "surrogate",
+    SurrogateCorrected = "surrogate-corrected",
+);
 
+impl Estimator {
     /// The maps of all targets of a ledger, `[targets, J, H, W]`, in units of the score. 0 outside
     /// the plan's region, where nothing is evaluated.
     ///

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array3, ArrayRef3};
-
 use crate::error::{Error, Result};
 use crate::estimate::Estimator;
 use crate::estimate::link::Link;
@@ -79,17 +77,29 @@ impl Explainer {
         &self.spec
     }
 
+    /// A builder with these parameters, to change some of them.
+    pub fn to_builder(&self) -> ExplainerBuilder {
+        ExplainerBuilder(self.clone())
+    }
+
     /// The estimator.
     pub fn estimator(&self) -> Estimator {
         self.estimator
     }
 
-    /// The baseline of an image, as an image.
-    ///
-    /// # Errors
-    /// Those of [`Baseline::image`].
-    pub fn baseline(&self, image: &ArrayRef3<f32>) -> Result<Array3<f32>> {
-        self.baseline.image(image)
+    /// What stands in for excluded values.
+    pub fn baseline(&self) -> &Baseline {
+        &self.baseline
+    }
+
+    /// The scale on which scores are explained.
+    pub fn link(&self) -> Link {
+        self.link
+    }
+
+    /// The rules that end a run before its number of masks.
+    pub fn stop_rules(&self) -> &[StopRule] {
+        &self.rules
     }
 
     /// Images a model call: as asked, or 32 but no more than 5 MiB: the batch that the model reads
@@ -216,6 +226,11 @@ impl ExplainerBuilder {
     pub fn stop_when(mut self, rule: StopRule) -> Self {
         self.0.rules.push(rule);
         self
+    }
+
+    #[cfg(feature = "serde")]
+    pub(super) fn as_explainer(&self) -> &Explainer {
+        &self.0
     }
 
     /// Checks the parameters.

@@ -6,6 +6,8 @@ pub(crate) mod pilot;
 pub(crate) mod progress;
 pub(crate) mod run;
 pub(crate) mod run_error;
+#[cfg(feature = "serde")]
+mod saved;
 mod scoring;
 pub(crate) mod stats;
 pub(crate) mod stop;

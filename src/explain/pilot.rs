@@ -17,6 +17,7 @@ const CELLS: usize = 4;
 
 /// What a pilot found: how well each `P_pix` shows the map.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Pilot {
     /// The candidates and their signal-to-noise ratios.
@@ -27,6 +28,7 @@ pub struct Pilot {
 
 /// One `P_pix` that a pilot tried.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct PilotCandidate {
     /// `P_pix`.

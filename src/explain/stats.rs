@@ -6,6 +6,7 @@ use crate::explain::stop::StopReason;
 
 /// What a run cost, and whether it was stopped early.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct RunStats {
     /// Images that the model scored in this run, the unmasked one included.

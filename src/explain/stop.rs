@@ -29,6 +29,8 @@ use crate::masks::plan::Plan;
 /// # Ok::<(), racm::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum StopRule {
     /// Once the median standard error is at most this fraction of the map's range (largest minus
@@ -49,6 +51,8 @@ pub enum StopRule {
 
 /// What ended a run early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum StopReason {
     /// The progress hook.

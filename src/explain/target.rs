@@ -1,6 +1,10 @@
 //! Which scores to explain.
 
+use std::fmt;
+use std::str::FromStr;
+
 use crate::error::{Error, Result};
+use crate::text::{joined, numbers, saved_as_text};
 
 /// The classes to explain; several cost no more model calls than one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,3 +70,29 @@ impl Target {
         }
     }
 }
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Top => write!(f, "top"),
+            Target::All => write!(f, "all"),
+            Target::Classes(classes) => write!(f, "{}", joined(classes)),
+        }
+    }
+}
+
+/// `top`, `all`, or classes: `3` or `3,5`.
+impl FromStr for Target {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "top" => Ok(Target::Top),
+            "all" => Ok(Target::All),
+            _ => numbers("target", text, "top, all, or classes K[,K...] from 0 on")
+                .map(Target::Classes),
+        }
+    }
+}
+
+saved_as_text!(Target);

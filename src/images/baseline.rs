@@ -1,8 +1,12 @@
 //! What stands in for excluded values.
 
+use std::fmt;
+use std::str::FromStr;
+
 use ndarray::{Array3, ArrayRef3, ArrayView1, ArrayViewMut1, Axis};
 
 use crate::error::{Error, Result};
+use crate::text::{joined, numbers, unreadable};
 
 /// What a masked image shows where it does not show the image.
 ///
@@ -27,6 +31,38 @@ pub enum Baseline {
 impl Default for Baseline {
     fn default() -> Self {
         Baseline::Constant(0.0)
+    }
+}
+
+/// `0`, `0.1,0.2,0.3` (one value a channel; `0.1,` for one channel) or `blur:3`; an image is `image`,
+/// which cannot be read back.
+impl fmt::Display for Baseline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Baseline::Constant(value) => write!(f, "{value}"),
+            Baseline::PerChannel(values) if values.len() == 1 => write!(f, "{},", values[0]),
+            Baseline::PerChannel(values) => write!(f, "{}", joined(values)),
+            Baseline::Image(_) => write!(f, "image"),
+            Baseline::Blur { sigma } => write!(f, "blur:{sigma}"),
+        }
+    }
+}
+
+impl FromStr for Baseline {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let expected = "V, V,V,... (one a channel) or blur:SIGMA";
+        if let Some(sigma) = text.strip_prefix("blur:") {
+            let sigma = sigma.parse();
+            let sigma = sigma.map_err(|_| unreadable("baseline", text, expected))?;
+            return Ok(Baseline::Blur { sigma });
+        }
+        let list = text.strip_suffix(',').unwrap_or(text);
+        Ok(match numbers("baseline", list, expected)?[..] {
+            [value] if list == text => Baseline::Constant(value),
+            ref values => Baseline::PerChannel(values.to_vec()),
+        })
     }
 }
 

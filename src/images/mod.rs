@@ -3,3 +3,5 @@
 pub(crate) mod baseline;
 mod field;
 pub(crate) mod masker;
+#[cfg(feature = "serde")]
+mod saved;

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::text::named;
+
 /// How a grid of cells becomes a mask of pixels.
 ///
 /// Both are row-stochastic (a pixel's weights over cells are at least 0 and sum to 1) and use
@@ -29,6 +31,14 @@ pub enum Placement {
     /// The cells are stretched over the image, the same for every mask.
     Fixed,
 }
+
+named!(
+    Enlargement,
+    "enlargement",
+    Bilinear = "bilinear",
+    Nearest = "nearest"
+);
+named!(Placement, "placement", Shifted = "shifted", Fixed = "fixed");
 
 /// One axis of the grid: `cells` cells over `pixels` pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

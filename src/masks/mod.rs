@@ -5,5 +5,7 @@ pub(crate) mod grid;
 pub(crate) mod mask;
 pub(crate) mod plan;
 pub(crate) mod region;
+#[cfg(feature = "serde")]
+mod saved;
 pub(crate) mod seed;
 pub(crate) mod state;

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 
 /// Scores along the way from one image to another, and the area under them.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Curve {
     /// The fraction of elements changed in each state: from 0 to 1, ascending.
     pub fractions: Vec<f64>,

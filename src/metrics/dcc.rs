@@ -9,9 +9,11 @@ use super::{
 use crate::error::{Error, Result};
 use crate::images::baseline::Baseline;
 use crate::models::model::BlackBoxModel;
+use crate::text::named;
 
 /// The three terms of Average DCC on one image, each defined or not.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Dcc {
     /// (r + 1) / 2, r the Pearson correlation of the image's map and the explained image's map.
     /// From 0 to 1; higher is better.
@@ -53,6 +55,13 @@ pub enum Averaging {
     /// concave), so the two do not belong in one table.
     HarmonicOfMeans,
 }
+
+named!(
+    Averaging,
+    "averaging",
+    MeanOfHarmonic = "mean-of-harmonic",
+    HarmonicOfMeans = "harmonic-of-means",
+);
 
 /// Average DCC of several images, with a jackknife standard error and the number of images
 /// without a DCC.

@@ -68,6 +68,7 @@ impl Start {
 
 /// The two curves of one map.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Curves {
     /// Elements shown, from the baseline to the image. A higher area is better.

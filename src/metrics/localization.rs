@@ -69,6 +69,7 @@ impl BoundingBox {
 
 /// A number for each plane of a map, and for its mean over the planes.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Localization {
     /// For each plane by itself.

@@ -7,6 +7,8 @@ pub type Outcome<T> = std::result::Result<T, Undefined>;
 
 /// Why a metric has no value on an image. A value, not an error: the input was fine.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Undefined {
     /// Every element of the map is the same, so it cannot be scaled to `[0, 1]`.
@@ -67,6 +69,7 @@ impl std::error::Error for Undefined {}
 /// assert_eq!((summary.defined, summary.undefined), (2, 1));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Summary {
     /// The mean over the images with a value; absent if there are none.

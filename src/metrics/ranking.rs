@@ -6,6 +6,7 @@ use ndarray::{ArrayView3, Axis};
 
 use super::check_map;
 use crate::error::Result;
+use crate::text::named;
 
 /// What a map ranks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -30,6 +31,14 @@ pub enum Order {
     /// Least relevant first (LeRF). Without ties it is the reverse of [`Order::Morf`].
     Lerf,
 }
+
+named!(
+    Elements,
+    "elements",
+    PixelChannels = "pixel-channels",
+    Pixels = "pixels"
+);
+named!(Order, "order", Morf = "morf", Lerf = "lerf");
 
 /// The elements of an image in the order of their importance, sorted once.
 ///

@@ -15,6 +15,7 @@ const LAST_DELETION: f32 = 0.1;
 
 /// A curve over thresholds, rescaled by its own ends.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct ThresholdCurve {
     /// The threshold of each state, from high to low.
@@ -29,6 +30,7 @@ pub struct ThresholdCurve {
 
 /// The two curves of one map, each defined or not.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct ThresholdCurves {
     /// Elements kept from the highest value down. A higher area is better.

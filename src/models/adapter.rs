@@ -7,8 +7,6 @@ use ndarray::{Array2, ArrayView4, Axis};
 use crate::error::{Error, Result};
 use crate::models::preprocess::Preprocess;
 
-const MOST_THREADS: usize = 1024;
-
 /// How an ONNX model is loaded and called, whichever runtime runs it.
 ///
 /// ```
@@ -19,17 +17,25 @@ const MOST_THREADS: usize = 1024;
 /// options.preprocess = Preprocess::imagenet();
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct OnnxOptions {
     /// The name of the image input; the model's first input by default.
     pub input: Option<String>,
     /// The name of the output with the scores; the model's first output by default.
     pub output: Option<String>,
-    /// The threads of one call, at most 1024. 0, the default, leaves it to the runtime, which
+    /// The threads of one call, at most [`OnnxOptions::MAX_THREADS`]. 0, the default, leaves it to the runtime, which
     /// takes about one a core.
     pub threads: usize,
     /// What happens to the images before the network sees them; nothing by default.
     pub preprocess: Preprocess,
+}
+
+impl OnnxOptions {
+    /// The most [threads](OnnxOptions::threads) of one call. Far more than there are cores only take
+    /// memory, and some thousands can bring a whole machine to a halt.
+    pub const MAX_THREADS: usize = 256;
 }
 
 /// A declared input or output. A dimension without a fixed size is `None`.
@@ -211,11 +217,11 @@ pub(crate) fn check_file(path: &Path) -> Result<String> {
 
 /// Refuses a senseless number of threads.
 pub(crate) fn check_threads(threads: usize) -> Result<()> {
-    if threads > MOST_THREADS {
+    if threads > OnnxOptions::MAX_THREADS {
         return Err(Error::parameter(
             "threads",
             threads,
-            format!("0 to {MOST_THREADS}"),
+            format!("0 to {}", OnnxOptions::MAX_THREADS),
         ));
     }
     Ok(())

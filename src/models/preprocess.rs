@@ -3,6 +3,7 @@
 use ndarray::{ArrayView4, CowArray, Ix4};
 
 use crate::error::{Error, Result};
+use crate::text::named;
 
 /// The order of the axes that a network expects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -14,6 +15,8 @@ pub enum Layout {
     /// Batch, row, column, channel: the layout of TensorFlow and Keras.
     Nhwc,
 }
+
+named!(Layout, "layout", Nchw = "nchw", Nhwc = "nhwc");
 
 /// What an adapter does to a batch before the network sees it.
 ///
@@ -44,12 +47,65 @@ pub enum Layout {
 /// # Ok::<(), racm::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Saved"))]
 pub struct Preprocess {
     layout: Layout,
     order: Vec<usize>,
     scale: f32,
     mean: Vec<f32>,
     std: Vec<f32>,
+}
+
+/// A preprocess that was read, before its checks.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Saved {
+    layout: Layout,
+    order: Vec<usize>,
+    scale: f32,
+    mean: Vec<f32>,
+    std: Vec<f32>,
+}
+
+#[cfg(feature = "serde")]
+impl Default for Saved {
+    fn default() -> Self {
+        let Preprocess {
+            layout,
+            order,
+            scale,
+            mean,
+            std,
+        } = Preprocess::new();
+        Saved {
+            layout,
+            order,
+            scale,
+            mean,
+            std,
+        }
+    }
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Saved> for Preprocess {
+    type Error = Error;
+
+    fn try_from(saved: Saved) -> Result<Self> {
+        let mut checked = Preprocess::new().layout(saved.layout).scale(saved.scale)?;
+        if !saved.order.is_empty() {
+            checked = checked.channels(saved.order)?;
+        }
+        if !saved.mean.is_empty() {
+            checked = checked.mean(saved.mean)?;
+        }
+        if !saved.std.is_empty() {
+            checked = checked.std(saved.std)?;
+        }
+        Ok(checked)
+    }
 }
 
 impl Default for Preprocess {

@@ -207,13 +207,9 @@ fn defaults() {
     assert_eq!(*enlargement, racm::Enlargement::Bilinear);
     assert_eq!(*placement, racm::Placement::Shifted);
     assert!(region.is_none());
-    assert!(
-        explainer
-            .baseline(&image())
-            .unwrap()
-            .iter()
-            .all(|&v| v == 0.0)
-    );
+    assert_eq!(explainer.baseline(), &racm::Baseline::Constant(0.0));
+    assert_eq!(explainer.link(), racm::Link::Identity);
+    assert!(explainer.stop_rules().is_empty());
 }
 
 /// Eq. 12 by hand: red is a quarter of each of red, yellow, magenta and white.

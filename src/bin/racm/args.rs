@@ -1,100 +1,59 @@
-//! Arguments about masks and estimators, which both commands share.
+//! Arguments about masks, which both commands share, and how values of the library are read.
 
 use std::str::FromStr;
 
 use clap::ValueEnum;
-use racm::{
-    Baseline, Enlargement, Estimator, Explainer, Link, McRise, Placement, Racm, Rise, Target,
-};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use racm::{Baseline, Enlargement, ExplainerBuilder, Placement};
 
-/// What fixes the masks, but for their family.
+/// What fixes the masks, but for their family. What is not given stays as it is.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Masks")]
 pub struct MaskArgs {
-    /// Cells over the image: G or GhxGw
-    #[arg(long, default_value = "8", value_name = "G|GhxGw")]
-    pub grid: GridArg,
+    /// Cells over the image: G or GhxGw [default: 8]
+    #[arg(long, value_name = "G|GhxGw")]
+    pub grid: Option<GridArg>,
     /// Probability that a cell is selected, or `auto` for a pilot of 256 masks for each of seven
-    #[arg(long, default_value = "0.5", value_name = "P|auto")]
-    pub p_pix: PPixArg,
-    /// Seed of the masks
-    #[arg(long, default_value_t = 0, value_name = "S")]
-    pub seed: u64,
-    /// From cells to pixels
-    #[arg(long, value_enum, default_value_t = EnlargementArg::Bilinear)]
-    pub enlargement: EnlargementArg,
-    /// Where the cells lie
-    #[arg(long, value_enum, default_value_t = PlacementArg::Shifted)]
-    pub placement: PlacementArg,
-    /// What excluded pixels show: V, V,V,... (one a channel) or blur:SIGMA
-    #[arg(
-        long,
-        default_value = "0",
-        allow_hyphen_values = true,
-        value_name = "V[,V...]|blur:SIGMA"
-    )]
-    pub baseline: BaselineArg,
+    /// [default: 0.5]
+    #[arg(long, value_name = "P|auto")]
+    pub p_pix: Option<PPixArg>,
+    /// Seed of the masks [default: 0]
+    #[arg(long, value_name = "S", value_parser = whole_number)]
+    pub seed: Option<u64>,
+    /// From cells to pixels [default: bilinear]
+    #[arg(long, value_parser = named(Enlargement::ALL, Enlargement::name))]
+    pub enlargement: Option<Enlargement>,
+    /// Where the cells lie [default: shifted]
+    #[arg(long, value_parser = named(Placement::ALL, Placement::name))]
+    pub placement: Option<Placement>,
+    /// What excluded pixels show: V, V,V,... (one a channel) or blur:SIGMA [default: 0]
+    #[arg(long, allow_hyphen_values = true, value_name = "V[,V...]|blur:SIGMA")]
+    pub baseline: Option<Baseline>,
 }
 
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-pub enum Method {
-    Racm,
-    Rise,
-    McRise,
+/// Reads the values of an enum of the library, and lists them in the help.
+pub fn named<T: Copy + Send + Sync + 'static>(
+    all: &'static [T],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    let names = PossibleValuesParser::new(all.iter().map(|&value| name(value)));
+    names.try_map(move |text| {
+        let found = all.iter().find(|&&value| name(value) == text);
+        found.copied().ok_or("no such value")
+    })
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-pub enum EnlargementArg {
-    Bilinear,
-    Nearest,
+/// A number from 0 on, with an answer to what is none.
+pub fn whole_number(text: &str) -> Result<u64, String> {
+    let number = text.parse();
+    number.map_err(|_| "expected a whole number from 0 on".to_owned())
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-pub enum PlacementArg {
-    Shifted,
-    Fixed,
-}
-
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-pub enum EstimatorArg {
-    Centred,
-    HorvitzThompson,
-    SelfNormalised,
-    PassOnly,
-    Surrogate,
-    SurrogateCorrected,
-}
-
-impl EstimatorArg {
-    pub fn estimator(self) -> Estimator {
-        match self {
-            EstimatorArg::Centred => Estimator::Centred,
-            EstimatorArg::HorvitzThompson => Estimator::HorvitzThompson,
-            EstimatorArg::SelfNormalised => Estimator::SelfNormalised,
-            EstimatorArg::PassOnly => Estimator::PassOnly,
-            EstimatorArg::Surrogate => Estimator::Surrogate,
-            EstimatorArg::SurrogateCorrected => Estimator::SurrogateCorrected,
-        }
-    }
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub enum LinkArg {
-    Identity,
-    /// ln(score), from 1e-6 on
-    Log,
-    /// ln(p / (1 - p)), 1e-6 away from 0 and 1
-    Logit,
-}
-
-impl LinkArg {
-    pub fn link(self) -> Link {
-        match self {
-            LinkArg::Identity => Link::Identity,
-            LinkArg::Log => Link::Log { floor: 1e-6 },
-            LinkArg::Logit => Link::Logit { clip: 1e-6 },
-        }
-    }
+/// The same, for sizes.
+pub fn size(text: &str) -> Result<usize, String> {
+    whole_number(text)?
+        .try_into()
+        .map_err(|_| "too large".to_owned())
 }
 
 /// `None` asks for a pilot.
@@ -110,80 +69,62 @@ impl FromStr for PPixArg {
             _ => s
                 .parse()
                 .map(|p| PPixArg(Some(p)))
-                .map_err(|e| format!("{e}")),
+                .map_err(|_| "expected a probability strictly between 0 and 1, or auto".to_owned()),
         }
     }
 }
 
 #[derive(Clone)]
-pub struct TargetArg(pub Target);
-
-impl FromStr for TargetArg {
-    type Err = String;
-
-    fn from_str(s: &str) -> Result<Self, String> {
-        let class = |k: &str| k.trim().parse::<usize>().map_err(|e| format!("{k:?}: {e}"));
-        Ok(TargetArg(match s {
-            "top" => Target::Top,
-            "all" => Target::All,
-            _ => Target::Classes(s.split(',').map(class).collect::<Result<_, _>>()?),
-        }))
-    }
-}
-
-#[derive(Clone)]
-pub struct GridArg(pub [usize; 2]);
+pub struct GridArg([usize; 2]);
 
 impl FromStr for GridArg {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        let number = |n: &str| n.parse::<usize>().map_err(|e| format!("{n:?}: {e}"));
+        let expected = |_| "expected G or GhxGw, whole numbers from 1 on".to_owned();
         let (rows, columns) = s.split_once('x').unwrap_or((s, s));
-        Ok(GridArg([number(rows)?, number(columns)?]))
-    }
-}
-
-#[derive(Clone)]
-pub struct BaselineArg(pub Baseline);
-
-impl FromStr for BaselineArg {
-    type Err = String;
-
-    fn from_str(s: &str) -> Result<Self, String> {
-        if let Some(sigma) = s.strip_prefix("blur:") {
-            let sigma = sigma.parse().map_err(|e| format!("{sigma:?}: {e}"))?;
-            return Ok(BaselineArg(Baseline::Blur { sigma }));
-        }
-        let value = |v: &str| v.trim().parse::<f32>().map_err(|e| format!("{v:?}: {e}"));
-        let values: Vec<f32> = s.split(',').map(value).collect::<Result<_, _>>()?;
-        Ok(BaselineArg(match values[..] {
-            [value] => Baseline::Constant(value),
-            _ => Baseline::PerChannel(values),
-        }))
+        let cells = [
+            rows.parse().map_err(expected)?,
+            columns.parse().map_err(expected)?,
+        ];
+        Ok(GridArg(cells))
     }
 }
 
 impl MaskArgs {
-    /// An explainer's builder with these masks.
-    pub fn builder(&self, method: Method) -> racm::ExplainerBuilder {
-        let builder = match method {
-            Method::Racm => Explainer::builder().family(Racm),
-            Method::Rise => Explainer::builder().family(Rise),
-            Method::McRise => Explainer::builder().family(McRise::rgb()),
-        };
+    /// The builder with what was given.
+    pub fn apply(&self, mut builder: ExplainerBuilder) -> ExplainerBuilder {
+        if let Some(GridArg([rows, columns])) = self.grid {
+            builder = builder.grid(rows, columns);
+        }
+        if let Some(PPixArg(Some(p_pix))) = self.p_pix {
+            builder = builder.p_pix(p_pix);
+        }
+        if let Some(seed) = self.seed {
+            builder = builder.seed(seed);
+        }
+        if let Some(enlargement) = self.enlargement {
+            builder = builder.enlargement(enlargement);
+        }
+        if let Some(placement) = self.placement {
+            builder = builder.placement(placement);
+        }
+        if let Some(baseline) = &self.baseline {
+            builder = builder.baseline(baseline.clone());
+        }
         builder
-            .grid(self.grid.0[0], self.grid.0[1])
-            .p_pix(self.p_pix.0.unwrap_or(0.5))
-            .seed(self.seed)
-            .baseline(self.baseline.0.clone())
-            .enlargement(match self.enlargement {
-                EnlargementArg::Bilinear => Enlargement::Bilinear,
-                EnlargementArg::Nearest => Enlargement::Nearest,
-            })
-            .placement(match self.placement {
-                PlacementArg::Shifted => Placement::Shifted,
-                PlacementArg::Fixed => Placement::Fixed,
-            })
     }
+
+    /// Whether a pilot is to choose `P_pix`.
+    pub fn pilot(&self) -> bool {
+        matches!(self.p_pix, Some(PPixArg(None)))
+    }
+}
+
+/// The name of an option's value on the command line.
+pub fn value_name(value: impl ValueEnum) -> String {
+    value
+        .to_possible_value()
+        .map(|v| v.get_name().to_owned())
+        .unwrap_or_default()
 }

@@ -5,7 +5,8 @@ mod args;
 mod evaluate;
 mod explain;
 mod model;
-mod report;
+mod npy;
+mod say;
 
 use std::process::ExitCode;
 
@@ -22,8 +23,10 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Explain what a model says of one image.
+    #[command(allow_negative_numbers = true)]
     Explain(Box<explain::Args>),
     /// Measure how good maps are, over many images.
+    #[command(allow_negative_numbers = true)]
     Evaluate(Box<evaluate::Args>),
 }
 
@@ -38,13 +41,13 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("racm: {failure}");
+            say::error_line(format_args!("racm: {failure}"));
             let (mut said, mut cause) = (failure.to_string(), failure.source());
             while let Some(error) = cause {
                 // Messages of this crate already contain their cause's.
                 if !said.contains(&error.to_string()) {
                     said = error.to_string();
-                    eprintln!("  because {said}");
+                    say::error_line(format_args!("  because {said}"));
                 }
                 cause = error.source();
             }

@@ -10,6 +10,7 @@ use racm::{
 };
 
 use crate::Failure;
+use crate::args::{named, size};
 
 /// Which model, and how it wants its input.
 #[derive(Args)]
@@ -28,8 +29,8 @@ pub struct ModelArgs {
     #[arg(long, value_name = "NAME")]
     pub output: Option<String>,
     /// The order of the input's axes
-    #[arg(long, value_enum, default_value_t = Axes::Nchw)]
-    pub layout: Axes,
+    #[arg(long, value_parser = named(Layout::ALL, Layout::name), default_value = "nchw")]
+    pub layout: Layout,
     /// The order of the input's channels
     #[arg(long, value_enum, default_value_t = Channels::Rgb)]
     pub channels: Channels,
@@ -45,10 +46,15 @@ pub struct ModelArgs {
     )]
     pub mean: Vec<f32>,
     /// Divides each channel, one value or one a channel
-    #[arg(long, value_delimiter = ',', value_name = "V[,V...]")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        value_name = "V[,V...]"
+    )]
     pub std: Vec<f32>,
     /// Threads for the model and for everything else [default: all cores]
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", value_parser = size)]
     pub threads: Option<usize>,
     /// A text file with one class name a line
     #[arg(long, value_name = "FILE")]
@@ -62,12 +68,6 @@ pub enum Runtime {
     /// ONNX Runtime, from ORT_DYLIB_PATH or the system
     #[cfg(feature = "ort")]
     Ort,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub enum Axes {
-    Nchw,
-    Nhwc,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -99,7 +99,10 @@ impl ModelArgs {
     /// As many threads as were asked for, for everything but the model.
     pub fn start_threads(&self) -> Result<(), Failure> {
         match self.threads {
-            Some(0) => Err("--threads is 0, expected at least 1".into()),
+            Some(threads) if !(1..=OnnxOptions::MAX_THREADS).contains(&threads) => {
+                let most = OnnxOptions::MAX_THREADS;
+                Err(format!("--threads is {threads}, expected 1 to {most}").into())
+            }
             Some(threads) => Ok(rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
                 .build_global()?),
@@ -111,12 +114,7 @@ impl ModelArgs {
         if self.model == "demo" {
             return Ok(Model::Demo);
         }
-        let mut preprocess = Preprocess::new()
-            .scale(self.scale)?
-            .layout(match self.layout {
-                Axes::Nchw => Layout::Nchw,
-                Axes::Nhwc => Layout::Nhwc,
-            });
+        let mut preprocess = Preprocess::new().scale(self.scale)?.layout(self.layout);
         if let Channels::Bgr = self.channels {
             preprocess = preprocess.channels([2, 1, 0])?;
         }
@@ -165,7 +163,11 @@ impl Model {
 
     /// The image at `path`, `[3, H, W]` RGB in [0, 1] and of the size that the model fixes, with
     /// its size before that if it was another. One channel for a model that takes one.
-    pub fn image(&self, path: Option<&Path>) -> Result<(Array3<f32>, Option<[usize; 2]>), Failure> {
+    pub fn image(
+        &self,
+        path: Option<&Path>,
+        layout: Layout,
+    ) -> Result<(Array3<f32>, Option<[usize; 2]>), Failure> {
         let image = match (path, self) {
             (Some(path), _) => read_image(path)?,
             (None, Model::Demo) => demo::image(),
@@ -174,7 +176,8 @@ impl Model {
         let [channels, height, width] = self.input_shape();
         let image = match channels {
             Some(1) => luma(&image),
-            _ => image,
+            None | Some(3) => image,
+            Some(channels) => return Err(self.wrong_channels(channels, layout)),
         };
         let (_, h, w) = image.dim();
         let wanted = (height.unwrap_or(h), width.unwrap_or(w));
@@ -182,6 +185,29 @@ impl Model {
             return Ok((image, None));
         }
         Ok((resize(&image, wanted.0, wanted.1)?, Some([h, w])))
+    }
+}
+
+impl Model {
+    /// An image file has three channels; a model that wants another number of them, but has an axis of
+    /// length 1 or 3 elsewhere, was most likely read in the wrong layout.
+    fn wrong_channels(&self, channels: usize, layout: Layout) -> Failure {
+        let [_, height, width] = self.input_shape();
+        let size = |n: Option<usize>| n.map_or("any".to_owned(), |n| n.to_string());
+        let seen = format!(
+            "in the layout {layout} the model takes images of {channels} channels, {} rows and {} columns; \
+             a picture has 3 channels (or 1)",
+            size(height),
+            size(width)
+        );
+        let (other, turned) = match layout {
+            Layout::Nhwc => (Layout::Nchw, height),
+            _ => (Layout::Nhwc, width),
+        };
+        match turned {
+            Some(1 | 3) => format!("{seen}: try --layout {other}").into(),
+            _ => seen.into(),
+        }
     }
 }
 

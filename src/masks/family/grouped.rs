@@ -1,5 +1,5 @@
 use super::racm::{Racm, joint_share_of, share_of, states_of};
-use super::{MAX_PLANES, MaskFamily, Shown};
+use super::{Family, MAX_PLANES, MaskFamily, Shown};
 use crate::error::{Error, Result};
 
 /// RaCM over named groups of channels that pass together: one plane a group, any number of channels.
@@ -113,6 +113,10 @@ impl GroupedRacm {
 }
 
 impl MaskFamily for GroupedRacm {
+    fn built_in(&self) -> Option<Family> {
+        Some(Family::GroupedRacm(self.clone()))
+    }
+
     fn name(&self) -> String {
         let alone = self.group_of.iter().enumerate().all(|(c, &g)| c == g);
         if alone && self.groups.len() == self.group_of.len() {

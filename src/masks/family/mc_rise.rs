@@ -1,4 +1,4 @@
-use super::{MAX_PLANES, MaskFamily, Shown};
+use super::{Family, MAX_PLANES, MaskFamily, Shown};
 use crate::error::{Error, Result};
 
 /// MC-RISE: a selected cell is painted in one of the colours, an unselected one shows the image.
@@ -67,6 +67,11 @@ impl McRise {
         Ok(McRise { colours, names })
     }
 
+    /// The names of the colours.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// The colours, one value a channel.
     pub fn colours(&self) -> &[Vec<f32>] {
         &self.colours
@@ -74,6 +79,10 @@ impl McRise {
 }
 
 impl MaskFamily for McRise {
+    fn built_in(&self) -> Option<Family> {
+        Some(Family::McRise(self.clone()))
+    }
+
     fn name(&self) -> String {
         if *self == McRise::rgb() {
             "mc-rise".to_owned()

@@ -1,5 +1,6 @@
 //! What a mask does to an image: the three methods, and the trait behind them.
 
+mod built_in;
 mod grouped;
 mod mc_rise;
 mod racm;
@@ -8,6 +9,7 @@ mod rise;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+pub use built_in::Family;
 pub use grouped::GroupedRacm;
 pub use mc_rise::McRise;
 pub use racm::Racm;
@@ -90,6 +92,11 @@ pub trait MaskFamily: Debug + Send + Sync {
         None
     }
 
+    /// The family as a value that can be saved, if it is one of this crate's. The default is `None`.
+    fn built_in(&self) -> Option<Family> {
+        None
+    }
+
     /// Checks that the family can explain images of that many channels (at least 1). The default
     /// accepts any number.
     ///
@@ -130,6 +137,9 @@ macro_rules! deref_family {
             }
             fn channel_weight(&self, plane: usize, channel: usize) -> Option<f64> {
                 (**self).channel_weight(plane, channel)
+            }
+            fn built_in(&self) -> Option<Family> {
+                (**self).built_in()
             }
             fn check(&self, channels: usize) -> Result<()> {
                 (**self).check(channels)

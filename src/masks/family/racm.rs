@@ -1,4 +1,4 @@
-use super::{MAX_PLANES, MaskFamily, Shown, channel_name};
+use super::{Family, MAX_PLANES, MaskFamily, Shown, channel_name};
 use crate::error::{Error, Result};
 
 /// RaCM, the randomized channel-pass mask: a selected cell passes a random non-empty subset of the
@@ -16,6 +16,10 @@ use crate::error::{Error, Result};
 pub struct Racm;
 
 impl MaskFamily for Racm {
+    fn built_in(&self) -> Option<Family> {
+        Some(Family::Racm)
+    }
+
     fn name(&self) -> String {
         "racm".to_owned()
     }

@@ -1,4 +1,4 @@
-use super::{MaskFamily, Shown};
+use super::{Family, MaskFamily, Shown};
 
 /// RISE: a selected cell shows the image, an unselected one the baseline. One plane.
 ///
@@ -10,6 +10,10 @@ use super::{MaskFamily, Shown};
 pub struct Rise;
 
 impl MaskFamily for Rise {
+    fn built_in(&self) -> Option<Family> {
+        Some(Family::Rise)
+    }
+
     fn name(&self) -> String {
         "rise".to_owned()
     }

@@ -11,14 +11,13 @@ use racm::metrics::{
     gini, pointing_game, uniform_map,
 };
 use racm::ndarray::{Array2, Array3, ArrayView3, ArrayView4, Axis};
-use racm::{BlackBoxModel, BoxError, Explainer, Explanation, Ledger, Region};
+use racm::{BlackBoxModel, BoxError, Explainer, Explanation, Family, Ledger, Region};
 
+use super::args::{Args, Kind, Metric};
 use super::list::Item;
 use super::maps::{channel_map, random_of};
 use super::store::{Case, Cost, Record, Scores, Value};
-use super::{Args, ElementsArg, Metric};
 use crate::Failure;
-use crate::args::{EstimatorArg, Method};
 use crate::model::Model;
 
 /// The model, with a count of what it is asked.
@@ -52,16 +51,6 @@ impl BlackBoxModel for Counted<'_> {
     }
 }
 
-/// A map of one of the methods: the part of a [`Case`] that fixes the masks, and the rest.
-pub struct Kind {
-    pub family: Method,
-    /// MC-RISE with its sign turned.
-    pub negated: bool,
-    pub masks: u64,
-    pub estimator: EstimatorArg,
-    pub keep: Option<f64>,
-}
-
 /// Everything that the images have in common.
 pub struct Bench<'a> {
     pub args: &'a Args,
@@ -93,7 +82,10 @@ impl Bench<'_> {
         input: &str,
     ) -> Result<Record, Failure> {
         self.costs.take();
-        let (image, resized_from) = self.model.model.image(Some(&item.path))?;
+        let (image, resized_from) = self
+            .model
+            .model
+            .image(Some(&item.path), self.args.model.layout)?;
         let (channels, height, width) = image.dim();
         let batch = image.view().insert_axis(Axis(0));
         let answer = self.model.predict(batch).map_err(|e| in_image(item, e))?;
@@ -109,7 +101,7 @@ impl Bench<'_> {
         };
         let mut scores = self.maps(&subject, refinement)?;
         let shape = [channels, height, width];
-        let seed = self.args.mask.seed;
+        let seed = self.args.mask.seed.unwrap_or(0);
         let random = |image: ArrayView3<'_, f32>| Ok(random_of(&image, seed));
         let uniform = |_: ArrayView3<'_, f32>| Ok(uniform_map(shape));
         let drawn = random_of(&subject.image.view(), seed);
@@ -131,7 +123,7 @@ impl Bench<'_> {
     /// The scores of every map that a method makes; masks are scored once for all that share them.
     fn maps(&self, subject: &Subject, map: Option<&Array2<f32>>) -> Result<Vec<Scores>, Failure> {
         let most = self.args.masks.iter().copied().max().unwrap_or(0);
-        let mut ledgers: Vec<(Method, Option<f64>, Ledger)> = Vec::new();
+        let mut ledgers: Vec<(&Family, Option<f64>, Ledger)> = Vec::new();
         let mut scores = Vec::new();
         for kind in self.kinds {
             let region = match (kind.keep, map) {
@@ -143,8 +135,8 @@ impl Bench<'_> {
                 }
             };
             let explainer = |masks| self.explainer(kind, masks, region.clone());
-            let known = |(method, keep, _): &(Method, Option<f64>, Ledger)| {
-                *method == kind.family && *keep == kind.keep
+            let known = |(family, keep, _): &(&Family, Option<f64>, Ledger)| {
+                **family == kind.family && *keep == kind.keep
             };
             let ledger = match ledgers.iter().position(known) {
                 Some(i) => &ledgers[i].2,
@@ -159,16 +151,15 @@ impl Bench<'_> {
                     let ledger = self
                         .timed("score masks", || run.score())
                         .map_err(|e| in_image(subject.item, e))?;
-                    ledgers.push((kind.family, kind.keep, ledger));
+                    ledgers.push((&kind.family, kind.keep, ledger));
                     &ledgers[ledgers.len() - 1].2
                 }
             };
             let (_, height, width) = subject.image.dim();
             let plan = explainer(kind.masks)?.plan([subject.image.dim().0, height, width])?;
             let prefix = ledger.prefix(kind.masks);
-            let estimator = kind.estimator.estimator();
             let explanation = self.timed("estimate map", || {
-                Explanation::from_ledger(plan, prefix, estimator)
+                Explanation::from_ledger(plan, prefix, kind.estimator)
             })?;
             let map = channel_map(&explanation, kind.negated);
             let again = explainer(kind.masks)?;
@@ -188,14 +179,8 @@ impl Bench<'_> {
         masks: u64,
         region: Option<Region>,
     ) -> racm::Result<Explainer> {
-        let mut builder = self.args.mask.builder(kind.family).masks(masks);
-        if let Some(region) = region {
-            builder = builder.region(region);
-        }
-        if let Some(batch) = self.args.batch {
-            builder = builder.batch(batch);
-        }
-        builder.estimator(kind.estimator.estimator()).build()
+        let builder = self.args.builder(&kind.family).masks(masks);
+        builder.region(region).estimator(kind.estimator).build()
     }
 
     fn without_map(&self, item: &Item) -> Scores {
@@ -277,17 +262,13 @@ impl Bench<'_> {
                 None => map.view(),
             };
             let protocol = match args.elements {
-                ElementsArg::PixelChannels => InsertionDeletion::pixel_channels(),
-                ElementsArg::Pixels => InsertionDeletion::pixels(),
+                Elements::Pixels => InsertionDeletion::pixels(),
+                _ => InsertionDeletion::pixel_channels(),
             }
             .steps(Steps::Parts(args.steps))
-            .insertion_start(args.mask.baseline.0.clone())
-            .deletion_end(args.mask.baseline.0.clone());
-            let elements = match args.elements {
-                ElementsArg::PixelChannels => Elements::PixelChannels,
-                ElementsArg::Pixels => Elements::Pixels,
-            };
-            let ranking = self.timed("rank elements", || Ranking::new(map, elements))?;
+            .insertion_start(args.baseline())
+            .deletion_end(args.baseline());
+            let ranking = self.timed("rank elements", || Ranking::new(map, args.elements))?;
             for (name, _) in names.into_iter().zip(wanted).filter(|(_, wanted)| *wanted) {
                 let name = format!("{name}_rank");
                 let curve = self.timed(&name, || match &*name {
@@ -328,9 +309,9 @@ impl Bench<'_> {
         scores: &mut Scores,
     ) -> racm::Result<()> {
         let (image, class) = (subject.image.view(), subject.class);
-        let baseline = &self.args.mask.baseline.0;
+        let baseline = self.args.baseline();
         let terms = self.timed("dcc", || {
-            dcc(self.model, image, map.view(), class, baseline, again)
+            dcc(self.model, image, map.view(), class, &baseline, again)
         })?;
         for (name, value) in [
             ("dcc", terms.value()),

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use racm::ndarray::{Array3, Array4, ArrayView2, Axis};
 use racm::render::{Panel, Scale, Tile, stack, write_png};
-use racm::{Explanation, Pilot};
+use racm::{Explainer, Explanation, Pilot};
 use serde_json::{Value, json};
 
+use super::args::Args;
 use crate::Failure;
-use crate::explain::{Args, marked};
+use crate::args::value_name;
+use crate::npy;
 
 /// A class for people: its name if there is one.
 pub fn class(names: &[String], class: usize) -> String {
@@ -42,6 +44,7 @@ pub fn mean_inside(explanation: &Explanation, plane: &ArrayView2<'_, f32>) -> f6
 /// Writes everything into the folder; returns the names of the files.
 pub fn write(
     args: &Args,
+    explainer: &Explainer,
     names: &[String],
     image: &Array3<f32>,
     resized_from: Option<[usize; 2]>,
@@ -66,16 +69,30 @@ pub fn write(
         None => {}
     }
     pictures(args, names, image, explanation, errors.as_ref())?;
-    let mut report = report(args, names, resized_from, explanation, errors.as_ref());
+    let mut report = report(
+        args,
+        explainer,
+        names,
+        resized_from,
+        explanation,
+        errors.as_ref(),
+    );
     report["pilot"] = pilot.map_or(Value::Null, |pilot| {
         let tried = pilot.candidates.iter();
         let tried = tried.map(|c| json!({"p_pix": c.p_pix, "signal_to_noise": c.signal_to_noise}));
         json!({"model_calls": pilot.model_calls, "tried": tried.collect::<Vec<_>>()})
     });
+    report["explainer"] = explainer_to_save(explainer)?;
     let path = args.out.join("report.json");
     std::fs::write(&path, serde_json::to_string_pretty(&report)? + "\n")
         .map_err(|e| format!("{}: {e}", path.display()))?;
     Ok(written)
+}
+
+/// What `--spec` reads. A region stays with the map that it was made of.
+fn explainer_to_save(explainer: &Explainer) -> Result<Value, Failure> {
+    let without = explainer.to_builder().region(None).build()?;
+    Ok(serde_json::to_value(without)?)
 }
 
 /// `[planes, H, W]` for one target, `[targets, planes, H, W]` for several.
@@ -85,13 +102,10 @@ fn write_npy(path: &Path, explanation: &Explanation, maps: Array4<f32>) -> Resul
         let with_marks = marked(explanation, map.to_owned());
         map.assign(&with_marks);
     }
-    let of_file = |e: ndarray_npy::WriteNpyError| format!("{}: {e}", path.display());
-    if maps.len_of(Axis(0)) == 1 {
-        ndarray_npy::write_npy(path, &maps.index_axis_move(Axis(0), 0)).map_err(of_file)?;
-    } else {
-        ndarray_npy::write_npy(path, &maps).map_err(of_file)?;
+    match maps.len_of(Axis(0)) {
+        1 => npy::write(path, &maps.index_axis_move(Axis(0), 0)),
+        _ => npy::write(path, &maps),
     }
-    Ok(())
 }
 
 fn pictures(
@@ -174,6 +188,7 @@ fn median(explanation: &Explanation, errors: &racm::ndarray::ArrayRef3<f32>) -> 
 
 fn report(
     args: &Args,
+    explainer: &Explainer,
     names: &[String],
     resized_from: Option<[usize; 2]>,
     explanation: &Explanation,
@@ -210,7 +225,7 @@ fn report(
         "image_shape": plan.shape(),
         "resized_from": resized_from,
         "preprocess": {
-            "layout": format!("{}", value_name(args.model.layout)),
+            "layout": args.model.layout.name(),
             "channels": value_name(args.model.channels),
             "scale": args.model.scale,
             "mean": args.model.mean,
@@ -223,11 +238,11 @@ fn report(
         "grid": spec.grid,
         "p_pix": spec.p_pix,
         "block_size": spec.block_size,
-        "enlargement": value_name(args.mask.enlargement),
-        "placement": value_name(args.mask.placement),
-        "baseline": format!("{:?}", args.mask.baseline.0),
+        "enlargement": spec.enlargement.name(),
+        "placement": spec.placement.name(),
+        "baseline": explainer.baseline().to_string(),
         "estimator": explanation.estimator().name(),
-        "link": value_name(args.link),
+        "link": explanation.link().to_string(),
         "stopped_by": stats.stopped.map(|reason| format!("{reason:?}")),
         "region": explanation.region().map(|region| json!({
             "map": args.refine.as_ref().map(|path| path.display().to_string()),
@@ -246,10 +261,16 @@ fn report(
     })
 }
 
-/// The name of an option's value on the command line.
-pub fn value_name(value: impl clap::ValueEnum) -> String {
-    value
-        .to_possible_value()
-        .map(|v| v.get_name().to_owned())
-        .unwrap_or_default()
+/// What is not evaluated is NaN in files.
+pub fn marked(explanation: &Explanation, mut map: Array3<f32>) -> Array3<f32> {
+    if let Some(region) = explanation.region() {
+        for mut plane in map.outer_iter_mut() {
+            plane.zip_mut_with(region.pixels(), |v, &inside| {
+                if !inside {
+                    *v = f32::NAN;
+                }
+            });
+        }
+    }
+    map
 }

@@ -1,0 +1,333 @@
+//! The arguments of `racm evaluate`, and the rows and columns that they ask for.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use racm::metrics::Elements;
+use racm::{Baseline, Estimator, Explainer, ExplainerBuilder, Family, McRise};
+use serde_json::{Value as Json, json};
+
+use super::list::Item;
+use super::store::{Case, fingerprint};
+use crate::Failure;
+use crate::args::{MaskArgs, named, size, value_name, whole_number};
+use crate::model::ModelArgs;
+
+/// A map of one of the methods: the part of a [`Case`] that fixes the masks, and the rest.
+pub struct Kind {
+    pub family: Family,
+    /// MC-RISE with its sign turned.
+    pub negated: bool,
+    pub masks: u64,
+    pub estimator: Estimator,
+    pub keep: Option<f64>,
+}
+
+#[derive(Parser)]
+pub struct Args {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// A CSV file with a column `file` (and roi_x1, roi_y1, roi_x2, roi_y2 for boxes), or a folder
+    #[arg(long, value_name = "LIST.csv|DIR")]
+    pub images: PathBuf,
+    /// The folder for the results; one that holds some of this evaluation is continued
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// The methods to compare
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [MethodArg::Racm, MethodArg::McRise])]
+    pub methods: Vec<MethodArg>,
+    /// Numbers of masks; the largest run serves all
+    #[arg(long, value_delimiter = ',', default_values_t = [1000, 5000], value_name = "N[,N...]", allow_hyphen_values = true, value_parser = whole_number)]
+    pub masks: Vec<u64>,
+    /// How scores become a map; several estimators share the masks
+    #[arg(long, value_parser = named(Estimator::ALL, Estimator::name), value_delimiter = ',', default_value = "centred")]
+    pub estimator: Vec<Estimator>,
+    /// A folder with a saliency map [H, W] for each image, NAME.npy, that restricts the masks
+    #[arg(long, value_name = "DIR")]
+    pub refine: Option<PathBuf>,
+    /// The fractions of the pixels that --refine keeps [default: 0.3]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        requires = "refine",
+        allow_hyphen_values = true,
+        value_name = "F[,F...]"
+    )]
+    pub keep: Vec<f64>,
+    /// What to measure
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Metric::Insertion, Metric::Deletion, Metric::Dcc, Metric::Pointing])]
+    pub metrics: Vec<Metric>,
+    /// How Insertion and Deletion order the image
+    #[arg(long, value_enum, default_value_t = Protocol::Rank)]
+    pub protocol: Protocol,
+    /// What a step of Insertion or Deletion in rank order shows or removes: one channel of a pixel (as
+    /// in RaCM's table), or a pixel with all its channels, by the mean of its planes (RISE's)
+    #[arg(long, value_parser = named(Elements::ALL, Elements::name), default_value = "pixel-channels")]
+    pub elements: Elements,
+    /// Steps of an Insertion or Deletion curve in rank order
+    #[arg(long, default_value_t = 100, value_name = "STEPS", value_parser = size)]
+    pub steps: usize,
+    /// The numbers of masks for which DCC is measured, at N calls a map [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "N[,N...]", allow_hyphen_values = true, value_parser = whole_number)]
+    pub dcc_masks: Vec<u64>,
+    /// Only the first images of the list
+    #[arg(long, value_name = "IMAGES", value_parser = size)]
+    pub limit: Option<usize>,
+    /// Images a model call [default: 32, or what fits into 5 MiB]
+    #[arg(long, value_name = "B", value_parser = size)]
+    pub batch: Option<usize>,
+    #[command(flatten)]
+    pub mask: MaskArgs,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub enum MethodArg {
+    Racm,
+    /// By channel through Eq. 12
+    McRise,
+    /// The same with its sign turned: what painting over takes away
+    McRiseNegated,
+    Rise,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub enum Metric {
+    Insertion,
+    Deletion,
+    Dcc,
+    Pointing,
+    Energy,
+    Gini,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub enum Protocol {
+    /// By the order of the map's elements, most important first
+    Rank,
+    /// By thresholds on the map's values, rescaled
+    Threshold,
+    /// Both, in tables of their own
+    Both,
+}
+
+impl Protocol {
+    pub fn rank(self) -> bool {
+        self != Protocol::Threshold
+    }
+
+    pub fn threshold(self) -> bool {
+        self != Protocol::Rank
+    }
+}
+
+impl Args {
+    pub fn wants(&self, metric: Metric) -> bool {
+        self.metrics.contains(&metric)
+    }
+
+    pub fn dcc_masks(&self) -> &[u64] {
+        match self.dcc_masks.is_empty() {
+            true => &self.masks,
+            false => &self.dcc_masks,
+        }
+    }
+
+    /// The names of the values of a map.
+    pub fn columns(&self) -> Vec<&'static str> {
+        let mut columns = Vec::new();
+        for (metric, rank, threshold) in [
+            (Metric::Insertion, "insertion_rank", "insertion_threshold"),
+            (Metric::Deletion, "deletion_rank", "deletion_threshold"),
+        ] {
+            let wanted = self.wants(metric);
+            columns.extend((wanted && self.protocol.rank()).then_some(rank));
+            columns.extend((wanted && self.protocol.threshold()).then_some(threshold));
+        }
+        for (metric, names) in [
+            (
+                Metric::Dcc,
+                &["dcc", "dcc_coherency", "dcc_complexity", "dcc_drop"][..],
+            ),
+            (Metric::Pointing, &["pointing"]),
+            (Metric::Energy, &["energy"]),
+            (Metric::Gini, &["gini"]),
+        ] {
+            if self.wants(metric) {
+                columns.extend(names);
+            }
+        }
+        columns
+    }
+
+    pub fn keeps(&self) -> Vec<f64> {
+        match (&self.refine, self.keep.is_empty()) {
+            (None, _) => Vec::new(),
+            (Some(_), true) => vec![0.3],
+            (Some(_), false) => self.keep.clone(),
+        }
+    }
+
+    /// Refuses what would only fail on the first image.
+    pub fn check(&self) -> Result<(), Failure> {
+        if self.mask.pilot() {
+            return Err(
+                "--p-pix auto chooses for one image; evaluate wants the same for all".into(),
+            );
+        }
+        if self.masks.is_empty() || self.methods.is_empty() || self.metrics.is_empty() {
+            return Err("--methods, --masks and --metrics must each name one".into());
+        }
+        if let Some(n) = self.dcc_masks.iter().find(|n| !self.masks.contains(n)) {
+            return Err(format!("--dcc-masks has {n}, which is not one of --masks").into());
+        }
+        if self.steps == 0 {
+            return Err("--steps is 0, expected at least 1".into());
+        }
+        if let Some(keep) = self.keeps().iter().find(|k| !(**k > 0.0 && **k <= 1.0)) {
+            return Err(format!("--keep is {keep}, expected a number in (0, 1]").into());
+        }
+        if let Some(folder) = self.refine.as_ref().filter(|folder| !folder.is_dir()) {
+            let asked = folder.display();
+            return Err(format!(
+                "--refine: there is no folder {asked}; racm sees a model from outside and has no \
+                 gradients, so make the maps (Grad-CAM or another) elsewhere and give the folder \
+                 with one NAME.npy, [H, W], for each image NAME.png"
+            )
+            .into());
+        }
+        for &masks in &self.masks {
+            self.builder(&Family::Racm).masks(masks).build()?;
+        }
+        Ok(())
+    }
+
+    /// The explainer of a family's masks.
+    pub fn builder(&self, family: &Family) -> ExplainerBuilder {
+        let builder = Explainer::builder().family(family.shared());
+        let builder = self.mask.apply(builder);
+        match self.batch {
+            Some(batch) => builder.batch(batch),
+            None => builder,
+        }
+    }
+
+    /// What excluded pixels show.
+    pub fn baseline(&self) -> Baseline {
+        self.mask.baseline.clone().unwrap_or_default()
+    }
+
+    /// What the results depend on, besides the images.
+    pub fn parameters(&self) -> Result<Json, Failure> {
+        let names = |methods: &[MethodArg]| methods.iter().copied().map(value_name).collect();
+        let methods: Vec<String> = names(&self.methods);
+        let explainer = self.builder(&Family::Racm).build()?;
+        let model_file = match &*self.model.model {
+            "demo" => Vec::new(),
+            path => std::fs::read(path).map_err(|e| format!("{path}: {e}"))?,
+        };
+        Ok(json!({
+            "racm_version": env!("CARGO_PKG_VERSION"),
+            "model": if self.model.model == "demo" { "demo" } else { "a file" },
+            "model_fingerprint": fingerprint([&model_file[..]]),
+            "runtime": value_name(self.model.runtime),
+            "input": self.model.input,
+            "output": self.model.output,
+            "layout": self.model.layout.name(),
+            "channels": value_name(self.model.channels),
+            "scale": self.model.scale,
+            "mean": self.model.mean,
+            "std": self.model.std,
+            "methods": methods,
+            "masks": self.masks,
+            "estimators": self.estimator,
+            "keep": self.keeps(),
+            "metrics": self.metrics.iter().copied().map(value_name).collect::<Vec<_>>(),
+            "protocol": value_name(self.protocol),
+            "elements": self.elements,
+            "steps": self.steps,
+            "dcc_masks": self.dcc_masks(),
+            "grid": explainer.spec().grid,
+            "p_pix": explainer.spec().p_pix,
+            "seed": explainer.seed(),
+            "enlargement": explainer.spec().enlargement,
+            "placement": explainer.spec().placement,
+            "baseline": explainer.baseline(),
+        }))
+    }
+
+    /// The rows of the table, and how to make those that a method makes.
+    pub fn cases(&self) -> (Vec<Kind>, Vec<Case>) {
+        let (mut kinds, mut cases) = (Vec::new(), Vec::new());
+        let keeps: Vec<Option<f64>> = [None]
+            .into_iter()
+            .chain(self.keeps().into_iter().map(Some))
+            .collect();
+        for &method in &self.methods {
+            let (family, negated) = match method {
+                MethodArg::Racm => (Family::Racm, false),
+                MethodArg::McRise => (Family::McRise(McRise::rgb()), false),
+                MethodArg::McRiseNegated => (Family::McRise(McRise::rgb()), true),
+                MethodArg::Rise => (Family::Rise, false),
+            };
+            for (&keep, &masks) in keeps
+                .iter()
+                .flat_map(|k| self.masks.iter().map(move |n| (k, n)))
+            {
+                for &estimator in &self.estimator {
+                    cases.push(Case {
+                        map: value_name(method),
+                        masks: Some(masks),
+                        estimator: Some(estimator.name().to_owned()),
+                        keep,
+                    });
+                    kinds.push(Kind {
+                        family: family.clone(),
+                        negated,
+                        masks,
+                        estimator,
+                        keep,
+                    });
+                }
+            }
+        }
+        cases.extend(["random", "uniform"].map(|map| Case {
+            map: map.to_owned(),
+            masks: None,
+            estimator: None,
+            keep: None,
+        }));
+        (kinds, cases)
+    }
+
+    /// About how many images the model scores for one image.
+    pub fn calls(&self, kinds: &[Kind]) -> u64 {
+        let most = self.masks.iter().copied().max().unwrap_or(0);
+        let mut runs: Vec<_> = kinds
+            .iter()
+            .map(|k| (k.family.to_string(), k.keep))
+            .collect();
+        runs.dedup();
+        let curves = [Metric::Insertion, Metric::Deletion].map(|m| u64::from(self.wants(m)));
+        let curves = curves.iter().sum::<u64>();
+        let rank = u64::from(self.protocol.rank()) * (self.steps as u64 + 1);
+        let threshold = u64::from(self.protocol.threshold() && curves > 0) * 58;
+        let per_map = curves * rank + threshold;
+        let again = |kind: &&Kind| self.dcc_masks().contains(&kind.masks);
+        let dcc: u64 = kinds.iter().filter(again).map(|k| k.masks + 3).sum();
+        let dcc = u64::from(self.wants(Metric::Dcc)) * (dcc + 2);
+        1 + runs.len() as u64 * (most + 1) + (kinds.len() as u64 + 2) * per_map + dcc
+    }
+
+    /// The refinement map of an image, if there is one, and the fingerprint of all that is read.
+    pub fn inputs(&self, item: &Item) -> Result<(Option<PathBuf>, String), Failure> {
+        let bytes = |path: &PathBuf| {
+            std::fs::read(path).map_err(|e| Failure::from(format!("{}: {e}", path.display())))
+        };
+        let map = self.refine.as_ref().map(|d| d.join(item.stem() + ".npy"));
+        let map = map.filter(|path| path.is_file());
+        let image = bytes(&item.path)?;
+        let roi = format!("{:?}", item.roi);
+        let read = map.as_ref().map(bytes).transpose()?.unwrap_or_default();
+        Ok((map, fingerprint([&image, roi.as_bytes(), &read])))
+    }
+}

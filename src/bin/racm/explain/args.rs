@@ -1,0 +1,139 @@
+//! The arguments of `racm explain`, and the explainer that they ask for.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Parser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use racm::{Estimator, Explainer, ExplainerBuilder, Family, Link, StopRule, Target};
+use serde_json::Value;
+
+use crate::Failure;
+use crate::args::{MaskArgs, named, size, whole_number};
+use crate::model::ModelArgs;
+
+#[derive(Parser)]
+pub struct Args {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// The image to explain (PNG or JPEG)
+    #[arg(long, value_name = "I.png")]
+    pub image: Option<PathBuf>,
+    /// The folder for the results
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// The classes to explain: top, all, or K[,K...]
+    #[arg(long, default_value = "top", allow_hyphen_values = true)]
+    pub target: Target,
+    /// A saved explainer (JSON), or the report.json of an earlier run: options that are not given are
+    /// taken from it
+    #[arg(long, value_name = "FILE.json")]
+    pub spec: Option<PathBuf>,
+    /// The mask family [default: racm]
+    #[arg(long, value_parser = family(), help_heading = "Masks")]
+    pub method: Option<Family>,
+    #[command(flatten)]
+    pub mask: MaskArgs,
+    /// Number of masks; with a stopping rule, the most that are used [default: 5000]
+    #[arg(
+        long,
+        visible_alias = "max-masks",
+        value_name = "N",
+        value_parser = whole_number
+    )]
+    pub masks: Option<u64>,
+    /// Stop once the median standard error is below this fraction of the map's range
+    #[arg(long, value_name = "FRACTION")]
+    pub until: Option<f64>,
+    /// Stop once the top 10 % of the map agree to this fraction with those of half the masks
+    #[arg(long, value_name = "FRACTION")]
+    pub until_stable: Option<f64>,
+    /// Stop after this many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub max_seconds: Option<f64>,
+    /// The scale on which scores are explained: identity, log[:FLOOR] (ln of the score, from FLOOR on)
+    /// or logit[:CLIP] (ln(p / (1 - p)), CLIP away from 0 and 1); both 1e-6 if not given [default:
+    /// identity]
+    #[arg(long, value_name = "LINK")]
+    pub link: Option<Link>,
+    /// How scores become a map [default: centred]
+    #[arg(long, value_parser = named(Estimator::ALL, Estimator::name))]
+    pub estimator: Option<Estimator>,
+    /// Images a model call [default: 32, or what fits into 5 MiB]
+    #[arg(long, value_name = "B", value_parser = size)]
+    pub batch: Option<usize>,
+    /// A saliency map [H, W] (.npy) that restricts the masks to its highest pixels
+    #[arg(long, value_name = "MAP.npy")]
+    pub refine: Option<PathBuf>,
+    /// The fraction of the pixels that --refine keeps
+    #[arg(
+        long,
+        default_value_t = 0.3,
+        requires = "refine",
+        value_name = "FRACTION"
+    )]
+    pub keep: f64,
+    /// Mark in the panel what lies within two standard errors of 0
+    #[arg(long)]
+    pub certainty: bool,
+    /// Go on from the ledger of an interrupted run
+    #[arg(long, value_name = "DIR/ledger.racm")]
+    pub resume: Option<PathBuf>,
+}
+
+fn family() -> impl TypedValueParser<Value = Family> {
+    PossibleValuesParser::new(["racm", "rise", "mc-rise"]).try_map(|name| name.parse::<Family>())
+}
+
+impl Args {
+    /// The explainer that is asked for, but for its region.
+    pub fn builder(&self) -> Result<ExplainerBuilder, Failure> {
+        let mut builder = match &self.spec {
+            Some(path) => read_explainer(path)?.to_builder(),
+            None => Explainer::builder(),
+        };
+        if let Some(family) = &self.method {
+            builder = builder.family(family.shared());
+        }
+        builder = self.mask.apply(builder);
+        if let Some(masks) = self.masks {
+            builder = builder.masks(masks);
+        }
+        if let Some(estimator) = self.estimator {
+            builder = builder.estimator(estimator);
+        }
+        if let Some(link) = self.link {
+            builder = builder.link(link);
+        }
+        if let Some(batch) = self.batch {
+            builder = builder.batch(batch);
+        }
+        let limit = self.max_seconds.map(Duration::try_from_secs_f64);
+        let limit = limit
+            .transpose()
+            .map_err(|e| format!("--max-seconds: {e}"))?;
+        let stable = |agreement| StopRule::RankStability {
+            top: 0.1,
+            agreement,
+        };
+        let rules = [
+            self.until.map(StopRule::StandardError),
+            self.until_stable.map(stable),
+            limit.map(StopRule::Time),
+        ];
+        let rules = rules.into_iter().flatten();
+        Ok(rules.fold(builder, ExplainerBuilder::stop_when))
+    }
+}
+
+/// The explainer in a file: the whole of it, or what a report keeps as `explainer`.
+fn read_explainer(path: &Path) -> Result<Explainer, Failure> {
+    let fault = |reason: String| Failure::from(format!("{}: {reason}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|e| fault(e.to_string()))?;
+    let no_spec = |e: serde_json::Error| fault(format!("not a saved explainer: {e}"));
+    let mut saved: Value = serde_json::from_str(&text).map_err(no_spec)?;
+    if let Some(inner) = saved.get_mut("explainer") {
+        saved = inner.take();
+    }
+    serde_json::from_value(saved).map_err(no_spec)
+}

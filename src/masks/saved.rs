@@ -1,0 +1,189 @@
+//! Specs, plans and regions as they are saved (feature `serde`).
+
+use ndarray::Array2;
+use serde::de::Error as _;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::masks::family::{Family, McRise, Racm};
+use crate::masks::grid::{Enlargement, Placement};
+use crate::masks::plan::{MaskSpec, Plan};
+use crate::masks::region::Region;
+
+/// The pixels that a saved region may claim to have.
+const MOST_PIXELS: usize = 1 << 28;
+
+#[derive(Serialize, Deserialize)]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "expected a family: \"racm\", \"rise\", \"mc-rise\", {\"groups\": [[name, channels], ...]} or {\"colours\": [[name, values], ...]}"
+)]
+enum SavedFamily {
+    Name(String),
+    Groups { groups: Vec<(String, Vec<usize>)> },
+    Colours { colours: Vec<(String, Vec<f32>)> },
+}
+
+impl Serialize for Family {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let saved = match self {
+            Family::GroupedRacm(family) => SavedFamily::Groups {
+                groups: family
+                    .names()
+                    .iter()
+                    .cloned()
+                    .zip(family.groups().to_vec())
+                    .collect(),
+            },
+            Family::McRise(family) if *family != McRise::rgb() => SavedFamily::Colours {
+                colours: family
+                    .names()
+                    .iter()
+                    .cloned()
+                    .zip(family.colours().to_vec())
+                    .collect(),
+            },
+            _ => SavedFamily::Name(self.to_string()),
+        };
+        saved.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Family {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let family = match SavedFamily::deserialize(from)? {
+            SavedFamily::Name(name) => name.parse(),
+            SavedFamily::Groups { groups } => Racm::grouped(groups).map(Family::GroupedRacm),
+            SavedFamily::Colours { colours } => McRise::new(colours).map(Family::McRise),
+        };
+        family.map_err(D::Error::custom)
+    }
+}
+
+/// Run lengths, row by row: pixels outside, pixels inside, pixels outside, ...
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SavedRegion {
+    shape: [usize; 2],
+    runs: Vec<usize>,
+}
+
+impl Serialize for Region {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (height, width) = self.pixels().dim();
+        let (mut runs, mut inside) = (vec![0], false);
+        for &pixel in self.pixels() {
+            if pixel != inside {
+                runs.push(0);
+                inside = pixel;
+            }
+            if let Some(run) = runs.last_mut() {
+                *run += 1;
+            }
+        }
+        let shape = [height, width];
+        SavedRegion { shape, runs }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Region {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let SavedRegion { shape, runs } = SavedRegion::deserialize(from)?;
+        let [height, width] = shape;
+        let pixels = height.checked_mul(width).filter(|&n| n <= MOST_PIXELS);
+        let sum = runs
+            .iter()
+            .try_fold(0usize, |sum, &run| sum.checked_add(run));
+        if pixels.is_none() || pixels != sum {
+            let sum = sum.map_or("too many".to_owned(), |sum| sum.to_string());
+            return Err(D::Error::custom(format!(
+                "the region's runs have {sum} pixels, expected {height} x {width}, at most {MOST_PIXELS}"
+            )));
+        }
+        let runs = runs.into_iter().enumerate();
+        let pixels = runs.flat_map(|(i, run)| std::iter::repeat_n(i % 2 == 1, run));
+        let pixels = Array2::from_shape_vec((height, width), pixels.collect());
+        Region::from_pixels(pixels.map_err(D::Error::custom)?).map_err(D::Error::custom)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct SavedSpec {
+    family: Family,
+    grid: [usize; 2],
+    enlargement: Enlargement,
+    placement: Placement,
+    p_pix: f64,
+    region: Option<Region>,
+    block_size: usize,
+}
+
+impl SavedSpec {
+    fn new(spec: &MaskSpec, family: Family) -> Self {
+        SavedSpec {
+            family,
+            grid: spec.grid,
+            enlargement: spec.enlargement,
+            placement: spec.placement,
+            p_pix: spec.p_pix,
+            region: spec.region.clone(),
+            block_size: spec.block_size,
+        }
+    }
+}
+
+impl Default for SavedSpec {
+    fn default() -> Self {
+        SavedSpec::new(&MaskSpec::default(), Family::Racm)
+    }
+}
+
+impl Serialize for MaskSpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.family.built_in() {
+            Some(family) => SavedSpec::new(self, family).serialize(serializer),
+            None => Err(S::Error::custom(format!(
+                "the family {} cannot be saved: it is not one of this crate's",
+                self.family.name()
+            ))),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for MaskSpec {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let saved = SavedSpec::deserialize(from)?;
+        let spec = MaskSpec::new(saved.family.shared())
+            .grid(saved.grid[0], saved.grid[1])
+            .enlargement(saved.enlargement)
+            .placement(saved.placement)
+            .p_pix(saved.p_pix)
+            .region(saved.region)
+            .block_size(saved.block_size);
+        spec.check().map_err(D::Error::custom)?;
+        Ok(spec)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SavedPlan {
+    shape: [usize; 3],
+    spec: MaskSpec,
+}
+
+impl Serialize for Plan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (shape, spec) = (self.shape(), self.spec().clone());
+        SavedPlan { shape, spec }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Plan {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let saved = SavedPlan::deserialize(from)?;
+        Plan::new(saved.shape, &saved.spec).map_err(D::Error::custom)
+    }
+}
