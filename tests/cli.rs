@@ -129,6 +129,14 @@ fn explain_refuses_what_it_cannot_do() {
         ("--masks 0", ("--image", &picture), "masks is 0"),
         ("--batch 0", ("--image", &picture), "batch is 0"),
         ("--threads 0", ("--image", &picture), "--threads is 0"),
+        (
+            "--threads 5000",
+            ("--image", &picture),
+            "--threads is 5000, expected 1 to 256",
+        ),
+        ("--p-pix -0.5", ("--image", &picture), "p_pix is -0.5"),
+        ("--until -1", ("--image", &picture), "limit is -1"),
+        ("--max-seconds -1", ("--image", &picture), "--max-seconds: "),
         ("--target 3", ("--image", &picture), "class 3 was asked for"),
         ("--baseline 0,0", ("--image", &picture), "baseline"),
     ] {
@@ -366,5 +374,278 @@ fn evaluate_refuses_what_it_cannot_do() {
         "evaluate --model demo --masks 50",
         &more,
         "a.npy: the saliency map has shape [9, 9]",
+    );
+}
+
+/// Negative numbers reach their option, which says what it takes.
+#[test]
+fn negative_numbers_are_values() {
+    for (command, option, value, expected) in [
+        ("explain", "--masks", "-1", "expected a whole number"),
+        ("explain", "--batch", "-1", "expected a whole number"),
+        ("explain", "--seed", "-1", "expected a whole number"),
+        ("explain", "--threads", "-1", "expected a whole number"),
+        ("explain", "--grid", "-1", "expected G or GhxGw"),
+        ("explain", "--target", "-1", "expected top, all, or classes"),
+        (
+            "explain",
+            "--target",
+            "2,-1",
+            "expected top, all, or classes",
+        ),
+        ("evaluate", "--masks", "100,-1", "expected a whole number"),
+        ("evaluate", "--dcc-masks", "-1", "expected a whole number"),
+        ("evaluate", "--steps", "-1", "expected a whole number"),
+        ("evaluate", "--limit", "-1", "expected a whole number"),
+    ] {
+        let paths = match command {
+            "explain" => "",
+            _ => "--images images",
+        };
+        let arguments = format!("{command} --model demo --out never {paths} {option} {value}");
+        let output = racm(&arguments, &[]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments}: {error}");
+        let wanted = error.contains(option) && error.contains(expected);
+        assert!(
+            wanted && !error.contains("unexpected argument"),
+            "{arguments}: {error}"
+        );
+    }
+    let out = folder("negative");
+    succeeds(
+        "explain --model demo --masks 20 --baseline -0.5,1,-2",
+        &[("--out", &out)],
+    );
+}
+
+#[test]
+fn a_wrong_layout_is_named() {
+    let out = folder("layout");
+    let picture = out.join("toy.png");
+    write_png(&picture, &to_rgb(&demo::image(), Bands::Auto).unwrap()).unwrap();
+    for (layout, wrong) in [(racm::Layout::Nchw, "nhwc"), (racm::Layout::Nhwc, "nchw")] {
+        let model = out.join(format!("{layout}.onnx"));
+        fs::write(&model, proto::toy(&proto::Fed::fixed(layout, 1))).unwrap();
+        let more = [
+            ("--model", &*model),
+            ("--image", &*picture),
+            ("--out", &*out),
+        ];
+        let expected = format!("try --layout {layout}");
+        fails(
+            &format!("explain --masks 20 --layout {wrong}"),
+            &more,
+            &expected,
+        );
+        succeeds(
+            &format!("explain --masks 20 --grid 2 --layout {layout}"),
+            &more,
+        );
+    }
+}
+
+/// Nobody reads on: no failure. A full disk: one, and no panic.
+#[cfg(target_os = "linux")]
+#[test]
+fn standard_output_may_end() {
+    let out = folder("stdout");
+    let run = |to: std::process::Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_racm"));
+        command.args(["explain", "--model", "demo", "--masks", "20", "--out"]);
+        command
+            .arg(&out)
+            .stdout(to)
+            .stderr(std::process::Stdio::piped());
+        let output = command.spawn().unwrap().wait_with_output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let (code, error) = run(full.into());
+    assert_eq!(code, Some(1), "{error}");
+    assert!(error.starts_with("racm: standard output: "), "{error}");
+    assert!(out.join("report.json").exists());
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(run(writer.into()), (Some(0), String::new()));
+}
+
+/// Saliency maps of every type of number, and files that are none.
+#[test]
+fn maps_of_any_type_are_read() {
+    let out = folder("npy");
+    let ramp = Array2::from_shape_fn((96, 96), |(y, x)| (y * 96 + x) as f32);
+    let write = |name: &str, descr: &str, order: &str, shape: &str, data: Vec<u8>| {
+        let header =
+            format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}");
+        let padded = format!("{header:<117}\n");
+        let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+        bytes.extend(padded.bytes());
+        bytes.extend(data);
+        let path = out.join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    let bytes = |of: fn(f32) -> Vec<u8>| ramp.iter().flat_map(|&v| of(v)).collect::<Vec<u8>>();
+    let turned: Vec<u8> = ramp.t().iter().flat_map(|v| v.to_le_bytes()).collect();
+    let (c, flat) = ("False", "(96, 96)");
+    // The highest 30 % of the ramp are its last rows, whatever the type.
+    for path in [
+        write("f4", "<f4", c, flat, bytes(|v| v.to_le_bytes().to_vec())),
+        write(
+            "f8",
+            "<f8",
+            c,
+            flat,
+            bytes(|v| f64::from(v).to_le_bytes().to_vec()),
+        ),
+        write(
+            "big",
+            ">f8",
+            c,
+            flat,
+            bytes(|v| f64::from(v).to_be_bytes().to_vec()),
+        ),
+        write(
+            "f2",
+            "<f2",
+            c,
+            flat,
+            bytes(|v| half::f16::from_f32(v / 8.0).to_le_bytes().to_vec()),
+        ),
+        write(
+            "i8",
+            "<i8",
+            c,
+            flat,
+            bytes(|v| (v as i64 - 500).to_le_bytes().to_vec()),
+        ),
+        write(
+            "u2",
+            "<u2",
+            c,
+            flat,
+            bytes(|v| (v as u16).to_le_bytes().to_vec()),
+        ),
+        write(
+            "i4",
+            "<i4",
+            c,
+            "(1, 96, 96)",
+            bytes(|v| (v as i32).to_le_bytes().to_vec()),
+        ),
+        write(
+            "bool",
+            "|b1",
+            c,
+            flat,
+            bytes(|v| vec![u8::from(v > 6450.0)]),
+        ),
+        write("turned", "<f4", "True", flat, turned),
+    ] {
+        let more = [("--refine", &*path), ("--out", &*out)];
+        succeeds("explain --model demo --masks 20", &more);
+        let region = &json(&out.join("report.json"))["region"];
+        assert_eq!(region["pixels"], 2765);
+        let map: Array3<f32> = ndarray_npy::read_npy(out.join("map.npy")).unwrap();
+        assert!(
+            map[[0, 60, 48]].is_nan() && !map[[0, 80, 48]].is_nan(),
+            "{path:?}"
+        );
+    }
+    for (path, expected) in [
+        (
+            write("short", "<f4", c, flat, vec![0; 1000]),
+            "short: it is cut short",
+        ),
+        (
+            write("cube", "<f4", c, "(3, 96, 96)", Vec::new()),
+            "cube: the saliency map has shape [3, 96, 96], expected [96, 96]",
+        ),
+        (
+            write("vast", "<f4", c, "(9999999, 9999999)", Vec::new()),
+            "vast: the saliency map has shape",
+        ),
+        (
+            write("text", "<U4", c, flat, vec![0; 147_456]),
+            "text: its elements are of type '<U4'",
+        ),
+        (
+            write("header", "<f4", "Perhaps", flat, Vec::new()),
+            "header: not a whole .npy file",
+        ),
+    ] {
+        fails(
+            "explain --model demo --masks 20",
+            &[("--refine", &*path), ("--out", &*out)],
+            expected,
+        );
+    }
+    let none = out.join("none.npy");
+    fs::write(&none, b"\x93NUMPY\x01").unwrap();
+    fails(
+        "explain --model demo --masks 20",
+        &[("--refine", &*none), ("--out", &*out)],
+        "none.npy: not a whole .npy file",
+    );
+}
+
+/// The report keeps the explainer; `--spec` takes it from there, and what is given beside it counts.
+#[test]
+fn a_saved_explainer_is_used_again() {
+    let (first, second, third) = (folder("spec_1"), folder("spec_2"), folder("spec_3"));
+    let options = "--masks 120 --seed 7 --grid 5x6 --p-pix 0.4 --method rise --estimator self-normalised \
+        --baseline 0.2,0.3,0.4 --placement fixed --enlargement nearest --link log:0.001";
+    succeeds(
+        &format!("explain --model demo {options}"),
+        &[("--out", &first)],
+    );
+    let report = first.join("report.json");
+    succeeds(
+        "explain --model demo",
+        &[("--spec", &report), ("--out", &second)],
+    );
+    let bits = |folder: &Path| fs::read(folder.join("map.npy")).unwrap();
+    assert_eq!(bits(&first), bits(&second));
+    assert_eq!(
+        json(&report)["explainer"],
+        json(&second.join("report.json"))["explainer"]
+    );
+    succeeds(
+        "explain --model demo --seed 8",
+        &[("--spec", &report), ("--out", &third)],
+    );
+    assert_ne!(bits(&first), bits(&third));
+    let own = first.join("own.json");
+    for (saved, expected) in [
+        (
+            "{\"masks\": 0}",
+            "own.json: not a saved explainer: masks is 0",
+        ),
+        (
+            "{\"explainer\": {\"mask\": 3}}",
+            "own.json: not a saved explainer: unknown field `mask`",
+        ),
+        ("{\"spec\": ", "own.json: not a saved explainer: EOF"),
+        ("[1, 2]", "own.json: not a saved explainer"),
+    ] {
+        fs::write(&own, saved).unwrap();
+        fails(
+            "explain --model demo",
+            &[("--spec", &own), ("--out", &third)],
+            expected,
+        );
+    }
+    let absent = first.join("absent.json");
+    fails(
+        "explain --model demo",
+        &[("--spec", &absent), ("--out", &third)],
+        "absent.json: ",
     );
 }

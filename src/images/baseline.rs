@@ -59,10 +59,13 @@ impl FromStr for Baseline {
             return Ok(Baseline::Blur { sigma });
         }
         let list = text.strip_suffix(',').unwrap_or(text);
-        Ok(match numbers("baseline", list, expected)?[..] {
-            [value] if list == text => Baseline::Constant(value),
-            ref values => Baseline::PerChannel(values.to_vec()),
-        })
+        let values = numbers("baseline", list, expected);
+        Ok(
+            match values.map_err(|_| unreadable("baseline", text, expected))?[..] {
+                [value] if list == text => Baseline::Constant(value),
+                ref values => Baseline::PerChannel(values.to_vec()),
+            },
+        )
     }
 }
 

@@ -16,8 +16,11 @@ mod own_scores;
 mod reference;
 mod refusals;
 mod region;
+#[cfg(all(feature = "serde", feature = "onnx"))]
+mod saved;
 mod shapes;
 mod statistics;
 mod stopping;
+mod text;
 mod value_stability;
 mod worlds;
