@@ -9,6 +9,7 @@ use racm::demo;
 use racm::render::{Bands, read_image, to_rgb, write_png};
 use serde_json::Value;
 
+mod npy;
 #[path = "onnx/proto.rs"]
 #[allow(dead_code)]
 mod proto;
@@ -59,9 +60,8 @@ fn explain_writes_maps_pictures_and_a_report() {
         &[("--out", &out)],
     );
     assert!(said.contains("class 0 (stop sign)"), "{said}");
-    let map: ndarray::Array4<f32> = ndarray_npy::read_npy(out.join("map.npy")).unwrap();
-    let errors: ndarray::Array4<f32> =
-        ndarray_npy::read_npy(out.join("standard_error.npy")).unwrap();
+    let map: ndarray::Array4<f32> = npy::read(out.join("map.npy"));
+    let errors: ndarray::Array4<f32> = npy::read(out.join("standard_error.npy"));
     assert_eq!(map.dim(), (2, 3, 96, 96));
     assert_eq!(errors.dim(), map.dim());
     for picture in ["panel.png", "overlay.png"] {
@@ -82,13 +82,13 @@ fn explain_marks_what_is_outside_the_region() {
     let saliency =
         Array2::from_shape_fn((96, 96), |(y, x)| f64::from(u8::from(demo::on_sign(y, x))));
     let map = out.join("saliency.npy");
-    ndarray_npy::write_npy(&map, &saliency).unwrap();
+    npy::write(&map, &saliency);
     let refine = [("--out", &*out), ("--refine", &*map)];
     succeeds(
         "explain --model demo --masks 64 --method rise --keep 0.1",
         &refine,
     );
-    let map: Array3<f32> = ndarray_npy::read_npy(out.join("map.npy")).unwrap();
+    let map: Array3<f32> = npy::read(out.join("map.npy"));
     let evaluated = map.iter().filter(|v| !v.is_nan()).count();
     assert_eq!((map.dim(), evaluated), ((1, 96, 96), 922));
     assert_eq!(json(&out.join("report.json"))["region"]["pixels"], 922);
@@ -107,7 +107,7 @@ fn explain_refuses_what_it_cannot_do() {
     fs::write(&toy, proto::toy(&proto::Fed::open(racm::Layout::Nchw))).unwrap();
     write_png(&picture, &to_rgb(&demo::image(), Bands::Auto).unwrap()).unwrap();
     let small = out.join("small.npy");
-    ndarray_npy::write_npy(&small, &Array2::<f32>::ones((9, 9))).unwrap();
+    npy::write(&small, &Array2::<f32>::ones((9, 9)));
     let never = out.join("never");
     let demo = "explain --model demo --masks 50";
     for (arguments, more, expected) in [
@@ -194,7 +194,7 @@ fn images(name: &str) -> (PathBuf, PathBuf) {
         write_png(root.join("list").join(format!("{name}.png")), &picture).unwrap();
     }
     let saliency = Array2::from_shape_fn((48, 48), |(y, x)| (y * x) as f32);
-    ndarray_npy::write_npy(root.join("maps/b.npy"), &saliency).unwrap();
+    npy::write(root.join("maps/b.npy"), &saliency);
     let list = "file,roi_x1,roi_y1,roi_x2,roi_y2\na.png,22,16,78,72\nb.png,11,8,39,49\nc.png,,,,\n";
     fs::write(root.join("list.csv"), list).unwrap();
     (root.join("list.csv"), root)
@@ -365,7 +365,7 @@ fn evaluate_refuses_what_it_cannot_do() {
         );
     }
     let maps = root.join("maps");
-    ndarray_npy::write_npy(maps.join("a.npy"), &Array2::<f32>::ones((9, 9))).unwrap();
+    npy::write(maps.join("a.npy"), &Array2::<f32>::ones((9, 9)));
     let more = [("--images", &*list), ("--refine", &*maps), ("--out", &*out)];
     fails("evaluate --model demo --keep 0", &more, "--keep is 0");
     let out = root.join("other");
@@ -553,7 +553,7 @@ fn maps_of_any_type_are_read() {
         succeeds("explain --model demo --masks 20", &more);
         let region = &json(&out.join("report.json"))["region"];
         assert_eq!(region["pixels"], 2765);
-        let map: Array3<f32> = ndarray_npy::read_npy(out.join("map.npy")).unwrap();
+        let map: Array3<f32> = npy::read(out.join("map.npy"));
         assert!(
             map[[0, 60, 48]].is_nan() && !map[[0, 80, 48]].is_nan(),
             "{path:?}"

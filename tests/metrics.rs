@@ -1,6 +1,8 @@
 //! Metrics: cases computed by hand, properties, calls of the model, errors, and other people's code.
 
-#[cfg(all(feature = "onnx", feature = "render"))]
+#[cfg(feature = "cli")]
+mod npy;
+#[cfg(feature = "cli")]
 #[path = "metrics/oracles.rs"]
 mod oracles;
 #[path = "metrics/properties.rs"]

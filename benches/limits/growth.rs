@@ -48,7 +48,7 @@ pub fn growth() {
     for (masks, mib) in &memory.points {
         println!("| {masks} | {mib:.1} |");
     }
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "plot")]
     crate::plot::draw(&curves, &memory).expect("a plot");
 }
 

@@ -8,7 +8,7 @@
 //! - `rendering`, `end-to-end`, `sums`, `maps`: the parts;
 //! - `count PART N` (copy, soft, hard, mc-rise, sums, sums-1000): so many masks and nothing else, for an instruction counter;
 //! - `growth`: how time grows with N, pixels, channels and targets, and memory with N (Linux); with
-//!   the feature `cli` it also draws `benches/growth.svg`;
+//!   the feature `plot` it also draws `benches/growth.svg`;
 //! - `model MODEL.onnx N BATCH...`: explanations of N masks beside pure inference, with the features
 //!   `onnx` (rten) and `ort` (ONNX Runtime, found by `ORT_DYLIB_PATH`);
 //! - `memory N`: by how many kB explaining a free model with N masks raises the peak (Linux).
@@ -18,7 +18,7 @@ mod growth;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 mod overhead;
 mod parts;
-#[cfg(feature = "cli")]
+#[cfg(feature = "plot")]
 mod plot;
 
 use std::time::Instant;

@@ -13,7 +13,7 @@ const BLUE: RGBColor = RGBColor(31, 119, 180);
 const GREY: RGBColor = RGBColor(160, 160, 160);
 
 pub fn draw(curves: &[Curve], memory: &Curve) -> Result<(), Failure> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/growth.svg");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../growth.svg");
     let panels = curves.len() + 1;
     let root = SVGBackend::new(path, (3 * SIZE.0, 2 * SIZE.1)).into_drawing_area();
     root.fill(&WHITE)?;

@@ -16,7 +16,7 @@ mod own_scores;
 mod reference;
 mod refusals;
 mod region;
-#[cfg(all(feature = "serde", feature = "onnx"))]
+#[cfg(feature = "cli")]
 mod saved;
 mod shapes;
 mod statistics;
