@@ -61,7 +61,7 @@
 //! | `ort` | `OrtModel`: ONNX files through ONNX Runtime, loaded at run time |
 //! | `render` | `render`: PNG in and out, heat maps, overlays, panels |
 //! | `serde` | `Serialize` and `Deserialize` for plans, specs, options and results |
-//! | `cli` | the program `racm`, with `onnx` and `render` |
+//! | `cli` | the program `racm`, with `onnx`, `render` and `serde` |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

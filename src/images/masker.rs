@@ -160,7 +160,7 @@ impl<'p> Masker<'p> {
     /// # Errors
     /// [`Error::Shape`] if the length of `batch` is not a multiple of C x H x W.
     pub fn fill(&self, seed: u64, first: u64, batch: &mut [f32]) -> Result<()> {
-        if !batch.len().is_multiple_of(self.image.len()) {
+        if batch.len() % self.image.len() != 0 {
             return Err(Error::Shape {
                 what: "the batch",
                 given: vec![batch.len()],

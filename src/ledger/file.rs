@@ -88,8 +88,8 @@ impl Parser<'_> {
             .0
             .split_at_checked(usize::try_from(n.checked_mul(4)?).ok()?)?;
         self.0 = rest;
-        let (chunks, _) = head.as_chunks::<4>();
-        let values: Vec<f32> = chunks.iter().map(|&c| f32::from_le_bytes(c)).collect();
+        let float = |c: &[u8]| f32::from_le_bytes([c[0], c[1], c[2], c[3]]);
+        let values: Vec<f32> = head.chunks_exact(4).map(float).collect();
         values.iter().all(|v| v.is_finite()).then_some(values)
     }
 

@@ -132,7 +132,7 @@ impl Ledger {
                 expected: vec![1, targets],
             });
         }
-        if !first.is_multiple_of(block_size) {
+        if first % block_size != 0 {
             let expected = format!("a multiple of the block size, {block_size}");
             return Err(Error::parameter("first mask", first, expected));
         }

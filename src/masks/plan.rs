@@ -209,9 +209,8 @@ impl Plan {
             }
             pass.push(spec.p_pix * share);
         }
-        if let Some(region) = &spec.region
-            && region.pixels().dim() != (height, width)
-        {
+        let other_size = |region: &&Region| region.pixels().dim() != (height, width);
+        if let Some(region) = spec.region.as_ref().filter(other_size) {
             return Err(Error::Shape {
                 what: "the region",
                 given: region.pixels().shape().to_vec(),

@@ -43,7 +43,7 @@ impl RiseBlur {
     /// # Errors
     /// [`Error::Parameter`] unless `length` is odd and below 10000, and 0 < `sigma` <= 10000.
     pub fn new(length: usize, sigma: f64) -> Result<Self> {
-        if length.is_multiple_of(2) || length >= 10_000 {
+        if length % 2 == 0 || length >= 10_000 {
             let expected = "an odd number below 10000";
             return Err(Error::parameter("length", length, expected));
         }

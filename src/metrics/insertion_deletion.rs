@@ -117,6 +117,7 @@ pub struct Curves {
 /// # Ok::<(), racm::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[must_use]
 pub struct InsertionDeletion {
     elements: Elements,
     order: Order,
@@ -166,35 +167,30 @@ impl InsertionDeletion {
     }
 
     /// Which end of the ranking comes first.
-    #[must_use]
     pub fn order(mut self, order: Order) -> Self {
         self.order = order;
         self
     }
 
     /// How many elements change at a time.
-    #[must_use]
     pub fn steps(mut self, steps: Steps) -> Self {
         self.steps = steps;
         self
     }
 
     /// The most images handed to the model at once.
-    #[must_use]
     pub fn batch(mut self, batch: usize) -> Self {
         self.batch = batch;
         self
     }
 
     /// What Insertion starts from.
-    #[must_use]
     pub fn insertion_start(mut self, start: impl Into<Start>) -> Self {
         self.insertion_start = start.into();
         self
     }
 
     /// What Deletion ends with.
-    #[must_use]
     pub fn deletion_end(mut self, end: impl Into<Start>) -> Self {
         self.deletion_end = end.into();
         self

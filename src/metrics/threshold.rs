@@ -75,6 +75,7 @@ pub struct ThresholdCurves {
 ///
 /// [`InsertionDeletion`]: super::InsertionDeletion
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
 pub struct ValueThreshold {
     batch: usize,
 }
@@ -92,7 +93,6 @@ impl ValueThreshold {
     }
 
     /// The most images handed to the model at once.
-    #[must_use]
     pub fn batch(mut self, batch: usize) -> Self {
         self.batch = batch;
         self

@@ -49,6 +49,7 @@ named!(Layout, "layout", Nchw = "nchw", Nhwc = "nhwc");
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Saved"))]
+#[must_use]
 pub struct Preprocess {
     layout: Layout,
     order: Vec<usize>,
@@ -137,7 +138,6 @@ impl Preprocess {
     }
 
     /// The order of the axes that the network expects.
-    #[must_use]
     pub fn layout(mut self, layout: Layout) -> Self {
         self.layout = layout;
         self

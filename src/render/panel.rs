@@ -27,6 +27,7 @@ const MOST_PIXELS: u64 = 1 << 28;
 ///
 /// See the [module](super) for an example.
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct Panel<'a> {
     map: ArrayView3<'a, f32>,
     names: Vec<String>,

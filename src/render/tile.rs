@@ -40,6 +40,7 @@ pub enum Doubt {
 /// # }
 /// ```
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct Tile<'a> {
     plane: ArrayView2<'a, f32>,
     scale: Scale,

@@ -146,9 +146,10 @@ impl<'a> Surrogate<'a> {
         }
         let mut scaled = Mixture::new(best);
         let (mut left, mut uncertainty) = (None, 0.0);
-        if scale.bent
-            && let Some(predictions) = scaled.leave_one_out(blocks, &scale.values)
-        {
+        let bent = scale
+            .bent
+            .then(|| scaled.leave_one_out(blocks, &scale.values));
+        if let Some(predictions) = bent.flatten() {
             let (worth, residuals) = Worth::new(&predictions, &scores);
             let search = Search::new(plan, seed, states, blocks, &residuals);
             left = Some(Mixture::or_nothing(search.candidate(scaled.first().prior)));
