@@ -19,6 +19,8 @@ pub enum Inputs {
     Masks(Range<u64>),
     /// The states of a metric's curve with these indices.
     States(Range<usize>),
+    /// The altered activations with these indices that a head was scoring.
+    Activations(Range<usize>),
 }
 
 impl Inputs {
@@ -31,6 +33,7 @@ impl Inputs {
                 Inputs::Masks(n..n + 1)
             }
             Inputs::States(r) => Inputs::States(r.start + row..r.start + row + 1),
+            Inputs::Activations(r) => Inputs::Activations(r.start + row..r.start + row + 1),
         }
     }
 }
@@ -43,6 +46,10 @@ impl fmt::Display for Inputs {
             Inputs::Masks(r) => write!(f, "masks {}..{}", r.start, r.end),
             Inputs::States(r) if r.end == r.start + 1 => write!(f, "curve state {}", r.start),
             Inputs::States(r) => write!(f, "curve states {}..{}", r.start, r.end),
+            Inputs::Activations(r) if r.end == r.start + 1 => {
+                write!(f, "altered activations {}", r.start)
+            }
+            Inputs::Activations(r) => write!(f, "altered activations {}..{}", r.start, r.end),
         }
     }
 }

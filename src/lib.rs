@@ -116,7 +116,12 @@ pub use models::ort::OrtModel;
 #[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
 pub use models::preprocess::{Layout, Preprocess};
 pub use ndarray;
+pub use white_box::cam::{Cam, CamMap, CamMethod, CamOf};
+pub use white_box::model::WhiteBoxModel;
 pub use white_box::refine::SaliencyMethod;
+#[cfg(any(feature = "onnx", feature = "ort"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
+pub use white_box::split::{Layer, SplitModel};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

@@ -71,6 +71,19 @@ impl Target {
     }
 }
 
+impl Target {
+    /// The only class that is asked for.
+    pub(crate) fn resolve_one(&self, scores: &[f32], expected: &str) -> Result<usize> {
+        match self.resolve(scores)?[..] {
+            [class] => Ok(class),
+            ref classes => {
+                let given = format!("a list of {}", classes.len());
+                Err(Error::parameter("target", given, expected))
+            }
+        }
+    }
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use ndarray::{Array2, ArrayView2};
+
 use crate::text::named;
 
 /// How a grid of cells becomes a mask of pixels.
@@ -159,6 +161,74 @@ pub(crate) trait Real:
 }
 impl Real for f32 {}
 impl Real for f64 {}
+
+/// Where the outermost cells lie on an image that they are enlarged to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Corners {
+    /// Half a cell inside: half-pixel centres, clamped edges (torch's `align_corners=False`).
+    Inside,
+    /// On the outermost pixels (torch's `align_corners=True`).
+    Aligned,
+}
+
+/// Values `[rows, columns]` enlarged to `[H, W]`, bilinear.
+pub(crate) fn enlarge_bilinear(
+    cells: ArrayView2<'_, f64>,
+    [height, width]: [usize; 2],
+    corners: Corners,
+) -> Array2<f64> {
+    let (rows, columns) = cells.dim();
+    let taps = [(height, rows), (width, columns)].map(|(pixels, cells)| match corners {
+        Corners::Aligned => aligned(pixels, cells),
+        Corners::Inside => GridAxis {
+            pixels,
+            cells,
+            enlargement: Enlargement::Bilinear,
+            placement: Placement::Fixed,
+        }
+        .taps(0),
+    });
+    let cells: Vec<f64> = cells.iter().copied().collect();
+    enlarge(&cells, rows, &taps)
+}
+
+/// Taps whose first and last pixel are the first and the last cell.
+fn aligned(pixels: usize, cells: usize) -> Taps {
+    let run = |p: usize| {
+        let (at, over) = (p * (cells - 1), (pixels - 1).max(1));
+        let low = at / over;
+        let run = Run {
+            pixels: p..p + 1,
+            low,
+            high: (low + 1).min(cells - 1),
+        };
+        (run, (at % over) as f32 / over as f32)
+    };
+    let (runs, t) = (0..pixels).map(run).unzip();
+    Taps { runs, t }
+}
+
+/// `U cells`, the cells `[drawn rows, drawn columns]` enlarged to `[H, W]`.
+pub(crate) fn enlarge<T: Real>(
+    cells: &[T],
+    drawn: usize,
+    [rows, columns]: &[Taps; 2],
+) -> Array2<T> {
+    let width = columns.t.len();
+    let mut wide = vec![T::default(); drawn * width];
+    widen(cells, drawn, columns, &mut wide);
+    let mut out = Array2::default((rows.t.len(), width));
+    for run in &rows.runs {
+        for y in run.pixels.clone() {
+            for x in 0..width {
+                let low = wide[run.low * width + x];
+                let high = wide[run.high * width + x];
+                out[[y, x]] = low + T::from(rows.t[y]) * (high - low);
+            }
+        }
+    }
+    out
+}
 
 /// Enlarges a grid along its columns: `cells` is `[rows, taps' cells]`, `out` is `[rows, W]`.
 pub(crate) fn widen<T: Real>(cells: &[T], rows: usize, columns: &Taps, out: &mut [T]) {

@@ -3,7 +3,7 @@
 use ndarray::{Array2, Axis};
 use rand::RngExt;
 
-use crate::masks::grid::{Taps, widen};
+use crate::masks::grid::{Taps, enlarge};
 use crate::masks::plan::Plan;
 use crate::masks::seed::{block_rng, mask_rng};
 use crate::masks::state::StateLaw;
@@ -118,26 +118,10 @@ impl<'p> Mask<'p> {
     }
 
     fn enlarge(&self, outside: f32, rule: impl Fn(u64) -> bool) -> Array2<f32> {
-        let [_, height, width] = self.plan.shape();
-        let [rows, columns] = self.plan.taps(self.offset);
-        let cells: Vec<f32> = self
-            .states
-            .iter()
-            .map(|&s| f32::from(u8::from(rule(s))))
-            .collect();
-        let drawn = self.plan.cells()[0];
-        let mut wide = vec![0.0; drawn * width];
-        widen(&cells, drawn, &columns, &mut wide);
-        let mut mask = Array2::zeros((height, width));
-        for run in &rows.runs {
-            for y in run.pixels.clone() {
-                for x in 0..width {
-                    let low = wide[run.low * width + x];
-                    let high = wide[run.high * width + x];
-                    mask[[y, x]] = low + rows.t[y] * (high - low);
-                }
-            }
-        }
+        let states = self.states.iter();
+        let cells: Vec<f32> = states.map(|&s| f32::from(u8::from(rule(s)))).collect();
+        let taps = self.plan.taps(self.offset);
+        let mut mask = enlarge(&cells, self.plan.cells()[0], &taps);
         if let Some(region) = self.plan.region_index() {
             for (mut row, runs) in mask.axis_iter_mut(Axis(0)).zip(&region.outside) {
                 for x in runs.iter().cloned().flatten() {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ndarray::{Array2, ArrayView4, Axis};
+use ndarray::{Array2, Array4, ArrayView4, Axis};
 
 use crate::error::{Error, Result};
 use crate::models::preprocess::Preprocess;
@@ -38,8 +38,20 @@ impl OnnxOptions {
     pub const MAX_THREADS: usize = 256;
 }
 
+/// A library that runs ONNX models.
+pub trait Runtime: Sized {
+    /// Loads a model from its bytes.
+    fn open(name: &str, bytes: Vec<u8>, options: &OnnxOptions) -> Result<Self>;
+    /// The inputs and outputs that the library sees in a model.
+    fn ports(name: &str, bytes: Vec<u8>) -> Result<(Vec<Port>, Vec<Port>)>;
+    /// What the model takes and gives.
+    fn signature(&self) -> &Signature;
+    /// One call: shape and elements in, shape and elements out.
+    fn call(&self, shape: [usize; 4], elements: &[f32]) -> Result<(Vec<usize>, Vec<f32>), String>;
+}
+
 /// A declared input or output. A dimension without a fixed size is `None`.
-pub(crate) struct Port {
+pub struct Port {
     pub(crate) name: String,
     pub(crate) dims: Option<Vec<Option<usize>>>,
     /// The element type where it is known not to be f32.
@@ -48,7 +60,7 @@ pub(crate) struct Port {
 
 /// What a model takes and gives, and how a batch gets through it.
 #[derive(Debug)]
-pub(crate) struct Signature {
+pub struct Signature {
     pub(crate) model: String,
     pub(crate) inputs: Vec<String>,
     pub(crate) outputs: Vec<String>,
@@ -78,9 +90,14 @@ impl Signature {
             };
             let Some(index) = found else {
                 let wanted = name.as_ref().map_or(String::new(), |n| format!(" `{n}`"));
-                let available = names(ports).join("`, `");
+                const SHOWN: usize = 20;
+                let available = names(&ports[..ports.len().min(SHOWN)]).join("`, `");
+                let more = match ports.len().saturating_sub(SHOWN) {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
                 return Err(fault(format!(
-                    "has no {kind}{wanted}, available: `{available}`"
+                    "has no {kind}{wanted}, available: `{available}`{more}"
                 )));
             };
             let port = &ports[index];
@@ -120,13 +137,49 @@ impl Signature {
         })
     }
 
-    /// Feeds a batch to `run` (shape and elements in, shape and elements out), in pieces where the
-    /// model's batch size is fixed.
+    /// The scores of a batch, `[n, K]`.
     pub(crate) fn scores(
         &self,
         batch: ArrayView4<'_, f32>,
-        mut run: impl FnMut([usize; 4], &[f32]) -> Result<(Vec<usize>, Vec<f32>), String>,
+        run: impl FnMut([usize; 4], &[f32]) -> Result<(Vec<usize>, Vec<f32>), String>,
     ) -> Result<Array2<f32>> {
+        let n = batch.dim().0;
+        let (k, scores) = self.answers(batch, run, |shape, size| self.classes(shape, size))?;
+        Array2::from_shape_vec((n, k), scores).map_err(|e| self.fault("running", e.to_string()))
+    }
+
+    /// The feature maps of a batch, `[n, K, h, w]`.
+    pub(crate) fn activations(
+        &self,
+        batch: ArrayView4<'_, f32>,
+        run: impl FnMut([usize; 4], &[f32]) -> Result<(Vec<usize>, Vec<f32>), String>,
+    ) -> Result<Array4<f32>> {
+        let n = batch.dim().0;
+        let (mut k, mut h, mut w) = (0, 0, 0);
+        let (_, values) = self.answers(batch, run, |shape, size| match *shape {
+            [n, channels, rows, columns] if n == size => {
+                (k, h, w) = (channels, rows, columns);
+                Ok(k * h * w)
+            }
+            _ => {
+                let reason =
+                    format!("has shape {shape:?} for {size} images, expected [{size}, K, h, w]");
+                Err(self.fault(&format!("layer `{}`", self.outputs[self.output]), reason))
+            }
+        })?;
+        let maps = Array4::from_shape_vec((n, k, h, w), values);
+        maps.map_err(|e| self.fault("running", e.to_string()))
+    }
+
+    /// Feeds a batch to `run` (shape and elements in, shape and elements out), in pieces where the
+    /// model's batch size is fixed. `width` says how many numbers of an answer of that shape are one
+    /// image's; they must be as many for every piece.
+    fn answers(
+        &self,
+        batch: ArrayView4<'_, f32>,
+        mut run: impl FnMut([usize; 4], &[f32]) -> Result<(Vec<usize>, Vec<f32>), String>,
+        mut width: impl FnMut(&[usize], usize) -> Result<usize>,
+    ) -> Result<(usize, Vec<f32>)> {
         let (n, c, h, w) = batch.dim();
         if n == 0 {
             return Err(Error::parameter(
@@ -168,16 +221,15 @@ impl Signature {
             };
             let (shape, mut answer) =
                 run([size, a, b, c], elements).map_err(|reason| self.fault("running", reason))?;
-            let k = self.classes(&shape, size)?;
+            let k = width(&shape, size)?;
             if answer.len() != size * k || classes.is_some_and(|before| before != k) {
-                return Err(self.fault("running", format!("gave scores of shape {shape:?}")));
+                return Err(self.fault("running", format!("gave an answer of shape {shape:?}")));
             }
             classes = Some(k);
             answer.truncate(rows * k);
             scores.append(&mut answer);
         }
-        Array2::from_shape_vec((n, classes.unwrap_or(0)), scores)
-            .map_err(|e| self.fault("running", e.to_string()))
+        Ok((classes.unwrap_or(0), scores))
     }
 
     /// K of an output for `n` images: `[n, K]`; `[n]` is K = 1 and `[K]` is one image; of more

@@ -3,6 +3,8 @@
 #[cfg(any(feature = "onnx", feature = "ort"))]
 pub(crate) mod adapter;
 pub mod demo;
+#[cfg(any(feature = "onnx", feature = "ort"))]
+pub(crate) mod graph;
 pub(crate) mod model;
 #[cfg(feature = "onnx")]
 pub(crate) mod onnx;

@@ -12,7 +12,9 @@ use rten::{
 use rten_tensor::Layout as _;
 
 use crate::error::{BoxError, Error, Result};
-use crate::models::adapter::{OnnxOptions, Port, Signature, check_file, check_threads, face};
+use crate::models::adapter::{
+    OnnxOptions, Port, Runtime, Signature, check_file, check_threads, face,
+};
 use crate::models::model::BlackBoxModel;
 
 /// An ONNX model that runs in `rten`, without any library outside of Rust.
@@ -81,14 +83,7 @@ impl OnnxModel {
         load: impl FnOnce(&ModelOptions) -> Result<Model, LoadError>,
     ) -> Result<Self> {
         check_threads(options.threads)?;
-        let mut loader = ModelOptions::with_all_ops();
-        loader.prepack_weights(true);
-        let model = load(&loader).map_err(|e| Error::Adapter {
-            what: name.to_owned(),
-            reason: e.to_string(),
-        })?;
-        let ports = |ids: &[NodeId]| ids.iter().map(|&id| port(&model, id)).collect::<Vec<_>>();
-        let (inputs, outputs) = (ports(model.input_ids()), ports(model.output_ids()));
+        let (model, inputs, outputs) = loaded(name, true, load)?;
         let signature = Signature::new(name, &inputs, &outputs, options)?;
         Ok(OnnxModel {
             input: model.input_ids()[signature.input],
@@ -126,6 +121,42 @@ impl OnnxModel {
 }
 
 face!(OnnxModel);
+
+/// A model, its inputs and its outputs.
+fn loaded(
+    name: &str,
+    prepack: bool,
+    load: impl FnOnce(&ModelOptions) -> Result<Model, LoadError>,
+) -> Result<(Model, Vec<Port>, Vec<Port>)> {
+    let mut loader = ModelOptions::with_all_ops();
+    loader.prepack_weights(prepack);
+    let model = load(&loader).map_err(|e| Error::Adapter {
+        what: name.to_owned(),
+        reason: e.to_string(),
+    })?;
+    let ports = |ids: &[NodeId]| ids.iter().map(|&id| port(&model, id)).collect::<Vec<_>>();
+    let (inputs, outputs) = (ports(model.input_ids()), ports(model.output_ids()));
+    Ok((model, inputs, outputs))
+}
+
+impl Runtime for OnnxModel {
+    fn open(name: &str, bytes: Vec<u8>, options: &OnnxOptions) -> Result<Self> {
+        Self::new(name, options, |loader| loader.load(bytes))
+    }
+
+    fn ports(name: &str, bytes: Vec<u8>) -> Result<(Vec<Port>, Vec<Port>)> {
+        let (_, inputs, outputs) = loaded(name, false, |loader| loader.load(bytes))?;
+        Ok((inputs, outputs))
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn call(&self, shape: [usize; 4], elements: &[f32]) -> Result<(Vec<usize>, Vec<f32>), String> {
+        self.run(shape, elements)
+    }
+}
 
 impl BlackBoxModel for OnnxModel {
     fn predict(&self, batch: ArrayView4<'_, f32>) -> Result<Array2<f32>, BoxError> {

@@ -12,7 +12,9 @@ use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
 use crate::error::{BoxError, Error, Result};
-use crate::models::adapter::{OnnxOptions, Port, Signature, check_file, check_threads, face};
+use crate::models::adapter::{
+    OnnxOptions, Port, Runtime, Signature, check_file, check_threads, face,
+};
 use crate::models::model::BlackBoxModel;
 
 /// An ONNX model that runs in ONNX Runtime.
@@ -74,22 +76,12 @@ impl OrtModel {
         load: impl FnOnce(SessionBuilder) -> ort::Result<Session>,
     ) -> Result<Self> {
         check_threads(options.threads)?;
-        let environment = environment()?;
-        let fault = |e: ort::Error| Error::Adapter {
-            what: name.to_owned(),
-            reason: e.to_string(),
-        };
-        let session = SessionBuilder::new(&environment)
-            .and_then(|b| Ok(b.with_intra_threads(options.threads)?))
-            // Threads that spin between calls take the cores from whoever draws the next masks.
-            .and_then(|b| Ok(b.with_intra_op_spinning(false)?))
-            .and_then(load)
-            .map_err(fault)?;
-        let ports = |outlets: &[Outlet]| outlets.iter().map(port).collect::<Vec<_>>();
-        let (inputs, outputs) = (ports(session.inputs()), ports(session.outputs()));
+        let (session, inputs, outputs) = loaded(name, options.threads, load)?;
         let signature = Signature::new(name, &inputs, &outputs, options)?;
         let wanted = OutputSelector::no_default().with(&outputs[signature.output].name);
-        let run_options = RunOptions::new().map_err(fault)?.with_outputs(wanted);
+        let run_options = RunOptions::new()
+            .map_err(|e| fault(name, &e))?
+            .with_outputs(wanted);
         Ok(OrtModel {
             session: Mutex::new((session, run_options)),
             signature,
@@ -112,6 +104,51 @@ impl OrtModel {
 }
 
 face!(OrtModel);
+
+fn fault(name: &str, error: &ort::Error) -> Error {
+    Error::Adapter {
+        what: name.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+/// A session, its inputs and its outputs.
+fn loaded(
+    name: &str,
+    threads: usize,
+    load: impl FnOnce(SessionBuilder) -> ort::Result<Session>,
+) -> Result<(Session, Vec<Port>, Vec<Port>)> {
+    let session = SessionBuilder::new(&environment()?)
+        .and_then(|b| Ok(b.with_intra_threads(threads)?))
+        // Threads that spin between calls take the cores from whoever draws the next masks.
+        .and_then(|b| Ok(b.with_intra_op_spinning(false)?))
+        .and_then(load)
+        .map_err(|e| fault(name, &e))?;
+    let ports = |outlets: &[Outlet]| outlets.iter().map(port).collect::<Vec<_>>();
+    let (inputs, outputs) = (ports(session.inputs()), ports(session.outputs()));
+    Ok((session, inputs, outputs))
+}
+
+impl Runtime for OrtModel {
+    fn open(name: &str, bytes: Vec<u8>, options: &OnnxOptions) -> Result<Self> {
+        Self::new(name, options, |mut builder| {
+            builder.commit_from_memory(&bytes)
+        })
+    }
+
+    fn ports(name: &str, bytes: Vec<u8>) -> Result<(Vec<Port>, Vec<Port>)> {
+        let (_, inputs, outputs) = loaded(name, 0, |mut b| b.commit_from_memory(&bytes))?;
+        Ok((inputs, outputs))
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn call(&self, shape: [usize; 4], elements: &[f32]) -> Result<(Vec<usize>, Vec<f32>), String> {
+        self.run(shape, elements).map_err(|e| e.to_string())
+    }
+}
 
 impl BlackBoxModel for OrtModel {
     fn predict(&self, batch: ArrayView4<'_, f32>) -> Result<Array2<f32>, BoxError> {

@@ -69,14 +69,9 @@ impl Explainer {
         let batch = batch.as_standard_layout();
         let scores = predict_checked(model, batch.view(), None, Inputs::Unmasked)?;
         let scores: Vec<f32> = scores.iter().copied().collect();
-        let class = match target.into().resolve(&scores)?[..] {
-            [class] => class,
-            ref classes => {
-                let given = format!("a list of {}", classes.len());
-                let error = Error::parameter("target", given, "one class to refine for");
-                return Err(error.into());
-            }
-        };
+        let class = target
+            .into()
+            .resolve_one(&scores, "one class to refine for")?;
         let map = match method.saliency(image.view(), class) {
             Ok(map) => map,
             Err(source) => {
