@@ -7,6 +7,7 @@ mod explain;
 mod model;
 mod npy;
 mod say;
+mod white_box;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,9 @@ enum Command {
     /// Measure how good maps are, over many images.
     #[command(allow_negative_numbers = true)]
     Evaluate(Box<evaluate::Args>),
+    /// List the layers of a model that class activation maps can look at, last first.
+    #[command(allow_negative_numbers = true)]
+    Layers(Box<white_box::LayersArgs>),
 }
 
 /// What ends the program: a message, and its causes.
@@ -37,6 +41,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Explain(args) => explain::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Layers(args) => white_box::layers(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

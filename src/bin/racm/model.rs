@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use racm::ndarray::{Array2, Array3, ArrayView4};
+use racm::ndarray::{Array2, Array3, ArrayView4, Axis};
 use racm::{
     BlackBoxModel, BoxError, Layout, OnnxModel, OnnxOptions, Preprocess, demo,
     render::{read_image, resize},
@@ -114,6 +114,16 @@ impl ModelArgs {
         if self.model == "demo" {
             return Ok(Model::Demo);
         }
+        let options = self.options()?;
+        Ok(match self.runtime {
+            Runtime::Rten => Model::Rten(Box::new(OnnxModel::from_path(&self.model, &options)?)),
+            #[cfg(feature = "ort")]
+            Runtime::Ort => Model::Ort(Box::new(racm::OrtModel::from_path(&self.model, &options)?)),
+        })
+    }
+
+    /// How an ONNX model is loaded and called.
+    pub fn options(&self) -> Result<OnnxOptions, Failure> {
         let mut preprocess = Preprocess::new().scale(self.scale)?.layout(self.layout);
         if let Channels::Bgr = self.channels {
             preprocess = preprocess.channels([2, 1, 0])?;
@@ -129,11 +139,7 @@ impl ModelArgs {
         options.output.clone_from(&self.output);
         options.threads = self.threads.unwrap_or(0);
         options.preprocess = preprocess;
-        Ok(match self.runtime {
-            Runtime::Rten => Model::Rten(Box::new(OnnxModel::from_path(&self.model, &options)?)),
-            #[cfg(feature = "ort")]
-            Runtime::Ort => Model::Ort(Box::new(racm::OrtModel::from_path(&self.model, &options)?)),
-        })
+        Ok(options)
     }
 
     /// The names of the classes: the file's, or those of the demo.
@@ -189,6 +195,17 @@ impl Model {
 }
 
 impl Model {
+    /// The class with the highest score on an image; the first of equals.
+    pub fn top_class(&self, image: &Array3<f32>) -> Result<usize, Failure> {
+        let scores = self.predict(image.view().insert_axis(Axis(0)))?;
+        let scores: Vec<f32> = scores.iter().copied().collect();
+        let higher = |top: usize, k| if scores[k] > scores[top] { k } else { top };
+        match scores.len() {
+            0 => Err("the model has no class".into()),
+            classes => Ok((1..classes).fold(0, higher)),
+        }
+    }
+
     /// An image file has three channels; a model that wants another number of them, but has an axis of
     /// length 1 or 3 elsewhere, was most likely read in the wrong layout.
     fn wrong_channels(&self, channels: usize, layout: Layout) -> Failure {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use racm::metrics::Elements;
-use racm::{Baseline, Estimator, Explainer, ExplainerBuilder, Family, McRise};
+use racm::{Baseline, CamMethod, Estimator, Explainer, ExplainerBuilder, Family, McRise};
 use serde_json::{Value as Json, json};
 
 use super::list::Item;
@@ -12,6 +12,7 @@ use super::store::{Case, fingerprint};
 use crate::Failure;
 use crate::args::{MaskArgs, named, size, value_name, whole_number};
 use crate::model::ModelArgs;
+use crate::white_box::{LayerArgs, Refine};
 
 /// A map of one of the methods: the part of a [`Case`] that fixes the masks, and the rest.
 pub struct Kind {
@@ -42,9 +43,10 @@ pub struct Args {
     /// How scores become a map; several estimators share the masks
     #[arg(long, value_parser = named(Estimator::ALL, Estimator::name), value_delimiter = ',', default_value = "centred")]
     pub estimator: Vec<Estimator>,
-    /// A folder with a saliency map [H, W] for each image, NAME.npy, that restricts the masks
-    #[arg(long, value_name = "DIR")]
-    pub refine: Option<PathBuf>,
+    /// What restricts the masks: a folder with a saliency map [H, W] for each image, NAME.npy, or the name
+    /// of a class activation map (grad-cam, ...)
+    #[arg(long, value_name = "DIR|CAM")]
+    pub refine: Option<Refine>,
     /// The fractions of the pixels that --refine keeps [default: 0.3]
     #[arg(
         long,
@@ -77,6 +79,8 @@ pub struct Args {
     #[arg(long, value_name = "B", value_parser = size)]
     pub batch: Option<usize>,
     #[command(flatten)]
+    pub layer: LayerArgs,
+    #[command(flatten)]
     pub mask: MaskArgs,
 }
 
@@ -88,6 +92,19 @@ pub enum MethodArg {
     /// The same with its sign turned: what painting over takes away
     McRiseNegated,
     Rise,
+    Cam,
+    GradCam,
+    GradCamPp,
+    ScoreCam,
+    AblationCam,
+    GroupCam,
+}
+
+impl MethodArg {
+    /// The class activation map, if it is one.
+    fn cam(self) -> Option<CamMethod> {
+        value_name(self).parse().ok()
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -186,19 +203,36 @@ impl Args {
         if let Some(keep) = self.keeps().iter().find(|k| !(**k > 0.0 && **k <= 1.0)) {
             return Err(format!("--keep is {keep}, expected a number in (0, 1]").into());
         }
-        if let Some(folder) = self.refine.as_ref().filter(|folder| !folder.is_dir()) {
-            let asked = folder.display();
-            return Err(format!(
-                "--refine: there is no folder {asked}; racm sees a model from outside and has no \
-                 gradients, so make the maps (Grad-CAM or another) elsewhere and give the folder \
-                 with one NAME.npy, [H, W], for each image NAME.png"
-            )
-            .into());
+        if let Some(Refine::Path(path)) = self.refine.as_ref() {
+            if !path.is_dir() {
+                let asked = path.display();
+                return Err(format!(
+                    "--refine: {asked} is no folder; give one with a map NAME.npy, [H, W], for each image NAME.png, \
+                     or the name of a class activation map"
+                )
+                .into());
+            }
         }
         for &masks in &self.masks {
             self.builder(&Family::Racm).masks(masks).build()?;
         }
         Ok(())
+    }
+
+    /// The class activation maps that are compared.
+    pub fn cams(&self) -> Vec<CamMethod> {
+        self.methods
+            .iter()
+            .filter_map(|method| method.cam())
+            .collect()
+    }
+
+    /// The class activation map that restricts the masks.
+    pub fn refining_cam(&self) -> Option<CamMethod> {
+        match self.refine {
+            Some(Refine::Cam(method)) => Some(method),
+            _ => None,
+        }
     }
 
     /// The explainer of a family's masks.
@@ -241,6 +275,13 @@ impl Args {
             "masks": self.masks,
             "estimators": self.estimator,
             "keep": self.keeps(),
+            "refine": match &self.refine {
+                Some(Refine::Cam(method)) => method.name(),
+                Some(Refine::Path(_)) => "a folder",
+                None => "nothing",
+            },
+            "layer": self.layer.layer,
+            "refine_output": self.layer.refine_output,
             "metrics": self.metrics.iter().copied().map(value_name).collect::<Vec<_>>(),
             "protocol": value_name(self.protocol),
             "elements": self.elements,
@@ -268,6 +309,7 @@ impl Args {
                 MethodArg::McRise => (Family::McRise(McRise::rgb()), false),
                 MethodArg::McRiseNegated => (Family::McRise(McRise::rgb()), true),
                 MethodArg::Rise => (Family::Rise, false),
+                _ => continue,
             };
             for (&keep, &masks) in keeps
                 .iter()
@@ -290,7 +332,8 @@ impl Args {
                 }
             }
         }
-        cases.extend(["random", "uniform"].map(|map| Case {
+        let cams = self.cams().into_iter().map(|method| method.name());
+        cases.extend(cams.chain(["random", "uniform"]).map(|map| Case {
             map: map.to_owned(),
             masks: None,
             estimator: None,
@@ -315,7 +358,17 @@ impl Args {
         let again = |kind: &&Kind| self.dcc_masks().contains(&kind.masks);
         let dcc: u64 = kinds.iter().filter(again).map(|k| k.masks + 3).sum();
         let dcc = u64::from(self.wants(Metric::Dcc)) * (dcc + 2);
-        1 + runs.len() as u64 * (most + 1) + (kinds.len() as u64 + 2) * per_map + dcc
+        let cams = self.cams();
+        let images = cams.iter().copied().chain(self.refining_cam());
+        let images = images.map(|cam| match cam {
+            // About: the number of channels is not known here.
+            CamMethod::ScoreCam => 256,
+            CamMethod::GroupCam => 34,
+            _ => 1,
+        });
+        let images = images.sum::<u64>() * if self.wants(Metric::Dcc) { 2 } else { 1 };
+        let maps = (kinds.len() + cams.len() + 2) as u64;
+        1 + runs.len() as u64 * (most + 1) + maps * per_map + dcc + images
     }
 
     /// The refinement map of an image, if there is one, and the fingerprint of all that is read.
@@ -323,7 +376,10 @@ impl Args {
         let bytes = |path: &PathBuf| {
             std::fs::read(path).map_err(|e| Failure::from(format!("{}: {e}", path.display())))
         };
-        let map = self.refine.as_ref().map(|d| d.join(item.stem() + ".npy"));
+        let map = match &self.refine {
+            Some(Refine::Path(folder)) => Some(folder.join(item.stem() + ".npy")),
+            _ => None,
+        };
         let map = map.filter(|path| path.is_file());
         let image = bytes(&item.path)?;
         let roi = format!("{:?}", item.roi);

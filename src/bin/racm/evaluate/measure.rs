@@ -11,7 +11,7 @@ use racm::metrics::{
     gini, pointing_game, uniform_map,
 };
 use racm::ndarray::{Array2, Array3, ArrayView3, ArrayView4, Axis};
-use racm::{BlackBoxModel, BoxError, Explainer, Explanation, Family, Ledger, Region};
+use racm::{BlackBoxModel, BoxError, CamMethod, Explainer, Explanation, Family, Ledger, Region};
 
 use super::args::{Args, Kind, Metric};
 use super::list::Item;
@@ -19,23 +19,54 @@ use super::maps::{channel_map, random_of};
 use super::store::{Case, Cost, Record, Scores, Value};
 use crate::Failure;
 use crate::model::Model;
+use crate::white_box::WhiteBox;
 
 /// The model, with a count of what it is asked.
 pub struct Counted<'a> {
     pub model: &'a Model,
     pub bar: ProgressBar,
+    /// The same model with its layer, where a method needs it.
+    pub white_box: Option<&'a WhiteBox>,
     images: AtomicU64,
     nanoseconds: AtomicU64,
 }
 
 impl<'a> Counted<'a> {
-    pub fn new(model: &'a Model, bar: ProgressBar) -> Self {
+    pub fn new(model: &'a Model, white_box: Option<&'a WhiteBox>, bar: ProgressBar) -> Self {
         Counted {
             model,
             bar,
+            white_box,
             images: AtomicU64::new(0),
             nanoseconds: AtomicU64::new(0),
         }
+    }
+}
+
+impl Counted<'_> {
+    /// A class activation map of a class; one that is the same everywhere only where it need not rank pixels.
+    fn cam(
+        &self,
+        method: CamMethod,
+        image: &Array3<f32>,
+        class: usize,
+        ranks: bool,
+    ) -> Result<Array2<f32>, Failure> {
+        let started = Instant::now();
+        let white_box = self.white_box.ok_or("the model was not cut at a layer")?;
+        let found = match ranks {
+            true => white_box.refinement(method, image, class)?,
+            false => white_box.explain(method, image, class.into())?,
+        };
+        self.count(found.image_calls, started);
+        Ok(found.map)
+    }
+
+    fn count(&self, images: u64, started: Instant) {
+        self.nanoseconds
+            .fetch_add(started.elapsed().as_nanos() as u64, Relaxed);
+        self.images.fetch_add(images, Relaxed);
+        self.bar.inc(images);
     }
 }
 
@@ -43,10 +74,7 @@ impl BlackBoxModel for Counted<'_> {
     fn predict(&self, batch: ArrayView4<'_, f32>) -> Result<Array2<f32>, BoxError> {
         let (images, started) = (batch.dim().0 as u64, Instant::now());
         let scores = self.model.predict(batch);
-        self.nanoseconds
-            .fetch_add(started.elapsed().as_nanos() as u64, Relaxed);
-        self.images.fetch_add(images, Relaxed);
-        self.bar.inc(images);
+        self.count(images, started);
         scores
     }
 }
@@ -99,7 +127,31 @@ impl Bench<'_> {
             bounding_box: item.bounding_box(resized_from, [height, width]),
             image,
         };
-        let mut scores = self.maps(&subject, refinement)?;
+        let found = match self.args.refining_cam() {
+            Some(method) => {
+                let map = self.timed("refinement map", || {
+                    self.model.cam(method, &subject.image, class, true)
+                });
+                Some(map.map_err(|e| in_image(item, e))?)
+            }
+            None => None,
+        };
+        let mut scores = self.maps(&subject, found.as_ref().or(refinement))?;
+        for method in self.args.cams() {
+            let of = |image: &Array3<f32>| {
+                let map = self.model.cam(method, image, class, false)?;
+                Ok::<_, Failure>(map.insert_axis(Axis(0)))
+            };
+            let map = self.timed("class activation map", || of(&subject.image));
+            let map = map.map_err(|e| in_image(item, e))?;
+            let again = |image: ArrayView3<'_, f32>| {
+                of(&image.to_owned()).map_err(|source| racm::Error::Saliency {
+                    target: class,
+                    source,
+                })
+            };
+            scores.push(self.score(&subject, &map, Some(&again))?);
+        }
         let shape = [channels, height, width];
         let seed = self.args.mask.seed.unwrap_or(0);
         let random = |image: ArrayView3<'_, f32>| Ok(random_of(&image, seed));

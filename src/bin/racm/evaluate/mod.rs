@@ -16,8 +16,10 @@ use racm::ndarray::Array2;
 pub use args::Args;
 
 use crate::Failure;
+use crate::model::Model;
 use crate::npy::read_map;
 use crate::say::line;
+use crate::white_box::WhiteBox;
 use list::Item;
 use measure::{Bench, Counted};
 use store::Store;
@@ -34,7 +36,15 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let store = Store::open(&args.out, &parameters)?;
 
     let calls = args.calls(&kinds);
-    let counted = Counted::new(&model, progress_bar(calls * items.len() as u64));
+    let white_box = match args.cams().is_empty() && args.refining_cam().is_none() {
+        true => None,
+        false => Some(white_box(args, &model, &items[0])?),
+    };
+    let counted = Counted::new(
+        &model,
+        white_box.as_ref(),
+        progress_bar(calls * items.len() as u64),
+    );
     let bench = Bench {
         args,
         model: &counted,
@@ -74,10 +84,18 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     ))
 }
 
+/// The model in two parts, tried on the first image.
+fn white_box(args: &Args, model: &Model, first: &Item) -> Result<WhiteBox, Failure> {
+    let white_box = args.model.split(&args.layer)?;
+    let (image, _) = model.image(Some(&first.path), args.model.layout)?;
+    white_box.check(model, &image)?;
+    Ok(white_box)
+}
+
 /// The refinement map, which must have the size of the image that the model sees.
 fn refinement(
     path: &std::path::Path,
-    model: &crate::model::Model,
+    model: &Model,
     item: &Item,
     args: &Args,
 ) -> Result<Array2<f32>, Failure> {

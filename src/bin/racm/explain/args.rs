@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use racm::{Estimator, Explainer, ExplainerBuilder, Family, Link, StopRule, Target};
+use racm::{CamMethod, Estimator, Explainer, ExplainerBuilder, Family, Link, StopRule, Target};
 use serde_json::Value;
 
 use crate::Failure;
 use crate::args::{MaskArgs, named, size, whole_number};
 use crate::model::ModelArgs;
+use crate::white_box::{LayerArgs, Refine};
 
 #[derive(Parser)]
 pub struct Args {
@@ -29,9 +30,11 @@ pub struct Args {
     /// taken from it
     #[arg(long, value_name = "FILE.json")]
     pub spec: Option<PathBuf>,
-    /// The mask family [default: racm]
-    #[arg(long, value_parser = family(), help_heading = "Masks")]
-    pub method: Option<Family>,
+    /// Random masks (racm, rise, mc-rise), or a class activation map [default: racm]
+    #[arg(long, value_parser = method())]
+    pub method: Option<Method>,
+    #[command(flatten)]
+    pub layer: LayerArgs,
     #[command(flatten)]
     pub mask: MaskArgs,
     /// Number of masks; with a stopping rule, the most that are used [default: 5000]
@@ -62,9 +65,10 @@ pub struct Args {
     /// Images a model call [default: 32, or what fits into 5 MiB]
     #[arg(long, value_name = "B", value_parser = size)]
     pub batch: Option<usize>,
-    /// A saliency map [H, W] (.npy) that restricts the masks to its highest pixels
-    #[arg(long, value_name = "MAP.npy")]
-    pub refine: Option<PathBuf>,
+    /// A saliency map that restricts the masks to its highest pixels: a file [H, W] (.npy), or the name
+    /// of a class activation map (grad-cam, ...)
+    #[arg(long, value_name = "MAP.npy|CAM")]
+    pub refine: Option<Refine>,
     /// The fraction of the pixels that --refine keeps
     #[arg(
         long,
@@ -81,18 +85,57 @@ pub struct Args {
     pub resume: Option<PathBuf>,
 }
 
-fn family() -> impl TypedValueParser<Value = Family> {
-    PossibleValuesParser::new(["racm", "rise", "mc-rise"]).try_map(|name| name.parse::<Family>())
+/// How the map is made.
+#[derive(Clone)]
+pub enum Method {
+    Masks(Family),
+    Cam(CamMethod),
+}
+
+fn method() -> impl TypedValueParser<Value = Method> {
+    let cams = CamMethod::ALL.iter().map(|method| method.name());
+    let names = ["racm", "rise", "mc-rise"].into_iter().chain(cams);
+    PossibleValuesParser::new(names).try_map(|name| match name.parse() {
+        Ok(method) => Ok::<_, racm::Error>(Method::Cam(method)),
+        Err(_) => Ok(Method::Masks(name.parse()?)),
+    })
 }
 
 impl Args {
+    /// An option that was given and only means something for random masks.
+    pub fn about_masks(&self) -> Option<&'static str> {
+        let given = [
+            ("--spec", self.spec.is_some()),
+            ("--masks", self.masks.is_some()),
+            ("--grid", self.mask.grid.is_some()),
+            ("--p-pix", self.mask.p_pix.is_some()),
+            ("--seed", self.mask.seed.is_some()),
+            ("--enlargement", self.mask.enlargement.is_some()),
+            ("--placement", self.mask.placement.is_some()),
+            ("--baseline", self.mask.baseline.is_some()),
+            ("--until", self.until.is_some()),
+            ("--until-stable", self.until_stable.is_some()),
+            ("--max-seconds", self.max_seconds.is_some()),
+            ("--link", self.link.is_some()),
+            ("--estimator", self.estimator.is_some()),
+            ("--batch", self.batch.is_some()),
+            ("--refine", self.refine.is_some()),
+            ("--certainty", self.certainty),
+            ("--resume", self.resume.is_some()),
+        ];
+        given
+            .into_iter()
+            .find(|(_, given)| *given)
+            .map(|(name, _)| name)
+    }
+
     /// The explainer that is asked for, but for its region.
     pub fn builder(&self) -> Result<ExplainerBuilder, Failure> {
         let mut builder = match &self.spec {
             Some(path) => read_explainer(path)?.to_builder(),
             None => Explainer::builder(),
         };
-        if let Some(family) = &self.method {
+        if let Some(Method::Masks(family)) = &self.method {
             builder = builder.family(family.shared());
         }
         builder = self.mask.apply(builder);

@@ -12,6 +12,9 @@ use crate::Failure;
 use crate::args::value_name;
 use crate::npy;
 
+/// More rows of a picture than this are not looked at.
+pub const ROWS: usize = 8;
+
 /// A class for people: its name if there is one.
 pub fn class(names: &[String], class: usize) -> String {
     match names.get(class) {
@@ -115,8 +118,6 @@ fn pictures(
     explanation: &Explanation,
     errors: Option<&Array4<f32>>,
 ) -> Result<(), Failure> {
-    /// More rows than this are not looked at.
-    const ROWS: usize = 8;
     let planes = explanation.plan().plane_names();
     let region = explanation.region().map(|r| r.pixels());
     let (mut panels, mut overlays) = (Vec::new(), Vec::new());
@@ -186,6 +187,17 @@ fn median(explanation: &Explanation, errors: &racm::ndarray::ArrayRef3<f32>) -> 
     (!values.is_empty()).then(|| *values.select_nth_unstable_by(middle, f32::total_cmp).1)
 }
 
+/// What the network sees of the image.
+pub fn preprocess(args: &Args) -> Value {
+    json!({
+        "layout": args.model.layout.name(),
+        "channels": value_name(args.model.channels),
+        "scale": args.model.scale,
+        "mean": args.model.mean,
+        "std": args.model.std,
+    })
+}
+
 fn report(
     args: &Args,
     explainer: &Explainer,
@@ -224,13 +236,7 @@ fn report(
         "image": args.image.as_ref().map(|path| path.display().to_string()),
         "image_shape": plan.shape(),
         "resized_from": resized_from,
-        "preprocess": {
-            "layout": args.model.layout.name(),
-            "channels": value_name(args.model.channels),
-            "scale": args.model.scale,
-            "mean": args.model.mean,
-            "std": args.model.std,
-        },
+        "preprocess": preprocess(args),
         "runtime": value_name(args.model.runtime),
         "method": plan.family().name(),
         "masks": explanation.masks(),
@@ -245,7 +251,9 @@ fn report(
         "link": explanation.link().to_string(),
         "stopped_by": stats.stopped.map(|reason| format!("{reason:?}")),
         "region": explanation.region().map(|region| json!({
-            "map": args.refine.as_ref().map(|path| path.display().to_string()),
+            "map": args.refine.as_ref().map(ToString::to_string),
+            "layer": args.layer.layer,
+            "refine_output": args.layer.refine_output,
             "keep": args.keep,
             "pixels": region.count(),
             "outside": "not evaluated: NaN in the arrays",

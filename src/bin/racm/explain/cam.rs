@@ -1,0 +1,141 @@
+//! `racm explain --method grad-cam` and the other class activation maps.
+
+use std::time::Instant;
+
+use racm::ndarray::{Array3, Array4, Axis};
+use racm::render::{Panel, Scale, Tile, stack, write_png};
+use racm::{CamMap, CamMethod, Target};
+use serde_json::json;
+
+use super::args::Args;
+use super::report::{class, preprocess};
+use crate::args::value_name;
+use crate::say::line;
+use crate::{Failure, npy};
+
+pub fn run(args: &Args, method: CamMethod) -> Result<(), Failure> {
+    if let Some(option) = args.about_masks() {
+        return Err(format!("{option} is about random masks, and {method} draws none").into());
+    }
+    args.model.start_threads()?;
+    let names = args.model.class_names()?;
+    let white_box = args.model.split(&args.layer)?;
+    let model = args.model.load()?;
+    let (image, resized_from) = model.image(args.image.as_deref(), args.model.layout)?;
+    white_box.check(&model, &image)?;
+    let targets = match &args.target {
+        Target::Classes(classes) => classes.iter().map(|&class| class.into()).collect(),
+        Target::All => return Err(format!("{method} explains top or K[,K...], not all").into()),
+        top => vec![top.clone()],
+    };
+    std::fs::create_dir_all(&args.out).map_err(|e| format!("{}: {e}", args.out.display()))?;
+    let started = Instant::now();
+    let found: Vec<CamMap> = targets
+        .into_iter()
+        .map(|target| white_box.explain(method, &image, target))
+        .collect::<Result<_, _>>()?;
+    let seconds = started.elapsed().as_secs_f64();
+    for map in &found {
+        say(&names, method, map)?;
+    }
+    write_arrays(args, &found)?;
+    pictures(args, method, &names, &image, &found)?;
+    let report = json!({
+        "racm_version": env!("CARGO_PKG_VERSION"),
+        "model": args.model.model,
+        "image": args.image.as_ref().map(|path| path.display().to_string()),
+        "image_shape": image.dim(),
+        "resized_from": resized_from,
+        "preprocess": preprocess(args),
+        "runtime": value_name(args.model.runtime),
+        "method": method,
+        "layer": white_box.layer.name,
+        "layer_shape": white_box.layer.shape,
+        "output": args.layer.refine_output.as_ref().or(args.model.output.as_ref()),
+        "planes": [method],
+        "targets": found.iter().map(|map| json!({
+            "class": map.class,
+            "name": names.get(map.class),
+            "score": map.score,
+            "mean_importance": { method.name(): map.map.mean() },
+            "flat": map.is_flat(),
+            "weights": map.weights.to_vec(),
+        })).collect::<Vec<_>>(),
+        "model_calls": found.iter().map(|map| map.image_calls).sum::<u64>(),
+        "head_calls": found.iter().map(|map| map.head_calls).sum::<u64>(),
+        "seconds": seconds,
+    });
+    let path = args.out.join("report.json");
+    std::fs::write(&path, serde_json::to_string_pretty(&report)? + "\n")
+        .map_err(|e| format!("{}: {e}", path.display()))?;
+    line(format_args!(
+        "wrote map.npy, panel.png, overlay.png, report.json to {}",
+        args.out.display()
+    ))
+}
+
+fn say(names: &[String], method: CamMethod, found: &CamMap) -> Result<(), Failure> {
+    line(format_args!(
+        "{}, score {:.4}",
+        class(names, found.class),
+        found.score
+    ))?;
+    if found.is_flat() {
+        let value = found.map.first().copied().unwrap_or_default();
+        return line(format_args!(
+            "  {method:<12} {value} everywhere: the map says nothing"
+        ));
+    }
+    let highest = found.map.iter().fold(f32::MIN, |m, &v| m.max(v));
+    let mean = found.map.mean().unwrap_or_default();
+    line(format_args!(
+        "  {method:<12} mean {mean:+.4}  highest {highest:+.4}"
+    ))
+}
+
+/// `[1, H, W]` for one class, `[classes, 1, H, W]` for several.
+fn write_arrays(args: &Args, found: &[CamMap]) -> Result<(), Failure> {
+    let (height, width) = found[0].map.dim();
+    let mut maps = Array4::zeros((found.len(), 1, height, width));
+    for (mut map, found) in maps.outer_iter_mut().zip(found) {
+        map.index_axis_mut(Axis(0), 0).assign(&found.map);
+    }
+    let path = args.out.join("map.npy");
+    match found.len() {
+        1 => npy::write(&path, &maps.index_axis_move(Axis(0), 0))?,
+        _ => npy::write(&path, &maps)?,
+    }
+    // That of an earlier run would be another map's.
+    let errors = args.out.join("standard_error.npy");
+    if errors.exists() {
+        std::fs::remove_file(errors)?;
+    }
+    Ok(())
+}
+
+fn pictures(
+    args: &Args,
+    method: CamMethod,
+    names: &[String],
+    image: &Array3<f32>,
+    found: &[CamMap],
+) -> Result<(), Failure> {
+    let (mut panels, mut overlays) = (Vec::new(), Vec::new());
+    for found in found.iter().take(super::report::ROWS) {
+        let map = found.map.view().insert_axis(Axis(0));
+        let caption = format!(
+            "{method}, {}, score {:.3}",
+            class(names, found.class),
+            found.score
+        );
+        let panel = Panel::new(&map, &[method.name()])
+            .image(image)
+            .caption(caption);
+        panels.push(panel.draw()?);
+        let tile = Tile::new(&found.map, Scale::of(&map)?).over(image);
+        let longer = found.map.dim().0.max(found.map.dim().1);
+        overlays.push(tile.enlarge((384 / longer).max(1)).draw()?);
+    }
+    write_png(args.out.join("panel.png"), &stack(&panels)?)?;
+    Ok(write_png(args.out.join("overlay.png"), &stack(&overlays)?)?)
+}
