@@ -349,7 +349,7 @@ fn evaluate_refuses_what_it_cannot_do() {
         ("", &broken, "absent.png"),
         ("", &twice, "listed twice"),
         ("", &root.join("absent.csv"), "absent.csv"),
-        ("--refine gradcam", &list, "has no gradients"),
+        ("--refine gradcam", &list, "no class activation map"),
         ("--refine tests --keep 1.5", &list, "--keep is 1.5"),
         ("--masks 0", &list, "masks is 0"),
         ("--masks 50 --dcc-masks 60", &list, "--dcc-masks has 60"),
@@ -648,4 +648,124 @@ fn a_saved_explainer_is_used_again() {
         &[("--spec", &absent), ("--out", &third)],
         "absent.json: ",
     );
+}
+
+/// A model file with a skip connection, an image for it, and a folder for results.
+fn skipping(name: &str) -> [PathBuf; 3] {
+    let folder = folder(name);
+    let (model, image) = (folder.join("skip.onnx"), folder.join("image.png"));
+    fs::write(&model, proto::skipping(None)).unwrap();
+    let pixels = Array3::from_shape_fn((3, 4, 7), |(c, y, x)| {
+        ((c * 31 + y * 7 + x * 3) % 17) as f32 / 16.0
+    });
+    write_png(&image, &to_rgb(&pixels, Bands::default()).unwrap()).unwrap();
+    [model, image, folder.join("out")]
+}
+
+#[test]
+fn class_activation_maps_are_written_like_every_map() {
+    let [model, image, out] = skipping("cam");
+    let files = [("--model", &*model), ("--image", &*image), ("--out", &*out)];
+    for method in racm::CamMethod::ALL {
+        let said = succeeds(&format!("explain --method {method} --target 1,2"), &files);
+        assert!(
+            said.contains("class 2") && said.contains(method.name()),
+            "{said}"
+        );
+        let map: ndarray::Array4<f32> = npy::read(out.join("map.npy"));
+        assert_eq!(map.dim(), (2, 1, 4, 7));
+        let report = json(&out.join("report.json"));
+        assert_eq!(report["method"], method.name());
+        assert_eq!(report["layer"], "joined");
+        assert_eq!(report["targets"][0]["class"], 1);
+    }
+    succeeds("explain --method cam --target 0", &files);
+    let map: Array3<f32> = npy::read(out.join("map.npy"));
+    assert_eq!(map.dim(), (1, 4, 7));
+    for picture in ["panel.png", "overlay.png"] {
+        assert!(read_image(out.join(picture)).unwrap().dim().1 >= 4);
+    }
+    let said = succeeds("layers", &files[..1]);
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(
+        lines[0].contains("`pooled`") && lines[1].contains("the default"),
+        "{said}"
+    );
+    assert!(lines[2].contains("no cut: `early` gets past it"), "{said}");
+}
+
+#[test]
+fn masks_are_refined_by_a_class_activation_map() {
+    let [model, image, out] = skipping("refine_by_cam");
+    let files = [("--model", &*model), ("--image", &*image), ("--out", &*out)];
+    let run = "explain --masks 40 --grid 2 --target 1 --keep 0.5 --refine";
+    let said = succeeds(
+        &format!("{run} grad-cam --layer early --refine-output pooled"),
+        &files,
+    );
+    assert!(said.contains("grad-cam at `early` [n, 3, 4, 7]"), "{said}");
+    let by_name: Array3<f32> = npy::read(out.join("map.npy"));
+    let region = &json(&out.join("report.json"))["region"];
+    assert_eq!(
+        (&region["map"], &region["pixels"]),
+        (&"grad-cam".into(), &14.into())
+    );
+    // The same by hand, from the map's file.
+    let cam = out.with_file_name("cam");
+    let alone = [("--model", &*model), ("--image", &*image), ("--out", &*cam)];
+    succeeds("explain --method grad-cam --layer early --target 1", &alone);
+    let map = cam.join("map.npy");
+    let more = [files[0], files[1], files[2], ("--refine", &*map)];
+    succeeds("explain --masks 40 --grid 2 --target 1 --keep 0.5", &more);
+    let by_file: Array3<f32> = npy::read(out.join("map.npy"));
+    let bits = |map: &Array3<f32>| map.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&by_name), bits(&by_file));
+
+    let list = image.parent().unwrap().to_owned();
+    let out = out.with_file_name("evaluated");
+    let more = [("--model", &*model), ("--images", &*list), ("--out", &*out)];
+    let table = succeeds(
+        "evaluate --masks 16 --grid 2 --steps 4 --methods racm,grad-cam,score-cam --refine ablation-cam",
+        &more,
+    );
+    for row in [
+        "racm, N = 16, refined to 30 %",
+        "| grad-cam |",
+        "| score-cam |",
+    ] {
+        assert!(table.contains(row), "{table}");
+    }
+}
+
+#[test]
+fn class_activation_maps_refuse_what_they_cannot_do() {
+    let [model, image, out] = skipping("bad_cam");
+    let files = [("--model", &*model), ("--image", &*image), ("--out", &*out)];
+    for (options, expected) in [
+        ("--method grad-cam --layer late", "`early` from before it"),
+        (
+            "--method grad-cam --layer none",
+            "last first, it has `pooled`",
+        ),
+        ("--method grad-cam --target all", "not all"),
+        ("--method grad-cam --target 3", "class 3 was asked for"),
+        (
+            "--method grad-cam --masks 10",
+            "--masks is about random masks",
+        ),
+        ("--method grad-cam --refine-output joined", "expected [1, K] scores"),
+        (
+            "--refine grad-cam --target 0,1",
+            "--refine grad-cam is for one class",
+        ),
+        ("--refine grad-kam", "no class activation map of that name"),
+    ] {
+        fails(&format!("explain {options}"), &files, expected);
+    }
+    fails(
+        "explain --model demo --method cam",
+        &files[2..],
+        "the demo has no layers",
+    );
+    fails("layers --model demo", &[], "the demo has no layers");
 }

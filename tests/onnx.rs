@@ -5,7 +5,9 @@
 use std::path::PathBuf;
 
 use ndarray::{Array2, Array4, ArrayView4, Axis, s};
-use racm::{BlackBoxModel, Error, Layout, OnnxOptions, Preprocess, Result};
+use racm::{
+    BlackBoxModel, Error, Layout, OnnxOptions, Preprocess, Result, SplitModel, WhiteBoxModel,
+};
 
 #[path = "onnx/proto.rs"]
 mod proto;
@@ -21,6 +23,12 @@ trait Adapter: BlackBoxModel + Sized + Sync + Send + std::fmt::Debug {
     fn all_names(&self) -> [&[String]; 2];
     /// Why the runtime cannot be used here.
     fn absent() -> Option<&'static str>;
+
+    fn split(bytes: &[u8], layer: Option<&str>, options: &OnnxOptions) -> Result<SplitModel<Self>>;
+    fn features(split: &SplitModel<Self>, batch: ArrayView4<'_, f32>) -> Array4<f32>;
+    fn head(split: &SplitModel<Self>, features: ArrayView4<'_, f32>) -> Array2<f32>;
+
+    fn whole(split: &SplitModel<Self>, batch: ArrayView4<'_, f32>) -> Array2<f32>;
 
     fn scores(&self, batch: ArrayView4<'_, f32>) -> Array2<f32> {
         self.predict(batch).unwrap()
@@ -50,6 +58,22 @@ macro_rules! adapter {
             }
             fn absent() -> Option<&'static str> {
                 $absent
+            }
+            fn split(
+                bytes: &[u8],
+                layer: Option<&str>,
+                options: &OnnxOptions,
+            ) -> Result<SplitModel<Self>> {
+                <$model>::split_bytes(bytes, layer, options)
+            }
+            fn features(split: &SplitModel<Self>, batch: ArrayView4<'_, f32>) -> Array4<f32> {
+                split.features(batch).unwrap()
+            }
+            fn head(split: &SplitModel<Self>, features: ArrayView4<'_, f32>) -> Array2<f32> {
+                split.scores_from_features(features).unwrap()
+            }
+            fn whole(split: &SplitModel<Self>, batch: ArrayView4<'_, f32>) -> Array2<f32> {
+                split.predict(batch).unwrap()
             }
         }
     };
@@ -96,6 +120,8 @@ cases! {
     refuses_what_is_no_model,
     refuses_other_images,
     refuses_options_that_do_not_fit,
+    splits_where_everything_passes,
+    refuses_cuts_that_leave_something_out,
     scores_signs,
     scores_photos,
 }
@@ -353,6 +379,75 @@ fn refuses_other_images<A: Adapter>() {
         refused((1, 3, 0, 7)),
         Error::EmptyImage { shape: [3, 0, 7] }
     ));
+}
+
+fn splits_where_everything_passes<A: Adapter>() {
+    let batch = images(5, 3, 4, 7) - 0.5;
+    let preprocess = Preprocess::new().scale(2.0).unwrap();
+    let early = (2.0 * &batch).mapv(|v| v.max(0.0));
+    let joined = early.mapv(|v| v + 1.0 / (1.0 + (-v).exp()));
+    let scores = Array2::from_shape_fn((5, 3), |(n, c)| {
+        joined.slice(s![n, c, .., ..]).mean().unwrap()
+    });
+    for fixed in [None, Some(1), Some(2)] {
+        let bytes = proto::skipping(fixed);
+        for (layer, name, expected) in [
+            (None, "joined", &joined),
+            (Some("joined"), "joined", &joined),
+            (Some("early"), "early", &early),
+        ] {
+            let split = A::split(&bytes, layer, &options("scores", preprocess.clone())).unwrap();
+            assert_eq!(split.layer().name, name);
+            assert_eq!(split.layer().shape[1..], [Some(3), Some(4), Some(7)]);
+            let features = A::features(&split, batch.view());
+            assert_eq!(features.dim(), (5, 3, 4, 7));
+            assert_close(&rows(&features), &rows(expected));
+            assert_close(&A::head(&split, features.view()), &scores);
+            assert_close(&A::whole(&split, batch.view()), &scores);
+        }
+    }
+    // An inner value can be the scores.
+    let split = A::split(
+        &proto::skipping(None),
+        Some("early"),
+        &options("pooled", preprocess),
+    )
+    .unwrap();
+    assert_close(&A::whole(&split, batch.view()), &scores);
+}
+
+fn refuses_cuts_that_leave_something_out<A: Adapter>() {
+    let bytes = proto::skipping(None);
+    let refused = |layer: &str, output: &str| {
+        let result = A::split(&bytes, Some(layer), &plain(output));
+        result
+            .map(|split| split.layer().clone())
+            .unwrap_err()
+            .to_string()
+    };
+    let error = refused("late", "scores");
+    assert!(
+        error.contains("cannot be cut at `late`") && error.contains("`early`"),
+        "{error}"
+    );
+    for name in ["nothing", "image", "scores", "aside"] {
+        let error = refused(name, "scores");
+        for said in [
+            name,
+            "`pooled` [n, 3, 1, 1] (GlobalAveragePool)",
+            "`early` [n, 3, 4, 7] (Relu)",
+        ] {
+            assert!(error.contains(said), "{error}");
+        }
+    }
+    let error = refused("joined", "aside");
+    assert!(error.contains("no layer `joined`"), "{error}");
+    let error = refused("joined", "nothing");
+    assert!(error.contains("no output `nothing`"), "{error}");
+    for bad in [&b"not a model"[..], &[], &proto::of_rank_2()] {
+        let result = A::split(bad, None, &OnnxOptions::default());
+        assert!(matches!(result, Err(Error::Adapter { .. })), "{result:?}");
+    }
 }
 
 fn refuses_options_that_do_not_fit<A: Adapter>() {

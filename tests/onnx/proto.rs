@@ -77,6 +77,33 @@ pub fn one_node(operator: &str) -> Vec<u8> {
     )
 }
 
+/// `image` to `early`, which `late` is made of and both make `joined`; then `pooled` [n, 3, 1, 1] and `scores` [n, 3]
+/// (`batch` images at a time). `aside` [n, 3] takes another way.
+pub fn skipping(batch: Option<u64>) -> Vec<u8> {
+    let image = [batch, Some(3), Some(4), Some(7)];
+    let mut add = node("Add", "early", "joined", &[]);
+    add.splice(0..0, bytes(1, b"late"));
+    let nodes = [
+        node("Relu", "image", "early", &[]),
+        node("Sigmoid", "early", "late", &[]),
+        add,
+        node("GlobalAveragePool", "joined", "pooled", &[]),
+        node("Flatten", "pooled", "scores", &int("axis", 1)),
+        node(
+            "ReduceMean",
+            "image",
+            "aside",
+            &[ints("axes", &[2, 3]), int("keepdims", 0)].concat(),
+        ),
+    ];
+    let scores = [batch, Some(3)];
+    let outputs = [
+        value("scores", FLOAT, &scores),
+        value("aside", FLOAT, &scores),
+    ];
+    model(&nodes, value("image", FLOAT, &image), &outputs)
+}
+
 /// A model of bytes instead of floats.
 pub fn of_bytes() -> Vec<u8> {
     let dims = [None, Some(3), Some(4), Some(7)];

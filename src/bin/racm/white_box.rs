@@ -1,5 +1,6 @@
 //! Class activation maps from the command line: which layer, which scores, and as what.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -34,21 +35,31 @@ pub enum Refine {
 }
 
 impl FromStr for Refine {
-    type Err = String;
+    type Err = Infallible;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(method) = text.parse() {
-            return Ok(Refine::Cam(method));
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text.parse() {
+            Ok(method) => Refine::Cam(method),
+            Err(_) => Refine::Path(text.into()),
+        })
+    }
+}
+
+impl Refine {
+    /// Refuses a path where nothing is, which may be a misspelt name.
+    pub fn check(&self) -> Result<(), Failure> {
+        match self {
+            Refine::Path(path) if !path.exists() => {
+                let names: Vec<&str> = CamMethod::ALL.iter().map(|m| m.name()).collect();
+                Err(format!(
+                    "--refine: there is no {}, and no class activation map of that name ({})",
+                    path.display(),
+                    names.join(", ")
+                )
+                .into())
+            }
+            _ => Ok(()),
         }
-        let path = PathBuf::from(text);
-        if path.exists() {
-            return Ok(Refine::Path(path));
-        }
-        let names: Vec<&str> = CamMethod::ALL.iter().map(|m| m.name()).collect();
-        Err(format!(
-            "there is no such file or folder, and no class activation map of that name ({})",
-            names.join(", ")
-        ))
     }
 }
 

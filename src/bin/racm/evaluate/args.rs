@@ -203,6 +203,9 @@ impl Args {
         if let Some(keep) = self.keeps().iter().find(|k| !(**k > 0.0 && **k <= 1.0)) {
             return Err(format!("--keep is {keep}, expected a number in (0, 1]").into());
         }
+        if let Some(refine) = &self.refine {
+            refine.check()?;
+        }
         if let Some(Refine::Path(path)) = self.refine.as_ref() {
             if !path.is_dir() {
                 let asked = path.display();

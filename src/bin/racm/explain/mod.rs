@@ -29,6 +29,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if let Some(Method::Cam(method)) = args.method {
         return cam::run(args, method);
     }
+    if let Some(refine) = &args.refine {
+        refine.check()?;
+    }
     args.model.start_threads()?;
     let names = args.model.class_names()?;
     let model = args.model.load()?;
