@@ -753,7 +753,10 @@ fn class_activation_maps_refuse_what_they_cannot_do() {
             "--method grad-cam --masks 10",
             "--masks is about random masks",
         ),
-        ("--method grad-cam --refine-output joined", "expected [1, K] scores"),
+        (
+            "--method grad-cam --refine-output joined",
+            "expected [1, K] scores",
+        ),
         (
             "--refine grad-cam --target 0,1",
             "--refine grad-cam is for one class",
@@ -768,4 +771,73 @@ fn class_activation_maps_refuse_what_they_cannot_do() {
         "the demo has no layers",
     );
     fails("layers --model demo", &[], "the demo has no layers");
+}
+
+#[test]
+fn regressions_and_masks_of_segments() {
+    let out = folder("segments");
+    let labels = out.join("labels.npy");
+    npy::write(
+        &labels,
+        &Array2::from_shape_fn((96, 96), |(y, x)| (y / 32 * 10 + x / 48) as i32),
+    );
+    let files = [("--out", &*out), ("--segments", &*labels)];
+    for (method, planes) in [("lime", 1), ("kernel-shap", 1), ("rise", 1), ("racm", 3)] {
+        succeeds(
+            &format!("explain --model demo --masks 300 --method {method}"),
+            &files,
+        );
+        let map: Array3<f32> = npy::read(out.join("map.npy"));
+        assert_eq!(map.dim(), (planes, 96, 96));
+        // One value a segment.
+        assert_eq!(map[[0, 0, 0]], map[[0, 31, 47]]);
+        assert_ne!(map[[0, 0, 0]], map[[0, 40, 47]]);
+        assert!(out.join("standard_error.npy").is_file());
+    }
+    // Without a label map: the cells of the grid, 1000 masks, and the mean of a cell behind it.
+    succeeds("explain --model demo --method lime --grid 4x6", &files[..1]);
+    let report = json(&out.join("report.json"));
+    for (key, expected) in [
+        ("masks", Value::from(1000)),
+        ("estimator", Value::from("lime")),
+        ("baseline", Value::from("image")),
+    ] {
+        assert_eq!(report[key], expected, "{key}");
+    }
+    let map: Array3<f32> = npy::read(out.join("map.npy"));
+    assert_eq!(map[[0, 0, 0]], map[[0, 23, 15]]);
+
+    let halves = out.join("halves.npy");
+    npy::write(&halves, &Array2::from_elem((96, 96), 0.5f32));
+    let bad = [("--out", &*out), ("--segments", &*halves)];
+    fails(
+        "explain --model demo --method lime",
+        &bad,
+        "0.5 at [0, 0] is no label",
+    );
+    fails(
+        "explain --model demo --estimator surrogate",
+        &files,
+        "surrogate, for masks of segments",
+    );
+    fails(
+        "explain --model demo --estimator lime",
+        &files[..1],
+        "cells that move or have soft edges",
+    );
+
+    let (list, _) = images("regressions");
+    let out = out.join("evaluated");
+    let more = [("--images", &*list), ("--out", &*out)];
+    let table = succeeds(
+        "evaluate --model demo --masks 32,64 --steps 4 --methods rise,lime,kernel-shap --limit 1",
+        &more,
+    );
+    for row in [
+        "| rise, N = 64 |",
+        "| lime, N = 32 |",
+        "| kernel-shap, N = 64 |",
+    ] {
+        assert!(table.contains(row), "{table}");
+    }
 }

@@ -53,7 +53,8 @@ pub(super) struct Sweep<'a> {
     blocks: Vec<(u64, ArrayView2<'a, f32>)>,
 }
 
-/// The sums of one block, enlarged along the columns: `[targets * J * fields, rows, W]`.
+/// The sums of one block, enlarged along the columns: `[targets * J * fields, rows, W]`; those of segments as they
+/// are.
 struct Enlarged {
     masks: f64,
     rows: Taps,
@@ -204,12 +205,25 @@ impl<'a> Sweep<'a> {
 
     fn chunk(&self) -> usize {
         let rows = self.maps() * self.sums.fields() * self.plan.cells()[0];
-        (CHUNK_BYTES / (8 * rows * self.width())).clamp(1, 64)
+        let width = match &self.plan.spec().segments {
+            Some(segments) => segments.count(),
+            None => self.width(),
+        };
+        (CHUNK_BYTES / (8 * rows * width)).clamp(1, 64)
     }
 
     /// The fields of one map along one pixel row.
     fn row(&self, block: &Enlarged, map: usize, y: usize, fields: &mut [Vec<f64>]) {
         let (cell_rows, width) = (self.plan.cells()[0], self.width());
+        if let Some(segments) = &self.plan.spec().segments {
+            let labels = segments.labels().row(y);
+            for (f, field) in fields.iter_mut().enumerate() {
+                let cells = &block.wide[(map * self.sums.fields() + f) * segments.count()..];
+                let pixels = field.iter_mut().zip(labels);
+                pixels.for_each(|(o, &label)| *o = cells[label as usize]);
+            }
+            return;
+        }
         let run = block.rows.runs.partition_point(|run| run.pixels.end <= y);
         let run = &block.rows.runs[run];
         let t = f64::from(block.rows.t[y]);
@@ -229,8 +243,14 @@ impl<'a> Sweep<'a> {
         let cell_rows = self.plan.cells()[0];
         let rows = self.maps() * self.sums.fields() * cell_rows;
         let [row_taps, column_taps] = block.taps;
-        let mut wide = vec![0.0; rows * self.width()];
-        widen(&cells, rows, &column_taps, &mut wide);
+        let wide = match &self.plan.spec().segments {
+            Some(_) => cells,
+            None => {
+                let mut wide = vec![0.0; rows * self.width()];
+                widen(&cells, rows, &column_taps, &mut wide);
+                wide
+            }
+        };
         Enlarged {
             masks: scores.dim().0 as f64,
             rows: row_taps,

@@ -11,6 +11,7 @@ use crate::masks::family::MaskFamily;
 use crate::masks::grid::{Enlargement, Placement};
 use crate::masks::plan::{MaskSpec, Plan};
 use crate::masks::region::Region;
+use crate::masks::segments::Segments;
 
 /// More masks than anyone scores; they keep their batches listable.
 const MAX_MASKS: u64 = 1 << 28;
@@ -179,6 +180,12 @@ impl ExplainerBuilder {
     /// Where the cells lie. Default: shifted at random.
     pub fn placement(mut self, placement: Placement) -> Self {
         self.0.spec.placement = placement;
+        self
+    }
+
+    /// Cells of any shape in the place of the grid, or `None` for the grid, the default.
+    pub fn segments(mut self, segments: impl Into<Option<Segments>>) -> Self {
+        self.0.spec.segments = segments.into();
         self
     }
 

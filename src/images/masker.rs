@@ -244,10 +244,35 @@ impl<'p> Masker<'p> {
         let image = &self.image[channel * out.len()..(channel + 1) * out.len()];
         let base = &self.base[channel];
         match self.plan.spec().enlargement {
+            _ if self.plan.spec().segments.is_some() => {
+                self.apply_segments(channel, states, image, base, out);
+            }
             Enlargement::Bilinear => self.apply_soft(channel, states, taps, s, image, base, out),
             Enlargement::Nearest => self.apply_hard(channel, states, taps, s, image, base, out),
         }
         self.restore_outside(channel, image, base, taps[1].t.len(), out);
+    }
+
+    /// Every pixel shows its segment.
+    fn apply_segments(
+        &self,
+        channel: usize,
+        states: &[u64],
+        image: &[f32],
+        base: &Base,
+        out: &mut [f32],
+    ) {
+        let family = self.plan.family();
+        let runs = self
+            .plan
+            .spec()
+            .segments
+            .iter()
+            .flat_map(|segments| segments.runs());
+        for (pixels, segment) in runs {
+            let shown = family.shows(states[*segment as usize], channel);
+            show(shown, pixels.clone(), image, base, out);
+        }
     }
 
     /// Every pixel shows one cell: the rows of a run are the same strips of image, baseline or

@@ -120,8 +120,13 @@ impl<'p> Mask<'p> {
     fn enlarge(&self, outside: f32, rule: impl Fn(u64) -> bool) -> Array2<f32> {
         let states = self.states.iter();
         let cells: Vec<f32> = states.map(|&s| f32::from(u8::from(rule(s)))).collect();
-        let taps = self.plan.taps(self.offset);
-        let mut mask = enlarge(&cells, self.plan.cells()[0], &taps);
+        let mut mask = match &self.plan.spec().segments {
+            Some(segments) => segments.labels().mapv(|label| cells[label as usize]),
+            None => {
+                let taps = self.plan.taps(self.offset);
+                enlarge(&cells, self.plan.cells()[0], &taps)
+            }
+        };
         if let Some(region) = self.plan.region_index() {
             for (mut row, runs) in mask.axis_iter_mut(Axis(0)).zip(&region.outside) {
                 for x in runs.iter().cloned().flatten() {

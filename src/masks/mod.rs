@@ -8,4 +8,5 @@ pub(crate) mod region;
 #[cfg(feature = "serde")]
 mod saved;
 pub(crate) mod seed;
+pub(crate) mod segments;
 pub(crate) mod state;

@@ -9,6 +9,7 @@ use crate::masks::family::{MAX_PLANES, MaskFamily, Racm};
 use crate::masks::grid::{Enlargement, GridAxis, Placement, Taps};
 use crate::masks::region::{Region, RegionIndex};
 use crate::masks::seed::MAX_BLOCK_SIZE;
+use crate::masks::segments::Segments;
 
 /// The choices that fix the masks of an image of any size; see [`Plan`].
 ///
@@ -32,6 +33,9 @@ pub struct MaskSpec {
     pub placement: Placement,
     /// `P_pix`, the probability that a cell is selected: strictly inside (0, 1). Default: 0.5.
     pub p_pix: f64,
+    /// Cells of any shape in the place of the grid, which then says nothing; masks are hard and not shifted.
+    /// Default: none, the grid.
+    pub segments: Option<Segments>,
     /// The pixels to which masks are restricted. Default: none, the whole image.
     pub region: Option<Region>,
     /// Masks a block (1 to 65536). The masks of a block share their offset, and standard errors
@@ -48,6 +52,7 @@ impl MaskSpec {
             enlargement: Enlargement::default(),
             placement: Placement::default(),
             p_pix: 0.5,
+            segments: None,
             region: None,
             block_size: 32,
         }
@@ -80,6 +85,12 @@ impl MaskSpec {
     /// Sets [`MaskSpec::p_pix`].
     pub fn p_pix(mut self, p_pix: f64) -> Self {
         self.p_pix = p_pix;
+        self
+    }
+
+    /// Sets [`MaskSpec::segments`]: segments, or `None` for the grid.
+    pub fn segments(mut self, segments: impl Into<Option<Segments>>) -> Self {
+        self.segments = segments.into();
         self
     }
 
@@ -167,7 +178,7 @@ impl Plan {
             ("grid rows", spec.grid[0], height),
             ("grid columns", spec.grid[1], width),
         ] {
-            if !(1..=pixels).contains(&cells) {
+            if spec.segments.is_none() && !(1..=pixels).contains(&cells) {
                 return Err(Error::parameter(
                     name,
                     cells,
@@ -217,11 +228,28 @@ impl Plan {
                 expected: vec![height, width],
             });
         }
-        let axis = |pixels, cells| GridAxis {
-            pixels,
-            cells,
-            enlargement: spec.enlargement,
-            placement: spec.placement,
+        let other_size = |segments: &&Segments| segments.labels().dim() != (height, width);
+        if let Some(segments) = spec.segments.as_ref().filter(other_size) {
+            return Err(Error::Shape {
+                what: "the label map of the segments",
+                given: segments.labels().shape().to_vec(),
+                expected: vec![height, width],
+            });
+        }
+        let axis = |pixels, cells| match spec.segments {
+            None => GridAxis {
+                pixels,
+                cells,
+                enlargement: spec.enlargement,
+                placement: spec.placement,
+            },
+            // One cell, the whole image: what lies where is the segments' affair.
+            Some(_) => GridAxis {
+                pixels,
+                cells: 1,
+                enlargement: Enlargement::Nearest,
+                placement: Placement::Fixed,
+            },
         };
         Ok(Plan {
             shape,
@@ -270,9 +298,13 @@ impl Plan {
         1.0 - self.spec.p_pix
     }
 
-    /// Rows and columns of the cells that are drawn: one more than the grid's when shifted.
+    /// Rows and columns of the cells that are drawn: one more than the grid's when shifted, one row of segments
+    /// where there are [segments](MaskSpec::segments).
     pub fn cells(&self) -> [usize; 2] {
-        [self.rows.drawn(), self.columns.drawn()]
+        match &self.spec.segments {
+            Some(segments) => [1, segments.count()],
+            None => [self.rows.drawn(), self.columns.drawn()],
+        }
     }
 
     /// The number of equally likely offsets along each axis.
@@ -295,7 +327,10 @@ impl Plan {
             s.block_size
         );
         let region = s.region.iter().flat_map(|r| r.pixels().iter());
-        fingerprint(text.bytes().chain(region.map(|&inside| u8::from(inside))))
+        let region = region.map(|&inside| u8::from(inside));
+        let labels = s.segments.iter().flat_map(|segments| segments.labels());
+        let labels = labels.flat_map(|label| label.to_le_bytes());
+        fingerprint(text.bytes().chain(region).chain(labels))
     }
 
     /// That weights are of a map's shape.
@@ -335,6 +370,19 @@ impl Plan {
     /// The cells that are sampled at all with these taps: `None` for all of them.
     pub(crate) fn active_cells(&self, taps: &[Taps; 2]) -> Option<Vec<bool>> {
         let region = self.region.as_ref()?;
+        if let Some(segments) = &self.spec.segments {
+            let mut active = vec![false; segments.count()];
+            let pixels = self.spec.region.iter().flat_map(|region| region.pixels());
+            for (&label, _) in segments
+                .labels()
+                .iter()
+                .zip(pixels)
+                .filter(|(_, inside)| **inside)
+            {
+                active[label as usize] = true;
+            }
+            return Some(active);
+        }
         let [rows, columns] = [
             taps[0].supports(self.rows.drawn()),
             taps[1].supports(self.columns.drawn()),

@@ -9,8 +9,9 @@ use crate::masks::family::{Family, McRise, Racm};
 use crate::masks::grid::{Enlargement, Placement};
 use crate::masks::plan::{MaskSpec, Plan};
 use crate::masks::region::Region;
+use crate::masks::segments::Segments;
 
-/// The pixels that a saved region may claim to have.
+/// The pixels that a saved region or segmentation may claim to have.
 const MOST_PIXELS: usize = 1 << 28;
 
 #[derive(Serialize, Deserialize)]
@@ -91,21 +92,65 @@ impl<'de> Deserialize<'de> for Region {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let SavedRegion { shape, runs } = SavedRegion::deserialize(from)?;
         let [height, width] = shape;
-        let pixels = height.checked_mul(width).filter(|&n| n <= MOST_PIXELS);
-        let sum = runs
-            .iter()
-            .try_fold(0usize, |sum, &run| sum.checked_add(run));
-        if pixels.is_none() || pixels != sum {
-            let sum = sum.map_or("too many".to_owned(), |sum| sum.to_string());
-            return Err(D::Error::custom(format!(
-                "the region's runs have {sum} pixels, expected {height} x {width}, at most {MOST_PIXELS}"
-            )));
-        }
+        check_runs("region's", shape, runs.iter().copied()).map_err(D::Error::custom)?;
         let runs = runs.into_iter().enumerate();
         let pixels = runs.flat_map(|(i, run)| std::iter::repeat_n(i % 2 == 1, run));
         let pixels = Array2::from_shape_vec((height, width), pixels.collect());
         Region::from_pixels(pixels.map_err(D::Error::custom)?).map_err(D::Error::custom)
     }
+}
+
+/// Labels and how often each is repeated, row by row.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SavedSegments {
+    shape: [usize; 2],
+    runs: Vec<(i64, usize)>,
+}
+
+impl Serialize for Segments {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (height, width) = self.labels().dim();
+        let runs = self.runs().iter();
+        SavedSegments {
+            shape: [height, width],
+            runs: runs
+                .map(|(run, label)| (i64::from(*label), run.len()))
+                .collect(),
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Segments {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let SavedSegments { shape, runs } = SavedSegments::deserialize(from)?;
+        let [height, width] = shape;
+        check_runs("segments'", shape, runs.iter().map(|(_, n)| *n)).map_err(D::Error::custom)?;
+        let labels = runs
+            .into_iter()
+            .flat_map(|(label, n)| std::iter::repeat_n(label, n));
+        let labels = Array2::from_shape_vec((height, width), labels.collect());
+        Segments::from_labels(&labels.map_err(D::Error::custom)?).map_err(D::Error::custom)
+    }
+}
+
+/// That runs fill an image, before anything as large as they claim is made.
+fn check_runs(
+    whose: &str,
+    [height, width]: [usize; 2],
+    runs: impl Iterator<Item = usize>,
+) -> Result<(), String> {
+    let pixels = height.checked_mul(width).filter(|&n| n <= MOST_PIXELS);
+    let mut runs = runs;
+    let sum = runs.try_fold(0usize, |sum, run| sum.checked_add(run));
+    if pixels.is_some() && pixels == sum {
+        return Ok(());
+    }
+    let sum = sum.map_or("too many".to_owned(), |sum| sum.to_string());
+    Err(format!(
+        "the {whose} runs have {sum} pixels, expected {height} x {width}, at most {MOST_PIXELS}"
+    ))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -117,6 +162,7 @@ struct SavedSpec {
     placement: Placement,
     p_pix: f64,
     region: Option<Region>,
+    segments: Option<Segments>,
     block_size: usize,
 }
 
@@ -129,6 +175,7 @@ impl SavedSpec {
             placement: spec.placement,
             p_pix: spec.p_pix,
             region: spec.region.clone(),
+            segments: spec.segments.clone(),
             block_size: spec.block_size,
         }
     }
@@ -161,6 +208,7 @@ impl<'de> Deserialize<'de> for MaskSpec {
             .placement(saved.placement)
             .p_pix(saved.p_pix)
             .region(saved.region)
+            .segments(saved.segments)
             .block_size(saved.block_size);
         spec.check().map_err(D::Error::custom)?;
         Ok(spec)

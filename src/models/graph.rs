@@ -121,8 +121,8 @@ impl Graph {
             )));
         }
         let backbone = self.ancestors(layer);
-        let outputs = self.graph.output.iter();
-        let declared = outputs.filter(|o| text(&o.name) == output).cloned().next();
+        let mut outputs = self.graph.output.iter();
+        let declared = outputs.find(|o| text(&o.name) == output).cloned();
         let open = |name: &str| ValueInfoProto {
             name: Some(name.to_owned()),
             r#type: None,

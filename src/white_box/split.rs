@@ -90,8 +90,10 @@ impl<R: Runtime> SplitModel<R> {
         let part = |what: &str| format!("{}, {what} `{}`", graph.name, found.name);
         let mut to_layer = options.clone();
         to_layer.output = Some(found.name.clone());
-        let mut from_layer = OnnxOptions::default();
-        from_layer.threads = options.threads;
+        let from_layer = OnnxOptions {
+            threads: options.threads,
+            ..OnnxOptions::default()
+        };
         Ok(SplitModel {
             backbone: R::open(&part("up to"), front, &to_layer)?,
             head: R::open(&part("from"), back, &from_layer)?,

@@ -18,6 +18,7 @@ mod refusals;
 mod region;
 #[cfg(feature = "cli")]
 mod saved;
+mod segments;
 mod shapes;
 mod statistics;
 mod stopping;

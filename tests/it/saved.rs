@@ -6,7 +6,7 @@ use ndarray::{Array2, Array3};
 use racm::metrics::{Averaging, Curve, Dcc, Outcome, Summary, Undefined, average_dcc};
 use racm::{
     Baseline, Enlargement, Estimator, Explainer, Layout, Link, MaskSpec, McRise, OnnxOptions,
-    Placement, Plan, Preprocess, Racm, Region, Rise, RunStats, StopRule, Target,
+    Placement, Plan, Preprocess, Racm, Region, Rise, RunStats, Segments, StopRule, Target,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,6 +23,11 @@ fn region() -> Region {
     Region::from_pixels(pixels).unwrap()
 }
 
+fn segments() -> Segments {
+    let labels = Array2::from_shape_fn((6, 9), |(y, x)| [5, -2, 5, 77][(y / 2 + x) % 4]);
+    Segments::from_labels(&labels).unwrap()
+}
+
 fn specs() -> Vec<MaskSpec> {
     let groups = Racm::grouped([("a", vec![2, 0]), ("b", vec![1])]).unwrap();
     let colours = McRise::new([("x", vec![0.5, 1.0, -2.0]), ("y", vec![0.0; 3])]).unwrap();
@@ -35,6 +40,7 @@ fn specs() -> Vec<MaskSpec> {
         MaskSpec::new(groups).grid(2, 2).region(region()),
         MaskSpec::new(colours).grid(2, 2),
         MaskSpec::new(McRise::rgb()).grid(2, 2),
+        MaskSpec::new(Rise).segments(segments()),
     ]
 }
 
@@ -50,6 +56,7 @@ fn plans_go_round() {
         assert_eq!(again.fingerprint(), plan.fingerprint());
     }
     assert_eq!(through(&region()), region());
+    assert_eq!(through(&segments()), segments());
 }
 
 #[test]
@@ -185,6 +192,11 @@ fn what_no_longer_holds_says_why() {
     spec(
         json!({"region": {"shape": [2, 2], "runs": [4]}}),
         "the region holds none",
+    );
+    let wrong = "the segments' runs have 5 pixels, expected 2 x 2";
+    spec(
+        json!({"segments": {"shape": [2, 2], "runs": [[0, 1], [3, 4]]}}),
+        wrong,
     );
     let wrong = "the region's runs have 5 pixels, expected 2 x 2";
     spec(json!({"region": {"shape": [2, 2], "runs": [1, 4]}}), wrong);

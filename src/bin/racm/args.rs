@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use racm::{Baseline, Enlargement, ExplainerBuilder, Placement};
+use racm::ndarray::Array3;
+use racm::{Baseline, Enlargement, Estimator, ExplainerBuilder, Placement, Rise, Segments};
 
 /// What fixes the masks, but for their family. What is not given stays as it is.
 #[derive(clap::Args)]
@@ -113,6 +114,26 @@ impl MaskArgs {
             builder = builder.baseline(baseline.clone());
         }
         builder
+    }
+
+    /// A regression on segments: those that are set or the grid's cells, of which hidden ones show their mean colour
+    /// unless a baseline was given.
+    pub fn regression(
+        &self,
+        builder: ExplainerBuilder,
+        estimator: Estimator,
+        image: &Array3<f32>,
+    ) -> racm::Result<ExplainerBuilder> {
+        let spec = builder.clone().build()?.spec().clone();
+        let (_, height, width) = image.dim();
+        let segments = match spec.segments {
+            Some(segments) => segments,
+            None => Segments::grid([height, width], spec.grid[0], spec.grid[1])?,
+        };
+        let means = Baseline::Image(segments.means(image)?);
+        let baseline = self.baseline.clone().unwrap_or(means);
+        let builder = builder.family(Rise).segments(segments).baseline(baseline);
+        Ok(builder.estimator(estimator))
     }
 
     /// Whether a pilot is to choose `P_pix`.

@@ -37,6 +37,21 @@ pub fn read_map(path: &Path, height: usize, width: usize) -> Result<Array2<f32>,
     Array2::from_shape_vec(shape, values).map_err(|e| fault(e.to_string()))
 }
 
+/// Reads a label map `[H, W]` of this size: whole numbers of any type.
+pub fn read_labels(path: &Path, height: usize, width: usize) -> Result<Array2<i64>, Failure> {
+    let values = read_map(path, height, width)?;
+    // f32 holds whole numbers up to here.
+    let whole = |v: f32| v.fract() == 0.0 && v.abs() < 16_777_216.0;
+    match values.indexed_iter().find(|(_, v)| !whole(**v)) {
+        None => Ok(values.mapv(|v| v as i64)),
+        Some(((y, x), v)) => Err(format!(
+            "{}: {v} at [{y}, {x}] is no label, expected whole numbers below 2^24",
+            path.display()
+        )
+        .into()),
+    }
+}
+
 /// The elements in the order of the file; `None` if they are no numbers.
 fn read_values(file: NpyFile<BufReader<File>>) -> std::io::Result<Option<Vec<f32>>> {
     /// Tries one type after the other.

@@ -11,7 +11,7 @@ use std::f64::consts::PI;
 
 use ndarray::{Array2, Axis, Slice};
 
-use super::linalg::{Cholesky, gram};
+use crate::estimate::linalg::{Cholesky, gram};
 use crate::masks::grid::{Enlargement, GridAxis, Taps};
 
 /// Cells of margin on either side, so that the field is free at the image's edges.

@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2, Axis};
 
-use super::linalg::{Cholesky, gram};
+use crate::estimate::linalg::{Cholesky, gram};
 
 /// What a regression of centred scores on centred rows needs, in the smaller of the two dimensions.
 pub(super) struct Moments {

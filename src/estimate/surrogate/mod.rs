@@ -4,7 +4,6 @@ mod basis;
 mod design;
 mod features;
 mod fit;
-mod linalg;
 mod mixture;
 mod prior;
 mod scale;
@@ -90,7 +89,7 @@ impl<'a> Surrogate<'a> {
     ///
     /// # Errors
     /// [`Error::Ledger`] if the ledger is of another plan, [`Error::Target`],
-    /// [`Error::TooFewMasks`] below 16 masks.
+    /// [`Error::TooFewMasks`] below 16 masks, [`Error::Parameter`] for masks of segments.
     pub fn fit(plan: &'a Plan, ledger: &Ledger, target: usize) -> Result<Self> {
         ledger.expect_plan(plan)?;
         let classes = ledger.targets().len();
@@ -109,6 +108,14 @@ impl<'a> Surrogate<'a> {
         target: usize,
         states: &Arc<Features>,
     ) -> Result<Self> {
+        if plan.spec().segments.is_some() {
+            let expected = "an estimator that asks nothing of neighbours: centred, horvitz-thompson, lime, ...";
+            return Err(Error::parameter(
+                "estimator",
+                "surrogate, for masks of segments",
+                expected,
+            ));
+        }
         let scores = blocks.iter().flat_map(|(_, scores)| scores.column(target));
         let scores: Vec<f64> = scores.map(|&f| f64::from(f)).collect();
         if (scores.len() as u64) < MIN_MASKS {

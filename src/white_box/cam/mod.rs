@@ -339,7 +339,7 @@ impl Subject<'_> {
         for (times, score) in [(1.0, self.score), (2.0, scores[channels + 1])] {
             let linear = scores[0] + times * predicted;
             let scale = score.abs().max(scores[0].abs()).max(1e-6);
-            if !((linear - score).abs() <= 1e-3 * scale) {
+            if (linear - score).abs() > 1e-3 * scale {
                 return Err(Error::parameter(
                     "method",
                     format!(

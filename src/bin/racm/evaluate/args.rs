@@ -4,25 +4,16 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use racm::metrics::Elements;
-use racm::{Baseline, CamMethod, Estimator, Explainer, ExplainerBuilder, Family, McRise};
+use racm::{Baseline, CamMethod, Estimator, Explainer, ExplainerBuilder, Family};
 use serde_json::{Value as Json, json};
 
 use super::list::Item;
+use super::methods::{Kind, MethodArg, cases};
 use super::store::{Case, fingerprint};
 use crate::Failure;
 use crate::args::{MaskArgs, named, size, value_name, whole_number};
 use crate::model::ModelArgs;
 use crate::white_box::{LayerArgs, Refine};
-
-/// A map of one of the methods: the part of a [`Case`] that fixes the masks, and the rest.
-pub struct Kind {
-    pub family: Family,
-    /// MC-RISE with its sign turned.
-    pub negated: bool,
-    pub masks: u64,
-    pub estimator: Estimator,
-    pub keep: Option<f64>,
-}
 
 #[derive(Parser)]
 pub struct Args {
@@ -82,29 +73,6 @@ pub struct Args {
     pub layer: LayerArgs,
     #[command(flatten)]
     pub mask: MaskArgs,
-}
-
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-pub enum MethodArg {
-    Racm,
-    /// By channel through Eq. 12
-    McRise,
-    /// The same with its sign turned: what painting over takes away
-    McRiseNegated,
-    Rise,
-    Cam,
-    GradCam,
-    GradCamPp,
-    ScoreCam,
-    AblationCam,
-    GroupCam,
-}
-
-impl MethodArg {
-    /// The class activation map, if it is one.
-    fn cam(self) -> Option<CamMethod> {
-        value_name(self).parse().ok()
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -301,48 +269,7 @@ impl Args {
 
     /// The rows of the table, and how to make those that a method makes.
     pub fn cases(&self) -> (Vec<Kind>, Vec<Case>) {
-        let (mut kinds, mut cases) = (Vec::new(), Vec::new());
-        let keeps: Vec<Option<f64>> = [None]
-            .into_iter()
-            .chain(self.keeps().into_iter().map(Some))
-            .collect();
-        for &method in &self.methods {
-            let (family, negated) = match method {
-                MethodArg::Racm => (Family::Racm, false),
-                MethodArg::McRise => (Family::McRise(McRise::rgb()), false),
-                MethodArg::McRiseNegated => (Family::McRise(McRise::rgb()), true),
-                MethodArg::Rise => (Family::Rise, false),
-                _ => continue,
-            };
-            for (&keep, &masks) in keeps
-                .iter()
-                .flat_map(|k| self.masks.iter().map(move |n| (k, n)))
-            {
-                for &estimator in &self.estimator {
-                    cases.push(Case {
-                        map: value_name(method),
-                        masks: Some(masks),
-                        estimator: Some(estimator.name().to_owned()),
-                        keep,
-                    });
-                    kinds.push(Kind {
-                        family: family.clone(),
-                        negated,
-                        masks,
-                        estimator,
-                        keep,
-                    });
-                }
-            }
-        }
-        let cams = self.cams().into_iter().map(|method| method.name());
-        cases.extend(cams.chain(["random", "uniform"]).map(|map| Case {
-            map: map.to_owned(),
-            masks: None,
-            estimator: None,
-            keep: None,
-        }));
-        (kinds, cases)
+        cases(&self.methods, &self.masks, &self.estimator, &self.keeps())
     }
 
     /// About how many images the model scores for one image.

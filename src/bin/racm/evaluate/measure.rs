@@ -2,82 +2,23 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-use indicatif::ProgressBar;
 use racm::metrics::{
     BoundingBox, Elements, InsertionDeletion, Ranking, Steps, ValueThreshold, dcc, energy_inside,
     gini, pointing_game, uniform_map,
 };
-use racm::ndarray::{Array2, Array3, ArrayView3, ArrayView4, Axis};
-use racm::{BlackBoxModel, BoxError, CamMethod, Explainer, Explanation, Family, Ledger, Region};
+use racm::ndarray::{Array2, Array3, ArrayView3, Axis};
+use racm::{BlackBoxModel, Explainer, Explanation, Family, Ledger, Region};
 
-use super::args::{Args, Kind, Metric};
+use super::args::{Args, Metric};
+use super::counted::Counted;
 use super::list::Item;
 use super::maps::{channel_map, random_of};
+use super::methods::Kind;
 use super::store::{Case, Cost, Record, Scores, Value};
 use crate::Failure;
 use crate::model::Model;
-use crate::white_box::WhiteBox;
-
-/// The model, with a count of what it is asked.
-pub struct Counted<'a> {
-    pub model: &'a Model,
-    pub bar: ProgressBar,
-    /// The same model with its layer, where a method needs it.
-    pub white_box: Option<&'a WhiteBox>,
-    images: AtomicU64,
-    nanoseconds: AtomicU64,
-}
-
-impl<'a> Counted<'a> {
-    pub fn new(model: &'a Model, white_box: Option<&'a WhiteBox>, bar: ProgressBar) -> Self {
-        Counted {
-            model,
-            bar,
-            white_box,
-            images: AtomicU64::new(0),
-            nanoseconds: AtomicU64::new(0),
-        }
-    }
-}
-
-impl Counted<'_> {
-    /// A class activation map of a class; one that is the same everywhere only where it need not rank pixels.
-    fn cam(
-        &self,
-        method: CamMethod,
-        image: &Array3<f32>,
-        class: usize,
-        ranks: bool,
-    ) -> Result<Array2<f32>, Failure> {
-        let started = Instant::now();
-        let white_box = self.white_box.ok_or("the model was not cut at a layer")?;
-        let found = match ranks {
-            true => white_box.refinement(method, image, class)?,
-            false => white_box.explain(method, image, class.into())?,
-        };
-        self.count(found.image_calls, started);
-        Ok(found.map)
-    }
-
-    fn count(&self, images: u64, started: Instant) {
-        self.nanoseconds
-            .fetch_add(started.elapsed().as_nanos() as u64, Relaxed);
-        self.images.fetch_add(images, Relaxed);
-        self.bar.inc(images);
-    }
-}
-
-impl BlackBoxModel for Counted<'_> {
-    fn predict(&self, batch: ArrayView4<'_, f32>) -> Result<Array2<f32>, BoxError> {
-        let (images, started) = (batch.dim().0 as u64, Instant::now());
-        let scores = self.model.predict(batch);
-        self.count(images, started);
-        scores
-    }
-}
 
 /// Everything that the images have in common.
 pub struct Bench<'a> {
@@ -175,7 +116,7 @@ impl Bench<'_> {
     /// The scores of every map that a method makes; masks are scored once for all that share them.
     fn maps(&self, subject: &Subject, map: Option<&Array2<f32>>) -> Result<Vec<Scores>, Failure> {
         let most = self.args.masks.iter().copied().max().unwrap_or(0);
-        let mut ledgers: Vec<(&Family, Option<f64>, Ledger)> = Vec::new();
+        let mut ledgers: Vec<(&Family, bool, Option<f64>, Ledger)> = Vec::new();
         let mut scores = Vec::new();
         for kind in self.kinds {
             let region = match (kind.keep, map) {
@@ -186,14 +127,15 @@ impl Bench<'_> {
                     continue;
                 }
             };
-            let explainer = |masks| self.explainer(kind, masks, region.clone());
-            let known = |(family, keep, _): &(&Family, Option<f64>, Ledger)| {
-                **family == kind.family && *keep == kind.keep
+            let explainer =
+                |image: &Array3<f32>, masks| self.explainer(kind, image, masks, region.clone());
+            let known = |(family, segments, keep, _): &(&Family, bool, Option<f64>, Ledger)| {
+                (*family, *segments, *keep) == (&kind.family, kind.segments, kind.keep)
             };
             let ledger = match ledgers.iter().position(known) {
-                Some(i) => &ledgers[i].2,
+                Some(i) => &ledgers[i].3,
                 None => {
-                    let full = explainer(most)?;
+                    let full = explainer(&subject.image, most)?;
                     let run = full.run(self.model, &subject.image, subject.class);
                     // The demo is the one model here that does not use several threads itself.
                     let run = match self.model.model {
@@ -203,19 +145,23 @@ impl Bench<'_> {
                     let ledger = self
                         .timed("score masks", || run.score())
                         .map_err(|e| in_image(subject.item, e))?;
-                    ledgers.push((&kind.family, kind.keep, ledger));
-                    &ledgers[ledgers.len() - 1].2
+                    ledgers.push((&kind.family, kind.segments, kind.keep, ledger));
+                    &ledgers[ledgers.len() - 1].3
                 }
             };
             let (_, height, width) = subject.image.dim();
-            let plan = explainer(kind.masks)?.plan([subject.image.dim().0, height, width])?;
+            let plan = explainer(&subject.image, kind.masks)?.plan([
+                subject.image.dim().0,
+                height,
+                width,
+            ])?;
             let prefix = ledger.prefix(kind.masks);
             let explanation = self.timed("estimate map", || {
                 Explanation::from_ledger(plan, prefix, kind.estimator)
             })?;
             let map = channel_map(&explanation, kind.negated);
-            let again = explainer(kind.masks)?;
             let again = |image: ArrayView3<'_, f32>| {
+                let again = explainer(&image.to_owned(), kind.masks)?;
                 let explanation = again.explain(self.model, &image, subject.class)?;
                 Ok(channel_map(&explanation, kind.negated))
             };
@@ -228,10 +174,14 @@ impl Bench<'_> {
     fn explainer(
         &self,
         kind: &Kind,
+        image: &Array3<f32>,
         masks: u64,
         region: Option<Region>,
     ) -> racm::Result<Explainer> {
-        let builder = self.args.builder(&kind.family).masks(masks);
+        let mut builder = self.args.builder(&kind.family).masks(masks);
+        if kind.segments {
+            builder = self.args.mask.regression(builder, kind.estimator, image)?;
+        }
         builder.region(region).estimator(kind.estimator).build()
     }
 
@@ -378,10 +328,7 @@ impl Bench<'_> {
 
     /// Does it, and adds up what it costs.
     fn timed<T>(&self, stage: &str, work: impl FnOnce() -> T) -> T {
-        let counts = || {
-            let (images, ns) = (&self.model.images, &self.model.nanoseconds);
-            (images.load(Relaxed), ns.load(Relaxed))
-        };
+        let counts = || self.model.counts();
         let (before, started) = (counts(), Instant::now());
         let result = work();
         let (seconds, after) = (started.elapsed().as_secs_f64(), counts());

@@ -1,9 +1,11 @@
 //! `racm evaluate`.
 
 mod args;
+mod counted;
 mod list;
 mod maps;
 mod measure;
+mod methods;
 mod plot;
 mod store;
 mod table;
@@ -20,8 +22,9 @@ use crate::model::Model;
 use crate::npy::read_map;
 use crate::say::line;
 use crate::white_box::WhiteBox;
+use counted::Counted;
 use list::Item;
-use measure::{Bench, Counted};
+use measure::Bench;
 use store::Store;
 
 pub fn run(args: &Args) -> Result<(), Failure> {

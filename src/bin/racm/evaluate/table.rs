@@ -292,7 +292,11 @@ pub fn label(case: &Case) -> String {
     if let Some(masks) = case.masks {
         let _ = write!(label, ", N = {masks}");
     }
-    if let Some(estimator) = case.estimator.as_ref().filter(|e| *e != "centred") {
+    if let Some(estimator) = case
+        .estimator
+        .as_ref()
+        .filter(|e| *e != "centred" && **e != case.map)
+    {
         let _ = write!(label, ", {estimator}");
     }
     if let Some(keep) = case.keep {

@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use racm::{CamMethod, Estimator, Explainer, ExplainerBuilder, Family, Link, StopRule, Target};
+use racm::ndarray::Array3;
+use racm::{
+    CamMethod, Estimator, Explainer, ExplainerBuilder, Family, Link, Segments, StopRule, Target,
+};
 use serde_json::Value;
 
 use crate::Failure;
 use crate::args::{MaskArgs, named, size, whole_number};
 use crate::model::ModelArgs;
+use crate::npy::read_labels;
 use crate::white_box::{LayerArgs, Refine};
 
 #[derive(Parser)]
@@ -26,11 +30,15 @@ pub struct Args {
     /// The classes to explain: top, all, or K[,K...]
     #[arg(long, default_value = "top", allow_hyphen_values = true)]
     pub target: Target,
+    /// A label map [H, W] (.npy): masks show whole segments in place of the grid's cells
+    #[arg(long, value_name = "LABELS.npy", help_heading = "Masks")]
+    pub segments: Option<PathBuf>,
     /// A saved explainer (JSON), or the report.json of an earlier run: options that are not given are
     /// taken from it
     #[arg(long, value_name = "FILE.json")]
     pub spec: Option<PathBuf>,
-    /// Random masks (racm, rise, mc-rise), or a class activation map [default: racm]
+    /// Random masks (racm, rise, mc-rise), a regression on segments (lime, kernel-shap: 1000 masks unless
+    /// told otherwise), or a class activation map [default: racm]
     #[arg(long, value_parser = method())]
     pub method: Option<Method>,
     #[command(flatten)]
@@ -89,15 +97,20 @@ pub struct Args {
 #[derive(Clone)]
 pub enum Method {
     Masks(Family),
+    /// Lime or kernel-shap.
+    Regression(Estimator),
     Cam(CamMethod),
 }
 
 fn method() -> impl TypedValueParser<Value = Method> {
     let cams = CamMethod::ALL.iter().map(|method| method.name());
-    let names = ["racm", "rise", "mc-rise"].into_iter().chain(cams);
-    PossibleValuesParser::new(names).try_map(|name| match name.parse() {
+    let names = ["racm", "rise", "mc-rise", "lime", "kernel-shap"];
+    PossibleValuesParser::new(names.into_iter().chain(cams)).try_map(|name| match name.parse() {
         Ok(method) => Ok::<_, racm::Error>(Method::Cam(method)),
-        Err(_) => Ok(Method::Masks(name.parse()?)),
+        Err(_) => Ok(match name.parse() {
+            Ok(estimator) => Method::Regression(estimator),
+            Err(_) => Method::Masks(name.parse()?),
+        }),
     })
 }
 
@@ -107,6 +120,7 @@ impl Args {
         let given = [
             ("--spec", self.spec.is_some()),
             ("--masks", self.masks.is_some()),
+            ("--segments", self.segments.is_some()),
             ("--grid", self.mask.grid.is_some()),
             ("--p-pix", self.mask.p_pix.is_some()),
             ("--seed", self.mask.seed.is_some()),
@@ -130,7 +144,7 @@ impl Args {
     }
 
     /// The explainer that is asked for, but for its region.
-    pub fn builder(&self) -> Result<ExplainerBuilder, Failure> {
+    pub fn builder(&self, image: &Array3<f32>) -> Result<ExplainerBuilder, Failure> {
         let mut builder = match &self.spec {
             Some(path) => read_explainer(path)?.to_builder(),
             None => Explainer::builder(),
@@ -139,6 +153,16 @@ impl Args {
             builder = builder.family(family.shared());
         }
         builder = self.mask.apply(builder);
+        let (_, height, width) = image.dim();
+        if let Some(path) = &self.segments {
+            let labels = read_labels(path, height, width)?;
+            builder = builder.segments(Segments::from_labels(&labels)?);
+        }
+        if let Some(Method::Regression(estimator)) = self.method {
+            builder = self
+                .mask
+                .regression(builder.masks(1000), estimator, image)?;
+        }
         if let Some(masks) = self.masks {
             builder = builder.masks(masks);
         }

@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let (image, resized_from) = model.image(args.image.as_deref(), args.model.layout)?;
     let (_, height, width) = image.dim();
 
-    let mut builder = args.builder()?;
+    let mut builder = args.builder(&image)?;
     let map = match &args.refine {
         None => None,
         Some(Refine::Path(path)) => Some(read_map(path, height, width)?),

@@ -1,0 +1,75 @@
+//! The model under measurement.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+use indicatif::ProgressBar;
+use racm::ndarray::{Array2, Array3, ArrayView4};
+use racm::{BlackBoxModel, BoxError, CamMethod};
+
+use crate::Failure;
+use crate::model::Model;
+use crate::white_box::WhiteBox;
+
+/// The model, with a count of what it is asked.
+pub struct Counted<'a> {
+    pub model: &'a Model,
+    pub bar: ProgressBar,
+    /// The same model with its layer, where a method needs it.
+    pub white_box: Option<&'a WhiteBox>,
+    images: AtomicU64,
+    nanoseconds: AtomicU64,
+}
+
+impl<'a> Counted<'a> {
+    pub fn new(model: &'a Model, white_box: Option<&'a WhiteBox>, bar: ProgressBar) -> Self {
+        Counted {
+            model,
+            bar,
+            white_box,
+            images: AtomicU64::new(0),
+            nanoseconds: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Counted<'_> {
+    /// A class activation map of a class; one that is the same everywhere only where it need not rank pixels.
+    pub fn cam(
+        &self,
+        method: CamMethod,
+        image: &Array3<f32>,
+        class: usize,
+        ranks: bool,
+    ) -> Result<Array2<f32>, Failure> {
+        let started = Instant::now();
+        let white_box = self.white_box.ok_or("the model was not cut at a layer")?;
+        let found = match ranks {
+            true => white_box.refinement(method, image, class)?,
+            false => white_box.explain(method, image, class.into())?,
+        };
+        self.count(found.image_calls, started);
+        Ok(found.map)
+    }
+
+    /// Images so far, and nanoseconds.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.images.load(Relaxed), self.nanoseconds.load(Relaxed))
+    }
+
+    fn count(&self, images: u64, started: Instant) {
+        self.nanoseconds
+            .fetch_add(started.elapsed().as_nanos() as u64, Relaxed);
+        self.images.fetch_add(images, Relaxed);
+        self.bar.inc(images);
+    }
+}
+
+impl BlackBoxModel for Counted<'_> {
+    fn predict(&self, batch: ArrayView4<'_, f32>) -> Result<Array2<f32>, BoxError> {
+        let (images, started) = (batch.dim().0 as u64, Instant::now());
+        let scores = self.model.predict(batch);
+        self.count(images, started);
+        scores
+    }
+}
