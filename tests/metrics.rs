@@ -554,3 +554,50 @@ fn the_models_errors_name_the_states() {
     let error = dcc(&model, image.view(), image.view(), 0, &zero, explain);
     assert!(matches!(error, Err(Error::NoTarget)));
 }
+
+#[test]
+fn rises_blur_is_a_convolution_with_zeros_beyond_the_edges() {
+    let blur = RiseBlur::new(5, 1.3).unwrap();
+    let image = Array3::from_shape_fn((2, 7, 9), |(c, y, x)| {
+        ((c * 31 + y * 13 + x * 7) % 11) as f32
+    });
+    let w = blur.weights();
+    let blurred = blur.apply(image.view()).unwrap();
+    for ((c, y, x), &value) in blurred.indexed_iter() {
+        let mut sum = 0.0;
+        for (i, a) in w.iter().enumerate() {
+            for (j, b) in w.iter().enumerate() {
+                let at = [(y + i).checked_sub(2), (x + j).checked_sub(2)];
+                if let [Some(y), Some(x)] = at {
+                    sum += a * b * f64::from(image.get([c, y, x]).copied().unwrap_or(0.0));
+                }
+            }
+        }
+        assert_abs_diff_eq!(f64::from(value), sum, epsilon = 1e-5);
+    }
+}
+
+#[test]
+fn curves_have_a_mean() {
+    let curve = |scores: [f64; 3]| Curve {
+        fractions: vec![0.0, 0.5, 1.0],
+        scores: scores.to_vec(),
+        auc: 0.0,
+    };
+    let mean = Curve::mean(&[curve([0.0, 1.0, 2.0]), curve([4.0, 2.0, 0.0])]).unwrap();
+    assert_eq!((mean.scores, mean.auc), (vec![2.0, 1.5, 1.0], 1.5));
+    let mut other = curve([0.0; 3]);
+    other.fractions[1] = 0.4;
+    assert!(Curve::mean(&[curve([0.0; 3]), other]).is_err());
+}
+
+#[test]
+fn an_explained_image_is_weighted_by_the_map() {
+    let image = Array3::from_elem((1, 1, 3), 4.0f32);
+    let map = arr3(&[[[0.0f32, 1.0, 4.0]]]);
+    let e = explained_image(image.view(), map.view(), &Baseline::Constant(2.0))
+        .unwrap()
+        .unwrap();
+    // b + map (I - b), the map from 0 to 1.
+    assert_eq!(e, arr3(&[[[2.0, 2.5, 4.0]]]));
+}

@@ -98,6 +98,13 @@ mod tests {
     }
 
     #[test]
+    fn more_than_65_536_states_take_a_draw_of_their_own() {
+        let draws = |states| StateLaw::new(0.5, states).many();
+        assert_eq!((draws(1), draws(65_536)), (None, None));
+        assert_eq!(draws(65_537), Some(65_537));
+    }
+
+    #[test]
     fn extreme_probabilities_stay_within_the_states() {
         for p in [f64::MIN_POSITIVE, 1e-300, 2f64.powi(-64), 1e-19, 1e-12] {
             for states in STATES.into_iter().chain([65_537, u64::MAX]) {

@@ -43,6 +43,87 @@ fn groups_of_one_are_racm() {
 }
 
 #[test]
+fn families_say_what_they_were_made_of() {
+    let groups = Racm::grouped([("wind", vec![2, 0]), ("rain", vec![1])]).unwrap();
+    assert_eq!(groups.names(), ["wind", "rain"]);
+    assert_eq!(groups.groups(), [vec![2, 0], vec![1]]);
+    let colours = racm::McRise::new([("x", vec![0.5, 1.0]), ("y", vec![0.0, 2.0])]).unwrap();
+    assert_eq!(colours.colours(), [vec![0.5, 1.0], vec![0.0, 2.0]]);
+    // A setter changes its own field.
+    let spec = MaskSpec::new(Rise).grid(2, 5).family(groups);
+    assert_eq!((spec.grid, spec.family.planes(3)), ([2, 5], 2));
+}
+
+/// The defaults of the trait, over the states of another family.
+#[derive(Debug)]
+struct Counted(Box<dyn MaskFamily>);
+
+impl MaskFamily for Counted {
+    fn name(&self) -> String {
+        "counted".to_owned()
+    }
+    fn states(&self, channels: usize) -> u64 {
+        self.0.states(channels)
+    }
+    fn planes(&self, channels: usize) -> usize {
+        self.0.planes(channels)
+    }
+    fn incidence(&self, state: u64) -> u64 {
+        self.0.incidence(state)
+    }
+    fn shows(&self, state: u64, channel: usize) -> Shown {
+        self.0.shows(state, channel)
+    }
+    fn plane_name(&self, plane: usize, channels: usize) -> String {
+        self.0.plane_name(plane, channels)
+    }
+}
+
+#[test]
+fn shares_are_counts_of_states() {
+    let families: [(Box<dyn MaskFamily>, usize); 7] = [
+        (Box::new(Racm), 1),
+        (Box::new(Racm), 2),
+        (Box::new(Racm), 5),
+        (Box::new(Rise), 3),
+        (Box::new(racm::McRise::rgb()), 3),
+        (
+            Box::new(Racm::grouped([("a", vec![0, 1]), ("b", vec![2])]).unwrap()),
+            3,
+        ),
+        (
+            Box::new(Racm::grouped([("a", [0]), ("b", [2]), ("c", [1])]).unwrap()),
+            3,
+        ),
+    ];
+    for (family, channels) in families {
+        let planes = family.planes(channels);
+        let states = family.states(channels);
+        let both = |a: usize, b: usize| {
+            let feeds = |s: &u64| [a, b].iter().all(|j| family.incidence(*s) >> j & 1 == 1);
+            (1..=states).filter(feeds).count() as f64 / states as f64
+        };
+        let expected: Vec<f64> = (0..planes * planes)
+            .map(|i| both(i / planes, i % planes))
+            .collect();
+        let said = |family: &dyn MaskFamily| -> Vec<f64> {
+            (0..planes * planes)
+                .map(|i| family.joint_share(i / planes, i % planes, channels))
+                .collect()
+        };
+        assert_eq!(said(&*family), expected, "{family:?}");
+        let singles: Vec<f64> = (0..planes).map(|j| family.share(j, channels)).collect();
+        assert_eq!(
+            singles,
+            (0..planes).map(|j| both(j, j)).collect::<Vec<_>>(),
+            "{family:?}"
+        );
+        let counted = Counted(family);
+        assert_eq!(said(&counted), expected, "{counted:?}");
+    }
+}
+
+#[test]
 fn channels_of_a_group_show_the_same() {
     let groups = Racm::grouped([("wind", vec![3, 1]), ("rest", vec![0, 2])]).unwrap();
     let spec = MaskSpec::new(groups).grid(3, 4).placement(Placement::Fixed);

@@ -124,25 +124,22 @@ fn segments_of_any_shape_show_what_their_cells_say() {
 }
 
 /// Solves a small system by elimination.
-fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
+fn solve(mut a: Vec<Vec<f64>>, b: Vec<f64>) -> Vec<f64> {
     let n = b.len();
+    a.iter_mut().zip(b).for_each(|(row, b)| row.push(b));
     for i in 0..n {
-        let pivot = (i..n)
-            .max_by(|&p, &q| a[p][i].abs().total_cmp(&a[q][i].abs()))
-            .unwrap();
+        let larger = |&p: &usize, &q: &usize| a[p][i].abs().total_cmp(&a[q][i].abs());
+        let pivot = (i..n).max_by(larger).unwrap();
         a.swap(i, pivot);
-        b.swap(i, pivot);
-        for r in 0..n {
-            if r != i {
-                let times = a[r][i] / a[i][i];
-                for c in i..n {
-                    a[r][c] -= times * a[i][c];
-                }
-                b[r] -= times * b[i];
-            }
+        let chosen = a[i].clone();
+        for (_, row) in a.iter_mut().enumerate().filter(|(r, _)| *r != i) {
+            let times = row[i] / chosen[i];
+            row.iter_mut()
+                .zip(&chosen)
+                .for_each(|(v, c)| *v -= times * c);
         }
     }
-    (0..n).map(|i| b[i] / a[i][i]).collect()
+    (0..n).map(|i| a[i][n] / a[i][i]).collect()
 }
 
 #[test]
