@@ -25,7 +25,7 @@
 //! ```
 //!
 //! # How it works
-//! - A [`MaskFamily`] says what a cell of a small grid can do to the image: [`Rise`] shows or hides
+//! - A [`MaskFamily`] says what a cell of a small grid (or one of the [`Segments`] of the image) can do to the image: [`Rise`] shows or hides
 //!   it, [`Racm`] passes a random subset of its channels, [`McRise`] paints it in a colour.
 //! - A [`Plan`] (family, grid, `P_pix`, [`Enlargement`], [`Placement`], [`Region`]) and a seed fix
 //!   every mask.
@@ -33,6 +33,8 @@
 //!   in a [`Ledger`].
 //! - An [`Estimator`] makes the map of plan, seed and ledger. Another estimator, a standard error,
 //!   a [contrast](Explanation::contrast) between regions or channels cost no model call.
+//! - [`Cam`] makes class activation maps of a [`WhiteBoxModel`], which shows one of its layers; ONNX files are cut at a
+//!   layer (`OnnxModel::split`). Such a map can restrict the masks ([`Explainer::refine`]).
 //! - [`metrics`] judge maps, from here or elsewhere.
 //!
 //! # Shapes and units

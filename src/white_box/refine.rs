@@ -32,8 +32,8 @@ where
 
 impl Explainer {
     /// Explains one class with masks restricted to the `fraction` of the pixels that a saliency
-    /// method ranks highest ([`Region::top_fraction`]; the paper's "theta = 30 %" is 0.3). N + 2
-    /// model calls.
+    /// method ranks highest ([`Region::top_fraction`]; the paper's "theta = 30 %" is 0.3): a
+    /// [`Cam`](crate::Cam) with its model, or any other. N + 2 model calls, and those of the method.
     ///
     /// ```
     /// use racm::ndarray::{Array2, ArrayView3};

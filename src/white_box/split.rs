@@ -180,7 +180,7 @@ macro_rules! split {
             /// [`OnnxOptions::output`]; for class activation maps take the logits, where the model has them.
             ///
             /// # Errors
-            /// Those of `from_path`; [`Error::Adapter`] if there is no such layer (the message lists those that there
+            /// Those of `from_path`; [`Error::Adapter`](crate::Error::Adapter) if there is no such layer (the message lists those that there
             /// are) or the model cannot be cut there (the message names what gets past it).
             pub fn split(
                 path: impl AsRef<Path>,
