@@ -25,6 +25,7 @@ trait Adapter: BlackBoxModel + Sized + Sync + Send + std::fmt::Debug {
     fn absent() -> Option<&'static str>;
 
     fn split(bytes: &[u8], layer: Option<&str>, options: &OnnxOptions) -> Result<SplitModel<Self>>;
+    fn split_file(path: &std::path::Path, options: &OnnxOptions) -> Result<SplitModel<Self>>;
     fn features(split: &SplitModel<Self>, batch: ArrayView4<'_, f32>) -> Array4<f32>;
     fn head(split: &SplitModel<Self>, features: ArrayView4<'_, f32>) -> Array2<f32>;
 
@@ -65,6 +66,12 @@ macro_rules! adapter {
                 options: &OnnxOptions,
             ) -> Result<SplitModel<Self>> {
                 <$model>::split_bytes(bytes, layer, options)
+            }
+            fn split_file(
+                path: &std::path::Path,
+                options: &OnnxOptions,
+            ) -> Result<SplitModel<Self>> {
+                <$model>::split(path, None, options)
             }
             fn features(split: &SplitModel<Self>, batch: ArrayView4<'_, f32>) -> Array4<f32> {
                 split.features(batch).unwrap()
@@ -122,6 +129,7 @@ cases! {
     refuses_options_that_do_not_fit,
     splits_where_everything_passes,
     refuses_cuts_that_leave_something_out,
+    splits_a_file_whose_weights_lie_beside_it,
     scores_signs,
     scores_photos,
 }
@@ -414,6 +422,48 @@ fn splits_where_everything_passes<A: Adapter>() {
     )
     .unwrap();
     assert_close(&A::whole(&split, batch.view()), &scores);
+}
+
+fn splits_a_file_whose_weights_lie_beside_it<A: Adapter>() {
+    let kind = std::any::type_name::<A>().rsplit("::").next().unwrap();
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("external_{kind}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    let model = folder.join("model.onnx");
+    let weights: Vec<u8> = [99.0f32, 1.0, -2.0, 0.5]
+        .iter()
+        .flat_map(|w| w.to_le_bytes())
+        .collect();
+    std::fs::write(folder.join("weights.bin"), &weights).unwrap();
+    let split = |location: &str| {
+        std::fs::write(&model, proto::with_external_data(location)).unwrap();
+        A::split_file(&model, &plain("scores"))
+    };
+    let batch = images(2, 3, 4, 7);
+    let scores = Array2::from_shape_fn((2, 3), |(n, c)| {
+        batch.slice(s![n, c, .., ..]).mean().unwrap() + [1.0, -2.0, 0.5][c]
+    });
+    let model = split("weights.bin").unwrap();
+    assert_eq!(model.layer().name, "layer");
+    assert_close(&A::whole(&model, batch.view()), &scores);
+    for (location, said) in [
+        ("../weights.bin", "not a file beside"),
+        ("none.bin", "none.bin"),
+    ] {
+        let error = split(location)
+            .map(|split| split.layer().clone())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("external data of `shift`") && error.contains(said),
+            "{error}"
+        );
+    }
+    std::fs::write(folder.join("weights.bin"), &weights[..10]).unwrap();
+    let error = split("weights.bin")
+        .map(|split| split.layer().clone())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("only 10 bytes"), "{error}");
 }
 
 fn refuses_cuts_that_leave_something_out<A: Adapter>() {

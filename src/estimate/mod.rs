@@ -26,7 +26,7 @@ const GROUP: usize = 8;
 ///
 /// With `M_nj` the mask of plane j and `M_n0` the bias mask of mask n, `f_n` its score, N the
 /// number of masks, `P_j` and `P_0` the probabilities of the two masks and
-/// `w_nj(p) = M_nj(p) / P_j - M_n0(p) / P_0`, all but `PassOnly` estimate
+/// `w_nj(p) = M_nj(p) / P_j - M_n0(p) / P_0`, all but `PassOnly`, `Lime` and `KernelShap` estimate
 ///
 /// `I(p, j) = E[M_j(p) f] / P_j - E[M_0(p) f] / P_0`,
 ///

@@ -104,6 +104,46 @@ pub fn skipping(batch: Option<u64>) -> Vec<u8> {
     model(&nodes, value("image", FLOAT, &image), &outputs)
 }
 
+/// `image` plus `shift` [1, 3, 1, 1] to `layer`, and its means to `scores`. The values of `shift` lie in the file
+/// `location`, from byte 4 on; `shift` is also an input, as old exporters write it.
+pub fn with_external_data(location: &str) -> Vec<u8> {
+    let image = value("image", FLOAT, &[None, Some(3), Some(4), Some(7)]);
+    let shift = [Some(1), Some(3), Some(1), Some(1)];
+    let entry = |key: &str, value: &str| {
+        bytes(
+            13,
+            &[bytes(1, key.as_bytes()), bytes(2, value.as_bytes())].concat(),
+        )
+    };
+    let tensor = [
+        [1, 3, 1, 1].iter().flat_map(|&d| number(1, d)).collect(),
+        number(2, FLOAT),
+        bytes(8, b"shift"),
+        entry("location", location),
+        entry("offset", "4"),
+        entry("length", "12"),
+        number(14, 1),
+    ]
+    .concat();
+    let mut add = node("Add", "image", "layer", &[]);
+    add.splice(0..0, bytes(1, b"shift"));
+    let mean = [ints("axes", &[2, 3]), int("keepdims", 0)].concat();
+    let nodes = [add, node("ReduceMean", "layer", "scores", &mean)];
+    let nodes = nodes.iter().flat_map(|n| bytes(1, n)).collect::<Vec<_>>();
+    let output = value("scores", FLOAT, &[None, Some(3)]);
+    let graph = [
+        nodes,
+        bytes(2, b"external"),
+        bytes(5, &tensor),
+        bytes(11, &image),
+        bytes(11, &value("shift", FLOAT, &shift)),
+        bytes(12, &output),
+    ]
+    .concat();
+    let opset = [bytes(1, b""), number(2, 13)].concat();
+    [number(1, 8), bytes(7, &graph), bytes(8, &opset)].concat()
+}
+
 /// A model of bytes instead of floats.
 pub fn of_bytes() -> Vec<u8> {
     let dims = [None, Some(3), Some(4), Some(7)];
