@@ -53,7 +53,7 @@ impl Network {
 }
 
 fn device() -> Device {
-    Device::ndarray().autodiff()
+    Device::flex().autodiff()
 }
 
 fn to_tensor(array: ArrayView4<'_, f32>) -> Tensor<4> {
