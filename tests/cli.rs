@@ -721,20 +721,26 @@ fn masks_are_refined_by_a_class_activation_map() {
     let bits = |map: &Array3<f32>| map.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(&by_name), bits(&by_file));
 
+    // A black image has no activations at `early`: its map ranks nothing, which is counted and stops nothing.
     let list = image.parent().unwrap().to_owned();
+    let black = to_rgb(&Array3::zeros((3, 4, 7)), Bands::Auto).unwrap();
+    write_png(list.join("black.png"), &black).unwrap();
     let out = out.with_file_name("evaluated");
     let more = [("--model", &*model), ("--images", &*list), ("--out", &*out)];
     let table = succeeds(
-        "evaluate --masks 16 --grid 2 --steps 4 --methods racm,grad-cam,score-cam --refine ablation-cam",
+        "evaluate --masks 16 --grid 2 --steps 4 --methods racm,grad-cam,score-cam --layer early --refine ablation-cam",
         &more,
     );
-    for row in [
-        "racm, N = 16, refined to 30 %",
-        "| grad-cam |",
-        "| score-cam |",
-    ] {
+    for row in ["| grad-cam |", "| score-cam |"] {
         assert!(table.contains(row), "{table}");
     }
+    let refined = table
+        .lines()
+        .find(|line| line.contains("refined to 30 %"))
+        .unwrap();
+    assert!(refined.contains("(1 undefined)"), "{table}");
+    let text = fs::read_to_string(out.join("images.csv")).unwrap();
+    assert!(text.contains("the map of ablation-cam is the same everywhere"));
 }
 
 #[test]

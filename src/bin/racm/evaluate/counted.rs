@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use indicatif::ProgressBar;
 use racm::ndarray::{Array2, Array3, ArrayView4};
-use racm::{BlackBoxModel, BoxError, CamMethod};
+use racm::{BlackBoxModel, BoxError, CamMap, CamMethod};
 
 use crate::Failure;
 use crate::model::Model;
@@ -34,22 +34,18 @@ impl<'a> Counted<'a> {
 }
 
 impl Counted<'_> {
-    /// A class activation map of a class; one that is the same everywhere only where it need not rank pixels.
+    /// A class activation map of a class.
     pub fn cam(
         &self,
         method: CamMethod,
         image: &Array3<f32>,
         class: usize,
-        ranks: bool,
-    ) -> Result<Array2<f32>, Failure> {
+    ) -> Result<CamMap, Failure> {
         let started = Instant::now();
         let white_box = self.white_box.ok_or("the model was not cut at a layer")?;
-        let found = match ranks {
-            true => white_box.refinement(method, image, class)?,
-            false => white_box.explain(method, image, class.into())?,
-        };
+        let found = white_box.explain(method, image, class.into())?;
         self.count(found.image_calls, started);
-        Ok(found.map)
+        Ok(found)
     }
 
     /// Images so far, and nanoseconds.

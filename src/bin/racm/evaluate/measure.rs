@@ -68,20 +68,29 @@ impl Bench<'_> {
             bounding_box: item.bounding_box(resized_from, [height, width]),
             image,
         };
-        let found = match self.args.refining_cam() {
-            Some(method) => {
-                let map = self.timed("refinement map", || {
-                    self.model.cam(method, &subject.image, class, true)
+        let map = match (self.args.refining_cam(), refinement) {
+            (Some(method), _) => {
+                let found = self.timed("refinement map", || {
+                    self.model.cam(method, &subject.image, class)
                 });
-                Some(map.map_err(|e| in_image(item, e))?)
+                let found = found.map_err(|e| in_image(item, e))?;
+                let flat = format!("the map of {method} is the same everywhere");
+                if found.is_flat() {
+                    Err(Value::Undefined { undefined: flat })
+                } else {
+                    Ok(found.map)
+                }
             }
-            None => None,
+            (None, Some(map)) => Ok(map.clone()),
+            (None, None) => Err(Value::Missing {
+                missing: format!("no refinement map {}.npy", item.stem()),
+            }),
         };
-        let mut scores = self.maps(&subject, found.as_ref().or(refinement))?;
+        let mut scores = self.maps(&subject, map.as_ref())?;
         for method in self.args.cams() {
             let of = |image: &Array3<f32>| {
-                let map = self.model.cam(method, image, class, false)?;
-                Ok::<_, Failure>(map.insert_axis(Axis(0)))
+                let found = self.model.cam(method, image, class)?;
+                Ok::<_, Failure>(found.map.insert_axis(Axis(0)))
             };
             let map = self.timed("class activation map", || of(&subject.image));
             let map = map.map_err(|e| in_image(item, e))?;
@@ -113,17 +122,22 @@ impl Bench<'_> {
         })
     }
 
-    /// The scores of every map that a method makes; masks are scored once for all that share them.
-    fn maps(&self, subject: &Subject, map: Option<&Array2<f32>>) -> Result<Vec<Scores>, Failure> {
+    /// The scores of every map that a method makes; masks are scored once for all that share them. Without a map to
+    /// refine by, what is said of it stands for every refined score.
+    fn maps(
+        &self,
+        subject: &Subject,
+        map: Result<&Array2<f32>, &Value>,
+    ) -> Result<Vec<Scores>, Failure> {
         let most = self.args.masks.iter().copied().max().unwrap_or(0);
         let mut ledgers: Vec<(&Family, bool, Option<f64>, Ledger)> = Vec::new();
         let mut scores = Vec::new();
         for kind in self.kinds {
             let region = match (kind.keep, map) {
                 (None, _) => None,
-                (Some(keep), Some(map)) => Some(Region::top_fraction(map, keep)?),
-                (Some(_), None) => {
-                    scores.push(self.without_map(subject.item));
+                (Some(keep), Ok(map)) => Some(Region::top_fraction(map, keep)?),
+                (Some(_), Err(reason)) => {
+                    scores.push(self.without_map(reason));
                     continue;
                 }
             };
@@ -185,14 +199,11 @@ impl Bench<'_> {
         builder.region(region).estimator(kind.estimator).build()
     }
 
-    fn without_map(&self, item: &Item) -> Scores {
-        let missing = Value::Missing {
-            missing: format!("no refinement map {}.npy", item.stem()),
-        };
+    fn without_map(&self, reason: &Value) -> Scores {
         let names = self.args.columns().into_iter();
         Scores {
             values: names
-                .map(|name| (name.to_owned(), missing.clone()))
+                .map(|name| (name.to_owned(), reason.clone()))
                 .collect(),
             ..Scores::default()
         }
