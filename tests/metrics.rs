@@ -1,6 +1,8 @@
 //! Metrics: cases computed by hand, properties, calls of the model, errors, and other people's code.
 
 #[cfg(feature = "cli")]
+mod data;
+#[cfg(feature = "cli")]
 mod npy;
 #[cfg(feature = "cli")]
 #[path = "metrics/oracles.rs"]

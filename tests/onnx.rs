@@ -9,8 +9,10 @@ use racm::{
     BlackBoxModel, Error, Layout, OnnxOptions, Preprocess, Result, SplitModel, WhiteBoxModel,
 };
 
+mod data;
 #[path = "onnx/proto.rs"]
 mod proto;
+use data::data;
 use proto::{Fed, toy};
 
 /// What both adapters have in common.
@@ -669,22 +671,6 @@ fn ort_child_without_a_library() {
     });
 }
 
-/// The shared data, if they are there.
-fn data() -> Option<PathBuf> {
-    let path = std::env::var_os("RACM_DATA").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
-        PathBuf::from,
-    );
-    if path.join("sign.onnx").is_file() {
-        return Some(path);
-    }
-    eprintln!(
-        "skipped: no data at {} (RACM_DATA names another place)",
-        path.display()
-    );
-    None
-}
-
 /// The images of a csv, with their labels and scores.
 #[cfg(feature = "render")]
 fn listed(data: &std::path::Path, name: &str) -> (Array4<f32>, Vec<(usize, f32)>) {
@@ -725,7 +711,9 @@ fn listed(_: &std::path::Path, _: &str) -> (Array4<f32>, Vec<(usize, f32)>) {
 }
 
 fn scores_as_listed<A: Adapter>(model: &str, images: &str, expected: [usize; 3], classes: usize) {
-    let Some(data) = data() else { return };
+    let Some(data) = data(&["sign.onnx"]) else {
+        return;
+    };
     let (batch, truth) = listed(&data, images);
     let model = A::from_path(&data.join(model), &plain("prob")).unwrap();
     assert_eq!(model.input_shape(), expected.map(Some));
@@ -764,7 +752,9 @@ fn runtimes_agree() {
     if let Some(reason) = racm::OrtModel::absent() {
         return eprintln!("skipped: {reason}");
     }
-    let Some(data) = data() else { return };
+    let Some(data) = data(&["sign.onnx"]) else {
+        return;
+    };
     for (file, images, output) in [
         ("sign.onnx", "signs", "prob"),
         ("sign.onnx", "signs", "logits"),
@@ -804,7 +794,9 @@ fn milliseconds_an_image() {
         if let Some(reason) = A::absent() {
             return eprintln!("skipped: {reason}");
         }
-        let Some(data) = data() else { return };
+        let Some(data) = data(&["sign.onnx"]) else {
+            return;
+        };
         for (file, side, n) in [("sign.onnx", 96, 32), ("mobilenet_v2.onnx", 224, 16)] {
             for threads in [1, 0] {
                 let mut with = plain("prob");

@@ -4,6 +4,8 @@
 #[path = "white_box/by_hand.rs"]
 mod by_hand;
 #[cfg(feature = "cli")]
+mod data;
+#[cfg(feature = "cli")]
 mod npy;
 #[cfg(feature = "cli")]
 #[path = "white_box/oracles.rs"]

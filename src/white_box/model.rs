@@ -195,22 +195,10 @@ impl<'a, M: WhiteBoxModel + ?Sized> Calls<'a, M> {
         count: usize,
         alter: impl Fn(usize, &mut [f32]),
     ) -> Result<Vec<f64>> {
-        let (k, h, w) = features.dim();
-        let original: Vec<f32> = features.iter().copied().collect();
-        let mut scores = Vec::with_capacity(count);
-        while scores.len() < count {
-            let first = scores.len();
-            let rows = self.rows(original.len()).min(count - first);
-            let mut batch = original.repeat(rows);
-            for (i, copy) in batch.chunks_exact_mut(original.len()).enumerate() {
-                alter(first + i, copy);
-            }
-            let shaped = Array4::from_shape_vec((rows, k, h, w), batch);
-            let batch = shaped.map_err(|e| Error::parameter("activations", e, "a whole batch"))?;
-            let answer = self.head(batch.view(), Inputs::Activations(first..first + rows))?;
-            scores.extend(answer.column(class).iter().map(|&s| f64::from(s)));
-        }
-        Ok(scores)
+        self.copies(features, class, count, alter, |calls, batch, first| {
+            let end = first + batch.dim().0;
+            calls.head(batch, Inputs::Activations(first..end))
+        })
     }
 
     /// The scores of `class` for `count` altered copies of the image: `alter` makes number i.
@@ -221,8 +209,24 @@ impl<'a, M: WhiteBoxModel + ?Sized> Calls<'a, M> {
         count: usize,
         alter: impl Fn(usize, &mut [f32]),
     ) -> Result<Vec<f64>> {
-        let (c, h, w) = image.dim();
-        let original: Vec<f32> = image.iter().copied().collect();
+        self.copies(image, class, count, alter, |calls, batch, first| {
+            let inputs = Inputs::Masks(first as u64..(first + batch.dim().0) as u64);
+            let features = calls.features(batch, inputs.clone())?;
+            calls.head(features.view(), inputs)
+        })
+    }
+
+    /// Makes altered copies, batch by batch, and has them scored.
+    fn copies(
+        &mut self,
+        original: ArrayView3<'_, f32>,
+        class: usize,
+        count: usize,
+        alter: impl Fn(usize, &mut [f32]),
+        score: impl Fn(&mut Self, ArrayView4<'_, f32>, usize) -> Result<Array2<f32>>,
+    ) -> Result<Vec<f64>> {
+        let [a, b, c] = original.dim().into();
+        let original: Vec<f32> = original.iter().copied().collect();
         let mut scores = Vec::with_capacity(count);
         while scores.len() < count {
             let first = scores.len();
@@ -231,11 +235,9 @@ impl<'a, M: WhiteBoxModel + ?Sized> Calls<'a, M> {
             for (i, copy) in batch.chunks_exact_mut(original.len()).enumerate() {
                 alter(first + i, copy);
             }
-            let shaped = Array4::from_shape_vec((rows, c, h, w), batch);
-            let batch = shaped.map_err(|e| Error::parameter("image", e, "a whole batch"))?;
-            let inputs = Inputs::Masks(first as u64..(first + rows) as u64);
-            let features = self.features(batch.view(), inputs.clone())?;
-            let answer = self.head(features.view(), inputs)?;
+            let batch = ArrayView4::from_shape((rows, a, b, c), &batch);
+            let batch = batch.map_err(|e| Error::parameter("batch", e, "whole inputs"))?;
+            let answer = score(self, batch, first)?;
             scores.extend(answer.column(class).iter().map(|&s| f64::from(s)));
         }
         Ok(scores)

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::data::data;
 use crate::npy;
 use ndarray::{Array1, Array2, Array3, Axis};
 use racm::metrics::{Dcc, Elements, InsertionDeletion, Ranking, Undefined, dcc, dcc_of_maps};
@@ -9,22 +10,6 @@ use racm::{Baseline, OnnxModel, OnnxOptions};
 
 /// The agreement asked for.
 const TOLERANCE: f64 = 1e-5;
-
-/// The folder with models and oracles, or a printed reason to skip.
-fn data() -> Option<PathBuf> {
-    let folder = std::env::var_os("RACM_DATA").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
-        PathBuf::from,
-    );
-    if folder.join("sign.onnx").is_file() && folder.join("oracles/oracles.json").is_file() {
-        return Some(folder);
-    }
-    println!(
-        "skipped: no sign.onnx and oracles/oracles.json under {} (set RACM_DATA)",
-        folder.display()
-    );
-    None
-}
 
 struct Oracle {
     folder: PathBuf,
@@ -54,7 +39,7 @@ impl Oracle {
 }
 
 fn oracles() -> Option<(OnnxModel, Vec<Oracle>)> {
-    let folder = data()?;
+    let folder = data(&["sign.onnx", "oracles/oracles.json"])?;
     let mut options = OnnxOptions::default();
     options.output = Some("prob".to_owned());
     let model = OnnxModel::from_path(folder.join("sign.onnx"), &options).unwrap();

@@ -5,23 +5,8 @@ use std::path::PathBuf;
 use ndarray::{Array1, Array2, Array3, Axis};
 use racm::{BlackBoxModel, Cam, CamMethod, OnnxModel, OnnxOptions, SplitModel, WhiteBoxModel};
 
+use crate::data::data;
 use crate::npy;
-
-/// The folder with models and oracles, or a printed reason to skip.
-fn data() -> Option<PathBuf> {
-    let folder = std::env::var_os("RACM_DATA").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
-        PathBuf::from,
-    );
-    if folder.join("sign.onnx").is_file() && folder.join("oracles/oracles.json").is_file() {
-        return Some(folder);
-    }
-    println!(
-        "skipped: no sign.onnx and oracles/oracles.json under {} (set RACM_DATA)",
-        folder.display()
-    );
-    None
-}
 
 struct Oracle {
     folder: PathBuf,
@@ -37,7 +22,7 @@ impl Oracle {
 }
 
 fn oracles() -> Option<(SplitModel<OnnxModel>, Vec<Oracle>)> {
-    let data = data()?;
+    let data = data(&["sign.onnx", "oracles/oracles.json"])?;
     let mut options = OnnxOptions::default();
     options.output = Some("logits".to_owned());
     let model = OnnxModel::split(data.join("sign.onnx"), Some("features"), &options).unwrap();
@@ -134,7 +119,7 @@ fn maps_agree_with_pytorch_grad_cam() {
 
 #[test]
 fn runtimes_agree_and_offer_the_last_convolution() {
-    let Some(data) = data() else {
+    let Some(data) = data(&["sign.onnx", "oracles/oracles.json"]) else {
         return;
     };
     for (file, output, side) in [
