@@ -806,12 +806,36 @@ fn regressions_and_masks_of_segments() {
     for (key, expected) in [
         ("masks", Value::from(1000)),
         ("estimator", Value::from("lime")),
-        ("baseline", Value::from("image")),
+        ("baseline", Value::from("segment-means")),
     ] {
         assert_eq!(report[key], expected, "{key}");
     }
     let map: Array3<f32> = npy::read(out.join("map.npy"));
     assert_eq!(map[[0, 0, 0]], map[[0, 23, 15]]);
+
+    // What was saved is used again: the same segments and masks, behind which another image shows its own means.
+    let (report, again) = (out.join("report.json"), out.join("again"));
+    assert!(fs::metadata(&report).unwrap().len() < 100_000);
+    succeeds(
+        "explain --model demo",
+        &[("--spec", &*report), ("--out", &*again)],
+    );
+    let same: Array3<f32> = npy::read(again.join("map.npy"));
+    assert_eq!(same, map);
+    let other = out.join("other.png");
+    write_png(
+        &other,
+        &to_rgb(&demo::image().mapv(|v| 0.9 - 0.5 * v), Bands::Auto).unwrap(),
+    )
+    .unwrap();
+    let more = [("--image", &*other), ("--out", &*again)];
+    succeeds("explain --model demo --method lime --grid 4x6", &more);
+    let own: Array3<f32> = npy::read(again.join("map.npy"));
+    succeeds(
+        "explain --model demo",
+        &[("--spec", &*report), more[0], more[1]],
+    );
+    assert_eq!(npy::read::<f32, ndarray::Ix3>(again.join("map.npy")), own);
 
     let halves = out.join("halves.npy");
     npy::write(&halves, &Array2::from_elem((96, 96), 0.5f32));
@@ -826,6 +850,30 @@ fn regressions_and_masks_of_segments() {
         &files,
         "surrogate, for masks of segments",
     );
+    for (options, expected) in [
+        (
+            "--method lime --estimator centred",
+            "--estimator says nothing beside lime",
+        ),
+        (
+            "--method lime --placement fixed",
+            "--placement says nothing where masks are of segments",
+        ),
+        ("--method lime --grid 96", "9216 cells times planes"),
+        ("--layer late", "--layer is about class activation maps"),
+        ("--baseline segment-means", "for masks without segments"),
+    ] {
+        fails(
+            &format!("explain --model demo {options}"),
+            &files[..1],
+            expected,
+        );
+    }
+    fails(
+        "explain --model demo --grid 5",
+        &files,
+        "--grid says nothing",
+    );
     fails(
         "explain --model demo --estimator lime",
         &files[..1],
@@ -835,6 +883,12 @@ fn regressions_and_masks_of_segments() {
     let (list, _) = images("regressions");
     let out = out.join("evaluated");
     let more = [("--images", &*list), ("--out", &*out)];
+    // A folder in which nothing was measured is not held to what was asked for then.
+    fails(
+        "evaluate --model demo --masks 32 --methods lime --grid 200",
+        &more,
+        "at most one a pixel",
+    );
     let table = succeeds(
         "evaluate --model demo --masks 32,64 --steps 4 --methods rise,lime,kernel-shap --limit 1",
         &more,

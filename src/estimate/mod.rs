@@ -67,9 +67,12 @@ pub enum Estimator {
     /// For cells that stand still and have hard edges, [`Segments`](crate::Segments) best, and masks that hide.
     Lime,
     /// The same with KernelSHAP's weights, `(S - 1) / (C(S, k) k (S - k))` for k of S cells shown over the probability
-    /// of such a mask, and no penalty: an estimate of Shapley values (Lundberg and Lee, NIPS 2017). The whole image
-    /// counts as a constraint; the score of the image with all cells hidden is the intercept. One plane (RISE) only. Few
-    /// of the random masks show nearly all or nearly nothing, which weigh most, so it wants many masks or few cells.
+    /// of such a mask, and no penalty (Lundberg and Lee, NIPS 2017). One plane (RISE) only.
+    ///
+    /// Shapley values for a few cells, up to about 10. The whole image counts as a constraint, but that of which nothing
+    /// is shown only where a mask happened to be so: with more cells the intercept is free, the values do not add up to
+    /// the score of the whole less that of nothing, and few of the random masks show nearly all or nearly nothing, which
+    /// weigh most.
     KernelShap,
 }
 
@@ -206,6 +209,15 @@ impl Estimator {
             out.iter_mut().zip(values).for_each(|(o, v)| *o = v as f32);
         }
         Ok(maps)
+    }
+
+    /// That the masks of a plan are of a kind that the estimator can make a map of.
+    pub(crate) fn check(self, plan: &Plan) -> Result<()> {
+        match (self, self.kernel()) {
+            (_, Some(kernel)) => regression::check(plan, kernel),
+            (Estimator::Surrogate | Estimator::SurrogateCorrected, _) => surrogate::check(plan),
+            _ => Ok(()),
+        }
     }
 
     /// How samples are weighted by the estimators that are regressions on the states of fixed cells.

@@ -17,6 +17,9 @@ const PENALTY: f64 = 1.0;
 /// The weight of a sample that KernelSHAP gives an infinite one; the largest other weight is 1.
 const INFINITE: f64 = 1e6;
 
+/// Cells times planes, at most: their matrix is squared in memory and cubed in time.
+const MOST_FEATURES: usize = 4096;
+
 /// How samples are weighted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kernel {
@@ -158,7 +161,7 @@ impl<'a> Regression<'a> {
 }
 
 /// That the masks are what the regression is about.
-fn check(plan: &Plan, kernel: Kernel) -> Result<()> {
+pub(super) fn check(plan: &Plan, kernel: Kernel) -> Result<()> {
     let spec = plan.spec();
     let still = plan.offsets() == [1, 1];
     let hard = spec.segments.is_some() || spec.enlargement == Enlargement::Nearest;
@@ -181,6 +184,13 @@ fn check(plan: &Plan, kernel: Kernel) -> Result<()> {
         return refuse(
             "cells that move or have soft edges",
             "segments, or a grid with placement fixed and enlargement nearest",
+        );
+    }
+    let features = plan.cells().iter().product::<usize>() * plan.planes();
+    if features > MOST_FEATURES {
+        return refuse(
+            &format!("{features} cells times planes"),
+            &format!("at most {MOST_FEATURES}"),
         );
     }
     if !hides {

@@ -58,9 +58,11 @@ impl Explainer {
     /// The plan for images of shape `[C, H, W]`.
     ///
     /// # Errors
-    /// Those of [`Plan::new`].
+    /// Those of [`Plan::new`], and [`Error::Parameter`] for an estimator that cannot make a map of such masks.
     pub fn plan(&self, shape: [usize; 3]) -> Result<Plan> {
-        Plan::new(shape, &self.spec)
+        let plan = Plan::new(shape, &self.spec)?;
+        self.estimator.check(&plan)?;
+        Ok(plan)
     }
 
     /// The number of masks, N.

@@ -26,6 +26,9 @@ pub enum Baseline {
         /// The standard deviation, in pixels.
         sigma: f64,
     },
+    /// Every [segment](crate::Segments) of the masks in its mean, channel by channel: LIME's baseline. For masks of
+    /// segments only.
+    SegmentMeans,
 }
 
 impl Default for Baseline {
@@ -34,8 +37,8 @@ impl Default for Baseline {
     }
 }
 
-/// `0`, `0.1,0.2,0.3` (one value a channel; `0.1,` for one channel) or `blur:3`; an image is `image`,
-/// which cannot be read back.
+/// `0`, `0.1,0.2,0.3` (one value a channel; `0.1,` for one channel), `blur:3` or `segment-means`; an image is
+/// `image`, which cannot be read back.
 impl fmt::Display for Baseline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -44,6 +47,7 @@ impl fmt::Display for Baseline {
             Baseline::PerChannel(values) => write!(f, "{}", joined(values)),
             Baseline::Image(_) => write!(f, "image"),
             Baseline::Blur { sigma } => write!(f, "blur:{sigma}"),
+            Baseline::SegmentMeans => write!(f, "segment-means"),
         }
     }
 }
@@ -52,7 +56,10 @@ impl FromStr for Baseline {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let expected = "V, V,V,... (one a channel) or blur:SIGMA";
+        let expected = "V, V,V,... (one a channel), blur:SIGMA or segment-means";
+        if text == "segment-means" {
+            return Ok(Baseline::SegmentMeans);
+        }
         if let Some(sigma) = text.strip_prefix("blur:") {
             let sigma = sigma.parse();
             let sigma = sigma.map_err(|_| unreadable("baseline", text, expected))?;
@@ -120,6 +127,11 @@ impl Baseline {
                 Ok(Resolved::Image(base.as_standard_layout().into_owned()))
             }
             &Baseline::Blur { sigma } => Ok(Resolved::Image(gaussian_blur(image, sigma)?)),
+            Baseline::SegmentMeans => Err(Error::parameter(
+                "baseline",
+                "segment-means, for masks without segments",
+                "masks of segments, or another baseline",
+            )),
         }
     }
 }

@@ -134,7 +134,13 @@ impl<'p> Masker<'p> {
         }
         check_finite("the image", image)?;
         let pixels = plan.shape()[1] * plan.shape()[2];
-        let base = match baseline.resolve(image)? {
+        let means = match (baseline, &plan.spec().segments) {
+            (Baseline::SegmentMeans, Some(segments)) => {
+                Some(Baseline::Image(segments.means(image)?))
+            }
+            _ => None,
+        };
+        let base = match means.as_ref().unwrap_or(baseline).resolve(image)? {
             Resolved::Constants(values) => values
                 .into_iter()
                 .map(|value| Base::Constant(value, vec![value; plan.shape()[2]]))

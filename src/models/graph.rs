@@ -1,6 +1,8 @@
 //! The graph of an ONNX file: its values, and where it can be cut in two.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path};
 
 use rten_onnx::onnx::{
@@ -285,7 +287,7 @@ fn external(tensor: &TensorProto, folder: &Path) -> Result<Vec<u8>, String> {
             .find(|e| text(&e.key) == key)
             .map(|e| text(&e.value))
     };
-    let number = |key: &str| entry(key).map(str::parse::<usize>).transpose();
+    let number = |key: &str| entry(key).map(str::parse::<u64>).transpose();
     let location = Path::new(entry("location").ok_or("names no file")?);
     if !location
         .components()
@@ -300,9 +302,18 @@ fn external(tensor: &TensorProto, folder: &Path) -> Result<Vec<u8>, String> {
     let start = number("offset").map_err(bad)?.unwrap_or(0);
     let length = number("length").map_err(bad)?;
     let path = folder.join(location);
-    let bytes = std::fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let end = length.map_or(Some(bytes.len()), |length| start.checked_add(length));
-    let part = end.and_then(|end| bytes.get(start..end));
-    let short = || format!("{} has only {} bytes", path.display(), bytes.len());
-    part.map(<[u8]>::to_vec).ok_or_else(short)
+    let fault = |e: std::io::Error| format!("{}: {e}", path.display());
+    let mut file = File::open(&path).map_err(fault)?;
+    let whole = file.metadata().map_err(fault)?.len();
+    let end = length.map_or(Some(whole), |length| start.checked_add(length));
+    let Some(length) = end
+        .filter(|&end| end <= whole)
+        .and_then(|end| end.checked_sub(start))
+    else {
+        return Err(format!("{} has only {whole} bytes", path.display()));
+    };
+    file.seek(SeekFrom::Start(start)).map_err(fault)?;
+    let mut bytes = Vec::new();
+    file.take(length).read_to_end(&mut bytes).map_err(fault)?;
+    Ok(bytes)
 }

@@ -154,25 +154,22 @@ impl Runtime for OnnxModel {
     }
 
     fn call(&self, shape: [usize; 4], elements: &[f32]) -> Result<(Vec<usize>, Vec<f32>), String> {
-        self.run(shape, elements)
+        // A worker of one rayon pool that waits for another pool takes up further work of its own
+        // pool meanwhile: the next batch, and the next. A thread without a pool just waits.
+        if rayon::current_thread_index().is_none() {
+            return self.run(shape, elements);
+        }
+        match std::thread::scope(|scope| scope.spawn(|| self.run(shape, elements)).join()) {
+            Ok(answer) => answer,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
     }
 }
 
 impl BlackBoxModel for OnnxModel {
     fn predict(&self, batch: ArrayView4<'_, f32>) -> Result<Array2<f32>, BoxError> {
-        let scores = || {
-            self.signature
-                .scores(batch, |shape, elements| self.run(shape, elements))
-        };
-        // A worker of one rayon pool that waits for another pool takes up further work of its own
-        // pool meanwhile: the next batch, and the next. A thread without a pool just waits.
-        if rayon::current_thread_index().is_none() {
-            return Ok(scores()?);
-        }
-        match std::thread::scope(|scope| scope.spawn(scores).join()) {
-            Ok(scores) => Ok(scores?),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+        let run = |shape, elements: &[f32]| self.call(shape, elements);
+        Ok(self.signature.scores(batch, run)?)
     }
 }
 

@@ -69,20 +69,9 @@ impl<R: Runtime> SplitModel<R> {
         let Some(found) = found else {
             let reason = match layer {
                 Some(name) => format!("has no layer `{name}` [n, K, h, w]"),
-                None => "has no layer that could be taken without a name".to_owned(),
+                None => "has no layer through which everything passes".to_owned(),
             };
-            const SHOWN: usize = 12;
-            let known: Vec<String> = layers.iter().take(SHOWN).map(Layer::to_string).collect();
-            let more = layers.len().saturating_sub(SHOWN);
-            let more = if more > 0 {
-                format!(" and {more} before")
-            } else {
-                String::new()
-            };
-            return Err(graph.fault(format!(
-                "{reason}; last first, it has {}{more}",
-                known.join(", ")
-            )));
+            return Err(graph.fault(format!("{reason}; {}", listed(&layers))));
         };
         let output = &signature.outputs[signature.output];
         let [_, k, h, w] = found.shape;
@@ -99,6 +88,23 @@ impl<R: Runtime> SplitModel<R> {
             head: R::open(&part("from"), back, &from_layer)?,
             layer: found.clone(),
         })
+    }
+}
+
+/// The layers that there are, for a message.
+fn listed(layers: &[Layer]) -> String {
+    const SHOWN: usize = 12;
+    let one = |layer: &Layer| match &layer.crossing[..] {
+        [] => layer.to_string(),
+        past => format!("{layer} past which `{}` gets", past.join("`, `")),
+    };
+    let known: Vec<String> = layers.iter().take(SHOWN).map(one).collect();
+    match layers.len().saturating_sub(SHOWN) {
+        _ if layers.is_empty() => {
+            "no value on the way to its scores is known to be one (the file or the runtime does not say its shape)".to_owned()
+        }
+        0 => format!("last first, it has {}", known.join(", ")),
+        more => format!("last first, it has {} and {more} before", known.join(", ")),
     }
 }
 

@@ -105,7 +105,7 @@ fn segments_of_any_shape_show_what_their_cells_say() {
         )
         .unwrap();
         assert_eq!((plan.cells(), plan.offsets()), ([1, 5], [1, 1]));
-        let masker = Masker::new(&plan, &image, &Baseline::Image(base.clone())).unwrap();
+        let masker = Masker::new(&plan, &image, &Baseline::SegmentMeans).unwrap();
         let mut batch = vec![0.0; 40 * image.len()];
         masker.fill(3, 7, &mut batch).unwrap();
         for (n, seen) in batch.chunks(image.len()).enumerate() {
@@ -373,5 +373,26 @@ fn what_does_not_fit_is_refused() {
     refused(Estimator::Lime, &soft, "soft edges");
     let painted = MaskSpec::new(McRise::rgb()).segments(segments);
     refused(Estimator::Lime, &painted, "paint over");
+    // Before a model is asked.
+    let explainer = Explainer::builder()
+        .family(Rise)
+        .estimator(Estimator::Lime)
+        .build()
+        .unwrap();
+    assert!(matches!(
+        explainer.plan([3, 24, 24]),
+        Err(Error::Parameter {
+            name: "estimator",
+            ..
+        })
+    ));
+    let fine = MaskSpec::new(Rise).segments(Segments::grid([70, 70], 70, 70).unwrap());
+    let plan = Plan::new([1, 70, 70], &fine).unwrap();
+    let ledger = Ledger::from_scores(&plan, 0, 0, &Array2::zeros((4, 1))).unwrap();
+    let error = Estimator::Lime
+        .maps(&plan, &ledger)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("4900 cells times planes"), "{error}");
     assert!(maps(Estimator::Lime, &soft.enlargement(Enlargement::Nearest)).is_ok());
 }

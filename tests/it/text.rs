@@ -84,7 +84,7 @@ fn what_cannot_be_read_says_what_could() {
         "logit:nan",
         "link's clip is NaN, expected a number in (0, 0.5)",
     );
-    let baselines = "expected V, V,V,... (one a channel) or blur:SIGMA";
+    let baselines = "expected V, V,V,... (one a channel), blur:SIGMA or segment-means";
     for text in ["image", "blur:", "1,,2", ",", "0x1"] {
         refused::<Baseline>(text, &format!("baseline is {text:?}, {baselines}"));
     }

@@ -471,6 +471,7 @@ fn every_fault_has_its_error() {
     for bad in [
         cam.clone().step(0.0),
         cam.clone().step(f64::NAN),
+        cam.clone().step(1e-9),
         cam.clone().batch(0),
         cam.clone().groups(0),
     ] {

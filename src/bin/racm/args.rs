@@ -4,8 +4,9 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use racm::ndarray::Array3;
 use racm::{Baseline, Enlargement, Estimator, ExplainerBuilder, Placement, Rise, Segments};
+
+use crate::Failure;
 
 /// What fixes the masks, but for their family. What is not given stays as it is.
 #[derive(clap::Args)]
@@ -27,8 +28,13 @@ pub struct MaskArgs {
     /// Where the cells lie [default: shifted]
     #[arg(long, value_parser = named(Placement::ALL, Placement::name))]
     pub placement: Option<Placement>,
-    /// What excluded pixels show: V, V,V,... (one a channel) or blur:SIGMA [default: 0]
-    #[arg(long, allow_hyphen_values = true, value_name = "V[,V...]|blur:SIGMA")]
+    /// What excluded pixels show: V, V,V,... (one a channel), blur:SIGMA or segment-means [default: 0;
+    /// segment-means for lime and kernel-shap]
+    #[arg(
+        long,
+        allow_hyphen_values = true,
+        value_name = "V[,V...]|blur:SIGMA|segment-means"
+    )]
     pub baseline: Option<Baseline>,
 }
 
@@ -116,24 +122,34 @@ impl MaskArgs {
         builder
     }
 
-    /// A regression on segments: those that are set or the grid's cells, of which hidden ones show their mean colour
-    /// unless a baseline was given.
+    /// A regression on segments: those that are set, or the grid's cells.
     pub fn regression(
         &self,
         builder: ExplainerBuilder,
         estimator: Estimator,
-        image: &Array3<f32>,
+        [height, width]: [usize; 2],
     ) -> racm::Result<ExplainerBuilder> {
         let spec = builder.clone().build()?.spec().clone();
-        let (_, height, width) = image.dim();
         let segments = match spec.segments {
             Some(segments) => segments,
             None => Segments::grid([height, width], spec.grid[0], spec.grid[1])?,
         };
-        let means = Baseline::Image(segments.means(image)?);
-        let baseline = self.baseline.clone().unwrap_or(means);
-        let builder = builder.family(Rise).segments(segments).baseline(baseline);
-        Ok(builder.estimator(estimator))
+        Ok(builder.family(Rise).segments(segments).estimator(estimator))
+    }
+
+    /// Refuses options about cells that segments take the place of.
+    pub fn check_segments(&self, labels: bool) -> Result<(), Failure> {
+        let given = [
+            ("--grid", self.grid.is_some() && labels),
+            ("--placement", self.placement.is_some()),
+            ("--enlargement", self.enlargement.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            Some((name, _)) => {
+                Err(format!("{name} says nothing where masks are of segments").into())
+            }
+            None => Ok(()),
+        }
     }
 
     /// Whether a pilot is to choose `P_pix`.

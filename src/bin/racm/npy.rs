@@ -13,6 +13,10 @@ use crate::Failure;
 /// Reads a saliency map `[H, W]` (or `[1, H, W]`) of this size: floats of 2, 4 or 8 bytes, integers
 /// or truth values, in any byte and memory order.
 pub fn read_map(path: &Path, height: usize, width: usize) -> Result<Array2<f32>, Failure> {
+    read("saliency map", path, height, width)
+}
+
+fn read(what: &str, path: &Path, height: usize, width: usize) -> Result<Array2<f32>, Failure> {
     let fault = |reason: String| Failure::from(format!("{}: {reason}", path.display()));
     let file = File::open(path).map_err(|e| fault(e.to_string()))?;
     let file = NpyFile::new(BufReader::new(file))
@@ -22,7 +26,7 @@ pub fn read_map(path: &Path, height: usize, width: usize) -> Result<Array2<f32>,
     if ![&[h, w][..], &[1, h, w]].contains(&file.shape()) {
         let given = file.shape();
         return Err(fault(format!(
-            "the saliency map has shape {given:?}, expected [{h}, {w}] (or [1, {h}, {w}])"
+            "the {what} has shape {given:?}, expected [{h}, {w}] (or [1, {h}, {w}])"
         )));
     }
     let rows_first = file.order() == Order::C;
@@ -39,7 +43,7 @@ pub fn read_map(path: &Path, height: usize, width: usize) -> Result<Array2<f32>,
 
 /// Reads a label map `[H, W]` of this size: whole numbers of any type.
 pub fn read_labels(path: &Path, height: usize, width: usize) -> Result<Array2<i64>, Failure> {
-    let values = read_map(path, height, width)?;
+    let values = read("label map", path, height, width)?;
     // f32 holds whole numbers up to here.
     let whole = |v: f32| v.fract() == 0.0 && v.abs() < 16_777_216.0;
     match values.indexed_iter().find(|(_, v)| !whole(**v)) {

@@ -26,6 +26,22 @@ pub struct LayerArgs {
     pub refine_output: Option<String>,
 }
 
+impl LayerArgs {
+    /// Refuses options that say nothing where there is no class activation map.
+    pub fn check(&self, used: bool) -> Result<(), Failure> {
+        let given = [
+            ("--layer", &self.layer),
+            ("--refine-output", &self.refine_output),
+        ];
+        match given.iter().find(|(_, value)| value.is_some() && !used) {
+            Some((name, _)) => {
+                Err(format!("{name} is about class activation maps, and none is asked for").into())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 /// What restricts the masks.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Refine {
@@ -173,9 +189,10 @@ pub fn layers(args: &LayersArgs) -> Result<(), Failure> {
         Runtime::Ort => racm::OrtModel::layers(path, &options)?,
     };
     if layers.is_empty() {
-        return Err(
-            format!("{path} computes no value [n, K, h, w] on the way to its scores").into(),
-        );
+        return Err(format!(
+            "{path} has no value on the way to its scores that is known to be [n, K, h, w]"
+        )
+        .into());
     }
     for layer in layers {
         let note = match (layer.is_default, &layer.crossing[..]) {

@@ -84,6 +84,20 @@ impl std::fmt::Debug for Surrogate<'_> {
     }
 }
 
+/// That cells have neighbours.
+pub(crate) fn check(plan: &Plan) -> Result<()> {
+    if plan.spec().segments.is_none() {
+        return Ok(());
+    }
+    let expected =
+        "an estimator that asks nothing of neighbours: centred, horvitz-thompson, lime, ...";
+    Err(Error::parameter(
+        "estimator",
+        "surrogate, for masks of segments",
+        expected,
+    ))
+}
+
 impl<'a> Surrogate<'a> {
     /// Fits the scores of one target (an index into the ledger's targets).
     ///
@@ -108,14 +122,7 @@ impl<'a> Surrogate<'a> {
         target: usize,
         states: &Arc<Features>,
     ) -> Result<Self> {
-        if plan.spec().segments.is_some() {
-            let expected = "an estimator that asks nothing of neighbours: centred, horvitz-thompson, lime, ...";
-            return Err(Error::parameter(
-                "estimator",
-                "surrogate, for masks of segments",
-                expected,
-            ));
-        }
+        check(plan)?;
         let scores = blocks.iter().flat_map(|(_, scores)| scores.column(target));
         let scores: Vec<f64> = scores.map(|&f| f64::from(f)).collect();
         if (scores.len() as u64) < MIN_MASKS {

@@ -3,7 +3,7 @@
 mod masked;
 mod slopes;
 
-use ndarray::{Array1, Array2, ArrayRef3, ArrayView3, Axis, Zip};
+use ndarray::{Array1, Array2, ArrayRef3, ArrayView2, ArrayView3, Axis, Zip};
 
 use crate::error::{BoxError, Error, Inputs, Result};
 use crate::explain::target::Target;
@@ -40,7 +40,7 @@ pub enum CamMethod {
     /// the powers of g where S is piecewise linear in A, and an approximation elsewhere, with which all implementations
     /// live. A millionth is added to the denominator, as in pytorch-grad-cam, so that it never is 0; gradients below about
     /// 0.001 so count less. *Costs* 1 image and 2 K + 17 head calls where the head only sees the means of the channels (which 8 random
-    /// changes that leave the means alone find out), 2 K h w + 17 otherwise, 1 with a gradient.
+    /// changes that leave the means alone find out), 2 K h w + 17 otherwise (2 K + 1 for a layer of one pixel), 1 with a gradient.
     /// *Source:* A. Chattopadhyay, A. Sarkar, P. Howlader, V. N. Balasubramanian, *Grad-CAM++*, WACV 2018, Eq. 5 and 19.
     GradCamPlusPlus,
     /// `weight = softmax_k S(image * n(U A_k))`, n from a map's range to [0, 1].
@@ -232,8 +232,9 @@ impl Cam {
     }
 
     fn check(&self, image: &ArrayRef3<f32>) -> Result<()> {
-        if !(self.step > 0.0 && self.step <= 1.0) {
-            return Err(Error::parameter("step", self.step, "a number in (0, 1]"));
+        if !(1e-5..=1.0).contains(&self.step) {
+            let expected = "a number from 0.00001 (below which f32 loses it) to 1";
+            return Err(Error::parameter("step", self.step, expected));
         }
         if self.groups == 0 {
             return Err(Error::parameter("groups", 0, "at least 1"));
@@ -335,10 +336,21 @@ impl Subject<'_> {
         };
         let scores = calls.altered(self.features, self.class, channels + 2, alter)?;
         let weights: Array1<f64> = scores[1..=channels].iter().map(|s| s - scores[0]).collect();
-        let predicted = self.weighted(&weights).sum() / pixels as f64;
+        let mean = |plane: ArrayView2<'_, f32>| {
+            plane.iter().map(|&a| f64::from(a)).sum::<f64>() / pixels as f64
+        };
+        let terms = self
+            .features
+            .outer_iter()
+            .zip(&weights)
+            .map(|(plane, w)| w * mean(plane));
+        let (mut predicted, mut scale) = (0.0, scores[0].abs().max(1e-6));
+        for term in terms {
+            predicted += term;
+            scale += term.abs();
+        }
         for (times, score) in [(1.0, self.score), (2.0, scores[channels + 1])] {
             let linear = scores[0] + times * predicted;
-            let scale = score.abs().max(scores[0].abs()).max(1e-6);
             if (linear - score).abs() > 1e-3 * scale {
                 return Err(Error::parameter(
                     "method",

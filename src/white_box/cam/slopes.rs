@@ -137,7 +137,8 @@ impl Cam {
     /// The step in units of the activations.
     fn length(&self, subject: &Subject<'_>) -> f64 {
         let largest = subject.features.iter().fold(0.0f32, |m, a| m.max(a.abs()));
-        let scale = if largest > 0.0 {
+        // A layer that is as good as silent has no unit of its own.
+        let scale = if largest > 1e-30 {
             f64::from(largest)
         } else {
             1.0

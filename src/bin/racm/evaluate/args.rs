@@ -171,6 +171,8 @@ impl Args {
         if let Some(keep) = self.keeps().iter().find(|k| !(**k > 0.0 && **k <= 1.0)) {
             return Err(format!("--keep is {keep}, expected a number in (0, 1]").into());
         }
+        self.layer
+            .check(!self.cams().is_empty() || self.refining_cam().is_some())?;
         if let Some(refine) = &self.refine {
             refine.check()?;
         }

@@ -9,7 +9,7 @@ use racm::metrics::{
     gini, pointing_game, uniform_map,
 };
 use racm::ndarray::{Array2, Array3, ArrayView3, Axis};
-use racm::{BlackBoxModel, Explainer, Explanation, Family, Ledger, Region};
+use racm::{Baseline, BlackBoxModel, Explainer, Explanation, Family, Ledger, Region};
 
 use super::args::{Args, Metric};
 use super::counted::Counted;
@@ -194,7 +194,13 @@ impl Bench<'_> {
     ) -> racm::Result<Explainer> {
         let mut builder = self.args.builder(&kind.family).masks(masks);
         if kind.segments {
-            builder = self.args.mask.regression(builder, kind.estimator, image)?;
+            let (_, height, width) = image.dim();
+            let baseline = self.args.mask.baseline.clone();
+            builder = builder.baseline(baseline.unwrap_or(Baseline::SegmentMeans));
+            builder = self
+                .args
+                .mask
+                .regression(builder, kind.estimator, [height, width])?;
         }
         builder.region(region).estimator(kind.estimator).build()
     }

@@ -122,7 +122,12 @@ impl Store {
         let text = serde_json::to_string_pretty(parameters)? + "\n";
         if path.exists() {
             let stored = std::fs::read_to_string(&path)?;
-            refuse_others(folder, &path, &stored, &text)?;
+            let empty = std::fs::read_dir(&images)?.next().is_none();
+            match refuse_others(folder, &path, &stored, &text) {
+                // Nothing was measured with the others.
+                Err(_) if empty => write(&path, text.as_bytes())?,
+                outcome => outcome?,
+            }
         } else {
             write(&path, text.as_bytes())?;
         }

@@ -7,7 +7,8 @@ use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use racm::ndarray::Array3;
 use racm::{
-    CamMethod, Estimator, Explainer, ExplainerBuilder, Family, Link, Segments, StopRule, Target,
+    Baseline, CamMethod, Estimator, Explainer, ExplainerBuilder, Family, Link, Segments, StopRule,
+    Target,
 };
 use serde_json::Value;
 
@@ -143,6 +144,26 @@ impl Args {
             .map(|(name, _)| name)
     }
 
+    /// Refuses options that would say nothing.
+    pub fn check(&self) -> Result<(), Failure> {
+        let by_cam = matches!(self.method, Some(Method::Cam(_)));
+        self.layer
+            .check(by_cam || matches!(self.refine, Some(Refine::Cam(_))))?;
+        if let Some(refine) = &self.refine {
+            refine.check()?;
+        }
+        let regression = matches!(self.method, Some(Method::Regression(_)));
+        if regression && self.estimator.is_some() {
+            return Err(
+                "--estimator says nothing beside lime and kernel-shap, which are estimators".into(),
+            );
+        }
+        if regression || self.segments.is_some() {
+            self.mask.check_segments(self.segments.is_some())?;
+        }
+        Ok(())
+    }
+
     /// The explainer that is asked for, but for its region.
     pub fn builder(&self, image: &Array3<f32>) -> Result<ExplainerBuilder, Failure> {
         let mut builder = match &self.spec {
@@ -159,9 +180,13 @@ impl Args {
             builder = builder.segments(Segments::from_labels(&labels)?);
         }
         if let Some(Method::Regression(estimator)) = self.method {
-            builder = self
-                .mask
-                .regression(builder.masks(1000), estimator, image)?;
+            if self.spec.is_none() {
+                let baseline = self.mask.baseline.clone();
+                builder = builder
+                    .masks(1000)
+                    .baseline(baseline.unwrap_or(Baseline::SegmentMeans));
+            }
+            builder = self.mask.regression(builder, estimator, [height, width])?;
         }
         if let Some(masks) = self.masks {
             builder = builder.masks(masks);

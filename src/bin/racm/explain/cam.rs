@@ -26,7 +26,8 @@ pub fn run(args: &Args, method: CamMethod) -> Result<(), Failure> {
     let targets = match &args.target {
         Target::Classes(classes) => classes.iter().map(|&class| class.into()).collect(),
         Target::All => return Err(format!("{method} explains top or K[,K...], not all").into()),
-        top => vec![top.clone()],
+        // As everywhere: by the scores of the model, not by those that the map explains.
+        _ => vec![model.top_class(&image)?.into()],
     };
     std::fs::create_dir_all(&args.out).map_err(|e| format!("{}: {e}", args.out.display()))?;
     let started = Instant::now();

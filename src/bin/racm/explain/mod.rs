@@ -2,6 +2,7 @@
 
 mod args;
 mod cam;
+mod refined;
 mod report;
 
 use std::fs::File;
@@ -10,42 +11,33 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use racm::ndarray::{Array2, Array3, Axis};
-use racm::{CamMethod, Explanation, Ledger, Region, Target};
+use racm::ndarray::Axis;
+use racm::{Explanation, Ledger, Region};
 
 pub use args::Args;
 use args::Method;
+use refined::refined_by;
 
 use crate::Failure;
-use crate::model::Model;
-use crate::npy::read_map;
 use crate::say::line;
-use crate::white_box::Refine;
 
 /// The values of P_pix that `auto` tries.
 const CANDIDATES: [f64; 7] = [0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9];
 
 pub fn run(args: &Args) -> Result<(), Failure> {
+    args.check()?;
     if let Some(Method::Cam(method)) = args.method {
         return cam::run(args, method);
-    }
-    if let Some(refine) = &args.refine {
-        refine.check()?;
     }
     args.model.start_threads()?;
     let names = args.model.class_names()?;
     let model = args.model.load()?;
     let (image, resized_from) = model.image(args.image.as_deref(), args.model.layout)?;
-    let (_, height, width) = image.dim();
 
     let mut builder = args.builder(&image)?;
-    let map = match &args.refine {
-        None => None,
-        Some(Refine::Path(path)) => Some(read_map(path, height, width)?),
-        Some(Refine::Cam(method)) => Some(white_box_map(args, *method, &model, &image)?),
-    };
-    if let Some(map) = map {
-        builder = builder.region(Region::top_fraction(&map, args.keep)?);
+    let refined_by = refined_by(args, &model, &image)?;
+    if let Some(refined_by) = &refined_by {
+        builder = builder.region(Region::top_fraction(refined_by.map(), args.keep)?);
     }
     let mut explainer = builder.build()?;
     let mut pilot = None;
@@ -101,6 +93,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         &image,
         resized_from,
         pilot.as_ref(),
+        refined_by.as_ref(),
         &explanation,
     )?;
     print_summary(&names, &explanation)?;
@@ -109,30 +102,6 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         written.join(", "),
         args.out.display()
     ))
-}
-
-/// The class activation map of the class that is explained.
-fn white_box_map(
-    args: &Args,
-    method: CamMethod,
-    model: &Model,
-    image: &Array3<f32>,
-) -> Result<Array2<f32>, Failure> {
-    let white_box = args.model.split(&args.layer)?;
-    white_box.check(model, image)?;
-    let class = match &args.target {
-        Target::Classes(classes) if classes.len() == 1 => classes[0],
-        Target::Top => model.top_class(image)?,
-        other => {
-            return Err(format!("--refine {method} is for one class, --target is {other}").into());
-        }
-    };
-    let found = white_box.refinement(method, image, class)?;
-    line(format_args!(
-        "{method} at {}: {} images, {} head calls",
-        white_box.layer, found.image_calls, found.head_calls
-    ))?;
-    Ok(found.map)
 }
 
 fn progress_bar(masks: u64) -> ProgressBar {

@@ -8,6 +8,7 @@ use racm::{Explainer, Explanation, Pilot};
 use serde_json::{Value, json};
 
 use super::args::Args;
+use super::refined::RefinedBy;
 use crate::Failure;
 use crate::args::value_name;
 use crate::npy;
@@ -52,6 +53,7 @@ pub fn write(
     image: &Array3<f32>,
     resized_from: Option<[usize; 2]>,
     pilot: Option<&Pilot>,
+    refined_by: Option<&RefinedBy>,
     explanation: &Explanation,
 ) -> Result<Vec<&'static str>, Failure> {
     let errors = explanation.standard_errors()?;
@@ -85,6 +87,12 @@ pub fn write(
         let tried = tried.map(|c| json!({"p_pix": c.p_pix, "signal_to_noise": c.signal_to_noise}));
         json!({"model_calls": pilot.model_calls, "tried": tried.collect::<Vec<_>>()})
     });
+    if let Some(RefinedBy::Cam(layer, found)) = refined_by {
+        report["region"]["layer"] = json!(layer.name);
+        report["region"]["refine_output"] = json!(args.layer.refine_output);
+        report["region"]["image_calls"] = json!(found.image_calls);
+        report["region"]["head_calls"] = json!(found.head_calls);
+    }
     report["explainer"] = explainer_to_save(explainer)?;
     let path = args.out.join("report.json");
     std::fs::write(&path, serde_json::to_string_pretty(&report)? + "\n")
@@ -230,6 +238,7 @@ fn report(
             })
         })
         .collect();
+    let on_grid = spec.segments.is_none();
     json!({
         "racm_version": env!("CARGO_PKG_VERSION"),
         "model": args.model.model,
@@ -241,19 +250,21 @@ fn report(
         "method": plan.family().name(),
         "masks": explanation.masks(),
         "seed": explanation.seed(),
-        "grid": spec.grid,
+        "segments": spec.segments.as_ref().map(|segments| json!({
+            "labels": args.segments.as_ref().map(|path| path.display().to_string()),
+            "count": segments.count(),
+        })),
+        "grid": on_grid.then_some(spec.grid),
         "p_pix": spec.p_pix,
         "block_size": spec.block_size,
-        "enlargement": spec.enlargement.name(),
-        "placement": spec.placement.name(),
+        "enlargement": on_grid.then_some(spec.enlargement),
+        "placement": on_grid.then_some(spec.placement),
         "baseline": explainer.baseline().to_string(),
         "estimator": explanation.estimator().name(),
         "link": explanation.link().to_string(),
         "stopped_by": stats.stopped.map(|reason| format!("{reason:?}")),
         "region": explanation.region().map(|region| json!({
             "map": args.refine.as_ref().map(ToString::to_string),
-            "layer": args.layer.layer,
-            "refine_output": args.layer.refine_output,
             "keep": args.keep,
             "pixels": region.count(),
             "outside": "not evaluated: NaN in the arrays",

@@ -1,0 +1,64 @@
+//! The saliency map that restricts the masks, and where it came from.
+
+use racm::ndarray::{Array2, Array3};
+use racm::{CamMap, CamMethod, Layer, Target};
+
+use super::args::Args;
+use crate::Failure;
+use crate::model::Model;
+use crate::npy::read_map;
+use crate::say::line;
+use crate::white_box::Refine;
+
+/// What the masks were restricted by.
+pub enum RefinedBy {
+    Map(Array2<f32>),
+    Cam(Layer, CamMap),
+}
+
+impl RefinedBy {
+    pub fn map(&self) -> &Array2<f32> {
+        match self {
+            RefinedBy::Map(map) => map,
+            RefinedBy::Cam(_, found) => &found.map,
+        }
+    }
+}
+
+/// Reads or makes the map that `--refine` asks for.
+pub fn refined_by(
+    args: &Args,
+    model: &Model,
+    image: &Array3<f32>,
+) -> Result<Option<RefinedBy>, Failure> {
+    let (_, height, width) = image.dim();
+    Ok(match &args.refine {
+        None => None,
+        Some(Refine::Path(path)) => Some(RefinedBy::Map(read_map(path, height, width)?)),
+        Some(Refine::Cam(method)) => Some(cam_to_refine(args, *method, model, image)?),
+    })
+}
+
+/// The class activation map of the class that is explained.
+fn cam_to_refine(
+    args: &Args,
+    method: CamMethod,
+    model: &Model,
+    image: &Array3<f32>,
+) -> Result<RefinedBy, Failure> {
+    let white_box = args.model.split(&args.layer)?;
+    white_box.check(model, image)?;
+    let class = match &args.target {
+        Target::Classes(classes) if classes.len() == 1 => classes[0],
+        Target::Top => model.top_class(image)?,
+        other => {
+            return Err(format!("--refine {method} is for one class, --target is {other}").into());
+        }
+    };
+    let found = white_box.refinement(method, image, class)?;
+    line(format_args!(
+        "{method} at {}: {} images, {} head calls",
+        white_box.layer, found.image_calls, found.head_calls
+    ))?;
+    Ok(RefinedBy::Cam(white_box.layer, found))
+}
