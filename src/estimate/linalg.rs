@@ -159,6 +159,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_positive_definite_has_no_factor() {
+        assert!(Cholesky::new(Array2::zeros((2, 2))).is_none());
+        let mut a = matrix(60);
+        a[[55, 55]] = -1.0;
+        assert!(Cholesky::new(a.clone()).is_none());
+        a[[55, 55]] = f64::NAN;
+        assert!(Cholesky::new(a).is_none());
+    }
+
+    #[test]
     fn factor_solve_and_determinant() {
         for n in [1, 2, 47, 48, 49, 97, 250] {
             let a = matrix(n);

@@ -17,6 +17,7 @@ use racm::{Explanation, Ledger, Region};
 pub use args::Args;
 use args::Method;
 use refined::refined_by;
+use report::Origin;
 
 use crate::Failure;
 use crate::say::line;
@@ -86,16 +87,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     bar.finish_and_clear();
 
-    let written = report::write(
-        args,
-        &explainer,
-        &names,
-        &image,
+    let origin = Origin {
         resized_from,
-        pilot.as_ref(),
-        refined_by.as_ref(),
-        &explanation,
-    )?;
+        pilot,
+        refined_by,
+    };
+    let written = report::write(args, &explainer, &names, &image, &origin, &explanation)?;
     print_summary(&names, &explanation)?;
     line(format_args!(
         "wrote {} to {}",

@@ -13,7 +13,7 @@ use crate::white_box::Refine;
 /// What the masks were restricted by.
 pub enum RefinedBy {
     Map(Array2<f32>),
-    Cam(Layer, CamMap),
+    Cam(Layer, Box<CamMap>),
 }
 
 impl RefinedBy {
@@ -60,5 +60,5 @@ fn cam_to_refine(
         "{method} at {}: {} images, {} head calls",
         white_box.layer, found.image_calls, found.head_calls
     ))?;
-    Ok(RefinedBy::Cam(white_box.layer, found))
+    Ok(RefinedBy::Cam(white_box.layer, Box::new(found)))
 }

@@ -45,15 +45,21 @@ pub fn mean_inside(explanation: &Explanation, plane: &ArrayView2<'_, f32>) -> f6
     sum / count
 }
 
+/// What came before the run.
+pub struct Origin {
+    /// The image's size before it was resized, if it was.
+    pub resized_from: Option<[usize; 2]>,
+    pub pilot: Option<Pilot>,
+    pub refined_by: Option<RefinedBy>,
+}
+
 /// Writes everything into the folder; returns the names of the files.
 pub fn write(
     args: &Args,
     explainer: &Explainer,
     names: &[String],
     image: &Array3<f32>,
-    resized_from: Option<[usize; 2]>,
-    pilot: Option<&Pilot>,
-    refined_by: Option<&RefinedBy>,
+    origin: &Origin,
     explanation: &Explanation,
 ) -> Result<Vec<&'static str>, Failure> {
     let errors = explanation.standard_errors()?;
@@ -78,16 +84,16 @@ pub fn write(
         args,
         explainer,
         names,
-        resized_from,
+        origin.resized_from,
         explanation,
         errors.as_ref(),
     );
-    report["pilot"] = pilot.map_or(Value::Null, |pilot| {
+    report["pilot"] = origin.pilot.as_ref().map_or(Value::Null, |pilot| {
         let tried = pilot.candidates.iter();
         let tried = tried.map(|c| json!({"p_pix": c.p_pix, "signal_to_noise": c.signal_to_noise}));
         json!({"model_calls": pilot.model_calls, "tried": tried.collect::<Vec<_>>()})
     });
-    if let Some(RefinedBy::Cam(layer, found)) = refined_by {
+    if let Some(RefinedBy::Cam(layer, found)) = &origin.refined_by {
         report["region"]["layer"] = json!(layer.name);
         report["region"]["refine_output"] = json!(args.layer.refine_output);
         report["region"]["image_calls"] = json!(found.image_calls);
