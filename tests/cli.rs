@@ -845,11 +845,6 @@ fn regressions_and_masks_of_segments() {
         &bad,
         "0.5 at [0, 0] is no label",
     );
-    fails(
-        "explain --model demo --estimator surrogate",
-        &files,
-        "surrogate, for masks of segments",
-    );
     for (options, expected) in [
         (
             "--method lime --estimator centred",

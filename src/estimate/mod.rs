@@ -213,10 +213,9 @@ impl Estimator {
 
     /// That the masks of a plan are of a kind that the estimator can make a map of.
     pub(crate) fn check(self, plan: &Plan) -> Result<()> {
-        match (self, self.kernel()) {
-            (_, Some(kernel)) => regression::check(plan, kernel),
-            (Estimator::Surrogate | Estimator::SurrogateCorrected, _) => surrogate::check(plan),
-            _ => Ok(()),
+        match self.kernel() {
+            Some(kernel) => regression::check(plan, kernel),
+            None => Ok(()),
         }
     }
 

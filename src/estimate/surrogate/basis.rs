@@ -12,7 +12,8 @@ use std::f64::consts::PI;
 use ndarray::{Array2, Axis, Slice};
 
 use crate::estimate::linalg::{Cholesky, gram};
-use crate::masks::grid::{Enlargement, GridAxis, Taps};
+use crate::masks::grid::{Enlargement, GridAxis, Placement, Taps};
+use crate::masks::segments::Segments;
 
 /// Cells of margin on either side, so that the field is free at the image's edges.
 const MARGIN: f64 = 1.0;
@@ -46,44 +47,51 @@ pub(super) struct AxisBasis {
     pub share: Vec<f64>,
 }
 
+/// The terms of one axis at every pixel, `[pixels, terms]`, and what the cells see of each term's variance.
+fn field(axis: &GridAxis, length: f64, bump: Option<Bump>) -> (Array2<f64>, Vec<f64>) {
+    let pitch = axis.pixels_per_cell();
+    let extent = axis.pixels as f64 / pitch + 2.0 * MARGIN;
+    // What a cell's extent leaves of a wave: sinc for a box, its square for a tent.
+    let seen = |w: f64| {
+        let sinc = if w == 0.0 {
+            1.0
+        } else {
+            (w / 2.0).sin() / (w / 2.0)
+        };
+        match axis.enlargement {
+            Enlargement::Nearest => sinc * sinc,
+            Enlargement::Bilinear => sinc.powi(4),
+        }
+    };
+    let spectrum = |k: usize| {
+        let w = PI * k as f64 / extent;
+        let density = (-0.5 * (w * length).powi(2)).exp();
+        (w, density, density * seen(w.min(2.0 * PI)))
+    };
+    let terms = (0..)
+        .map(spectrum)
+        .take_while(|&(w, _, seen)| w < 2.0 * PI && seen > NEGLIGIBLE);
+    let terms: Vec<(f64, f64, f64)> = terms
+        .enumerate()
+        .map(|(k, (w, density, seen))| {
+            let norm = if k == 0 { 1.0 } else { 2.0 };
+            (w, (norm * density / extent).sqrt(), seen)
+        })
+        .collect();
+    let field = Array2::from_shape_fn((axis.pixels, terms.len()), |(p, k)| {
+        let (w, amplitude, _) = terms[k];
+        let position = p as f64 + 0.5;
+        let envelope = bump.map_or(1.0, |b| b.at(position / axis.pixels as f64));
+        envelope * amplitude * (w * (position / pitch + MARGIN)).cos()
+    });
+    (field, terms.iter().map(|&(_, _, seen)| seen).collect())
+}
+
 impl AxisBasis {
     /// The basis for a length in cells, and for the bump, if there is one.
     pub fn new(axis: &GridAxis, length: f64, bump: Option<Bump>) -> Self {
         let pitch = axis.pixels_per_cell();
-        let extent = axis.pixels as f64 / pitch + 2.0 * MARGIN;
-        // What a cell's extent leaves of a wave: sinc for a box, its square for a tent.
-        let seen = |w: f64| {
-            let sinc = if w == 0.0 {
-                1.0
-            } else {
-                (w / 2.0).sin() / (w / 2.0)
-            };
-            match axis.enlargement {
-                Enlargement::Nearest => sinc * sinc,
-                Enlargement::Bilinear => sinc.powi(4),
-            }
-        };
-        let spectrum = |k: usize| {
-            let w = PI * k as f64 / extent;
-            let density = (-0.5 * (w * length).powi(2)).exp();
-            (w, density, density * seen(w.min(2.0 * PI)))
-        };
-        let terms = (0..)
-            .map(spectrum)
-            .take_while(|&(w, _, seen)| w < 2.0 * PI && seen > NEGLIGIBLE);
-        let terms: Vec<(f64, f64, f64)> = terms
-            .enumerate()
-            .map(|(k, (w, density, seen))| {
-                let norm = if k == 0 { 1.0 } else { 2.0 };
-                (w, (norm * density / extent).sqrt(), seen)
-            })
-            .collect();
-        let field = Array2::from_shape_fn((axis.pixels, terms.len()), |(p, k)| {
-            let (w, amplitude, _) = terms[k];
-            let position = p as f64 + 0.5;
-            let envelope = bump.map_or(1.0, |b| b.at(position / axis.pixels as f64));
-            envelope * amplitude * (w * (position / pitch + MARGIN)).cos()
-        });
+        let (field, share) = field(axis, length, bump);
         let taps: Vec<Taps> = (0..axis.offsets()).map(|o| axis.taps(o)).collect();
         let mut basis = AxisBasis {
             cells: taps
@@ -91,7 +99,7 @@ impl AxisBasis {
                 .map(|t| down(t, axis.drawn(), &field) / pitch)
                 .collect(),
             pixels: Array2::zeros((0, 0)),
-            share: terms.iter().map(|&(_, _, seen)| seen).collect(),
+            share,
         };
         // The mean prior variance of a cell is 1.
         let squares: f64 = basis.cells.iter().flatten().map(|a| a * a).sum();
@@ -116,6 +124,41 @@ impl AxisBasis {
         }
         basis
     }
+}
+
+/// The field under segments: A, `[segments, kept pairs of terms]`. A segment has the importance of the pixels it
+/// covers, and lengths are in segments of the mean size.
+pub(super) fn of_segments(
+    segments: &Segments,
+    length: f64,
+    bumps: [Option<Bump>; 2],
+) -> Array2<f64> {
+    let (height, width) = segments.labels().dim();
+    // A grid of as many cells, as near to squares as it gets.
+    let side = ((height * width) as f64 / segments.count() as f64).sqrt();
+    let axis = |pixels: usize| GridAxis {
+        pixels,
+        cells: ((pixels as f64 / side).round() as usize).clamp(1, pixels),
+        enlargement: Enlargement::Nearest,
+        placement: Placement::Fixed,
+    };
+    let (rows, row_share) = field(&axis(height), length, bumps[0]);
+    let (columns, column_share) = field(&axis(width), length, bumps[1]);
+    let pairs = (0..row_share.len()).flat_map(|r| (0..column_share.len()).map(move |c| (r, c)));
+    let kept: Vec<(usize, usize)> = pairs
+        .filter(|&(r, c)| row_share[r] * column_share[c] > NEGLIGIBLE)
+        .collect();
+    let mut cells = Array2::zeros((segments.count(), kept.len()));
+    for ((y, x), &label) in segments.labels().indexed_iter() {
+        let mut cell = cells.row_mut(label as usize);
+        for (cell, &(r, c)) in cell.iter_mut().zip(&kept) {
+            *cell += rows[[y, r]] * columns[[x, c]];
+        }
+    }
+    // The mean prior variance of a segment is 1.
+    let squares: f64 = cells.iter().map(|a| a * a).sum();
+    cells *= (segments.count() as f64 / squares).sqrt();
+    cells
 }
 
 /// Uᵀ of a field, `[pixels, terms]` to `[cells, terms]`.

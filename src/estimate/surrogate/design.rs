@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{Array1, Array2, Array3, ArrayView2, Axis};
+use ndarray::linalg::{general_mat_mul, general_mat_vec_mul};
+use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayViewMut1, Axis};
 
-use super::basis::{AxisBasis, NEGLIGIBLE};
+use super::basis::{AxisBasis, NEGLIGIBLE, of_segments};
 use super::features::Features;
 use super::prior::Prior;
 use crate::masks::mask::Block;
 use crate::masks::plan::Plan;
+use crate::masks::segments::Segments;
 
 /// A block of a ledger: its index and its scores `[masks, targets]`.
 pub(super) type Scores<'a> = (u64, ArrayView2<'a, f32>);
@@ -20,31 +21,139 @@ pub(super) type Scores<'a> = (u64, ArrayView2<'a, f32>);
 pub(super) struct Design<'a> {
     plan: &'a Plan,
     seed: u64,
-    basis: [AxisBasis; 2],
-    /// Pairs of terms that are kept, for each feature of a state.
-    kept: Vec<(usize, usize)>,
+    basis: Basis<'a>,
+    /// Coefficients of a field: one for each pair of terms that is kept, for each feature of a state.
+    kept: usize,
     states: Arc<Features>,
     deviations: Array1<f64>,
     /// `[J, features of a state]`: [`Features::lifts`] times the deviations.
     lifts: Array2<f64>,
 }
 
-impl<'a> Design<'a> {
-    pub fn new(plan: &'a Plan, seed: u64, states: Arc<Features>, prior: &Prior) -> Self {
+/// From coefficients of a field to cells and to pixels.
+enum Basis<'a> {
+    Grid {
+        axes: [AxisBasis; 2],
+        /// The pairs of terms that are kept.
+        kept: Vec<(usize, usize)>,
+    },
+    Segments {
+        segments: &'a Segments,
+        /// `[segments, kept]`.
+        cells: Array2<f64>,
+    },
+}
+
+impl<'a> Basis<'a> {
+    fn new(plan: &'a Plan, prior: &Prior) -> Self {
+        let length = prior.length_in_cells();
+        if let Some(segments) = &plan.spec().segments {
+            let cells = of_segments(segments, length, prior.bumps);
+            return Basis::Segments { segments, cells };
+        }
         let axes = plan.axes();
-        let basis =
-            [0, 1].map(|i| AxisBasis::new(axes[i], prior.length_in_cells(), prior.bumps[i]));
-        let [rows, columns] = &basis;
+        let axes = [0, 1].map(|i| AxisBasis::new(axes[i], length, prior.bumps[i]));
+        let [rows, columns] = &axes;
         let pairs =
             (0..rows.share.len()).flat_map(|r| (0..columns.share.len()).map(move |c| (r, c)));
         let kept = pairs
             .filter(|&(r, c)| rows.share[r] * columns.share[c] > NEGLIGIBLE)
             .collect();
+        Basis::Grid { axes, kept }
+    }
+
+    fn count(&self) -> usize {
+        match self {
+            Basis::Grid { kept, .. } => kept.len(),
+            Basis::Segments { cells, .. } => cells.dim().1,
+        }
+    }
+
+    /// The field of some coefficients at every pixel, row by row.
+    fn pixels(&self, coefficients: &Array1<f64>) -> Vec<f64> {
+        match self {
+            Basis::Grid {
+                axes: [rows, columns],
+                kept,
+            } => {
+                let mut terms = Array2::zeros((rows.share.len(), columns.share.len()));
+                for (&pair, &v) in kept.iter().zip(coefficients) {
+                    terms[pair] += v;
+                }
+                let pixels = rows.pixels.dot(&terms).dot(&columns.pixels.t());
+                pixels.into_iter().collect()
+            }
+            Basis::Segments { segments, cells } => {
+                let values = cells.dot(coefficients);
+                let labels = segments.labels().iter();
+                labels.map(|&label| values[label as usize]).collect()
+            }
+        }
+    }
+
+    /// The transpose of [`Basis::pixels`].
+    fn transposed(&self, weights: ArrayView2<'_, f64>) -> Array1<f64> {
+        match self {
+            Basis::Grid {
+                axes: [rows, columns],
+                kept,
+            } => {
+                let terms = rows.pixels.t().dot(&weights).dot(&columns.pixels);
+                kept.iter().map(|&pair| terms[pair]).collect()
+            }
+            Basis::Segments { segments, cells } => {
+                let mut sums = Array1::zeros(segments.count());
+                for (&label, &weight) in segments.labels().iter().zip(&weights) {
+                    sums[label as usize] += weight;
+                }
+                cells.t().dot(&sums)
+            }
+        }
+    }
+
+    /// The variance of the field at every pixel, for a covariance of its coefficients.
+    fn variance(&self, covariance: &Array2<f64>) -> Vec<f64> {
+        match self {
+            Basis::Grid {
+                axes: [rows, columns],
+                kept,
+            } => {
+                let terms = columns.share.len();
+                let mut out = Vec::with_capacity(rows.pixels.dim().0 * columns.pixels.dim().0);
+                for y in rows.pixels.outer_iter() {
+                    let mut narrow = Array2::<f64>::zeros((terms, terms));
+                    for (&(r, c), covariance) in kept.iter().zip(covariance.outer_iter()) {
+                        let mut narrow = narrow.row_mut(c);
+                        for (&(s, d), v) in kept.iter().zip(covariance) {
+                            narrow[d] += y[r] * y[s] * v;
+                        }
+                    }
+                    let wide = columns.pixels.dot(&narrow);
+                    for (a, b) in wide.outer_iter().zip(columns.pixels.outer_iter()) {
+                        out.push(a.dot(&b).max(0.0));
+                    }
+                }
+                out
+            }
+            Basis::Segments { segments, cells } => {
+                let wide = cells.dot(covariance);
+                let pairs = wide.outer_iter().zip(cells.outer_iter());
+                let values: Vec<f64> = pairs.map(|(a, b)| a.dot(&b).max(0.0)).collect();
+                let labels = segments.labels().iter();
+                labels.map(|&label| values[label as usize]).collect()
+            }
+        }
+    }
+}
+
+impl<'a> Design<'a> {
+    pub fn new(plan: &'a Plan, seed: u64, states: Arc<Features>, prior: &Prior) -> Self {
+        let basis = Basis::new(plan, prior);
         let deviations = states.deviations(prior.common_weight());
         Design {
             plan,
             seed,
-            kept,
+            kept: basis.count(),
             lifts: &states.lifts * &deviations,
             deviations,
             states,
@@ -54,7 +163,7 @@ impl<'a> Design<'a> {
 
     /// The number of features.
     pub fn features(&self) -> usize {
-        self.kept.len() * self.states.count()
+        self.kept * self.states.count()
     }
 
     /// The rows of the masks of some blocks, in order.
@@ -74,16 +183,10 @@ impl<'a> Design<'a> {
 
     fn fill(&self, block: &Block<'_>, out: &mut ndarray::ArrayViewMut2<'_, f64>) {
         let [rows, columns] = self.plan.cells();
-        let [row_terms, column_terms] = [0, 1].map(|axis| {
-            let cells = &self.basis[axis].cells;
-            &cells[block.offset[axis].min(cells.len() - 1)]
-        });
-        let kept = self.kept.len();
         let mut states = Vec::with_capacity(rows * columns);
         let mut value = Array1::zeros(self.states.count());
         let mut cells = Array3::<f64>::zeros((self.states.count(), rows, columns));
-        let mut half = Array2::<f64>::zeros((rows, column_terms.dim().1));
-        let mut full = Array2::<f64>::zeros((row_terms.dim().1, column_terms.dim().1));
+        let mut summed = Summed::new(&self.basis, block, rows);
         for (position, mut out) in out.outer_iter_mut().enumerate() {
             block.draw(position, &mut states);
             for (cell, &state) in states.iter().enumerate() {
@@ -99,32 +202,25 @@ impl<'a> Design<'a> {
                 }
             }
             for (g, cells) in cells.outer_iter().enumerate() {
-                general_mat_mul(1.0, &cells, column_terms, 0.0, &mut half);
-                general_mat_mul(1.0, &row_terms.t(), &half, 0.0, &mut full);
-                for (i, &pair) in self.kept.iter().enumerate() {
-                    out[g * kept + i] = full[pair];
-                }
+                let part = ndarray::Slice::from(g * self.kept..(g + 1) * self.kept);
+                summed.add(cells, out.slice_axis_mut(Axis(0), part));
             }
         }
     }
 
-    /// The map `[J, H, W]` of coefficients: `T_rows W T_columnsᵀ`, plane by plane.
+    /// The map `[J, H, W]` of coefficients, plane by plane.
     pub fn map(&self, weights: &Array1<f64>) -> Vec<f64> {
-        let [rows, columns] = &self.basis;
         let mut out = Vec::with_capacity(self.plan.shape()[1] * self.plan.shape()[2]);
         for lift in self.lifts.outer_iter() {
-            let mut terms = Array2::zeros((rows.share.len(), columns.share.len()));
-            for (weights, lift) in weights
-                .as_slice()
-                .unwrap_or_default()
-                .chunks(self.kept.len())
-                .zip(lift)
-            {
-                for (w, &pair) in weights.iter().zip(&self.kept) {
-                    terms[pair] += lift * w;
-                }
+            let mut field = Array1::zeros(self.kept);
+            let of_features = weights.as_slice().unwrap_or_default().chunks(self.kept);
+            for (weights, lift) in of_features.zip(lift) {
+                field
+                    .iter_mut()
+                    .zip(weights)
+                    .for_each(|(f, w)| *f += lift * w);
             }
-            out.extend(rows.pixels.dot(&terms).dot(&columns.pixels.t()));
+            out.extend(self.basis.pixels(&field));
         }
         out
     }
@@ -133,17 +229,15 @@ impl<'a> Design<'a> {
     /// `[J, H, W]` of the map.
     pub fn functional(&self, weights: &[f64]) -> Array1<f64> {
         let [_, height, width] = self.plan.shape();
-        let [rows, columns] = &self.basis;
-        let kept = self.kept.len();
         let mut out = Array1::zeros(self.features());
         for (lift, weights) in self.lifts.outer_iter().zip(weights.chunks(height * width)) {
             let Ok(weights) = ArrayView2::from_shape((height, width), weights) else {
                 continue;
             };
-            let terms = rows.pixels.t().dot(&weights).dot(&columns.pixels);
+            let field = self.basis.transposed(weights);
             for (g, lift) in lift.iter().enumerate() {
-                for (i, &pair) in self.kept.iter().enumerate() {
-                    out[g * kept + i] += lift * terms[pair];
+                for (i, f) in field.iter().enumerate() {
+                    out[g * self.kept + i] += lift * f;
                 }
             }
         }
@@ -152,7 +246,7 @@ impl<'a> Design<'a> {
 
     /// For a plane, the matrix `[features, kept]` that lifts kept pairs of terms to features.
     pub fn lift(&self, plane: usize) -> Array2<f64> {
-        let kept = self.kept.len();
+        let kept = self.kept;
         Array2::from_shape_fn((self.features(), kept), |(f, i)| {
             if f % kept == i {
                 self.lifts[[plane, f / kept]]
@@ -166,25 +260,61 @@ impl<'a> Design<'a> {
         self.plan.planes()
     }
 
-    /// The variance of every pixel `[H, W]` of a plane, for the covariance of kept pairs of terms.
+    /// The variance of every pixel `[H, W]` of a plane, for the covariance of a field's coefficients.
     pub fn variance(&self, covariance: &Array2<f64>) -> Vec<f64> {
-        let [_, height, width] = self.plan.shape();
-        let [rows, columns] = &self.basis;
-        let terms = columns.share.len();
-        let mut out = Vec::with_capacity(height * width);
-        for y in rows.pixels.outer_iter() {
-            let mut narrow = Array2::<f64>::zeros((terms, terms));
-            for (&(r, c), covariance) in self.kept.iter().zip(covariance.outer_iter()) {
-                let mut narrow = narrow.row_mut(c);
-                for (&(s, d), v) in self.kept.iter().zip(covariance) {
-                    narrow[d] += y[r] * y[s] * v;
+        self.basis.variance(covariance)
+    }
+}
+
+/// Sums over the cells of a block's masks, by the coefficients of a field.
+enum Summed<'b> {
+    Grid {
+        terms: [&'b Array2<f64>; 2],
+        kept: &'b [(usize, usize)],
+        half: Array2<f64>,
+        full: Array2<f64>,
+    },
+    Segments(&'b Array2<f64>),
+}
+
+impl<'b> Summed<'b> {
+    fn new(basis: &'b Basis<'_>, block: &Block<'_>, rows: usize) -> Self {
+        match basis {
+            Basis::Segments { cells, .. } => Summed::Segments(cells),
+            Basis::Grid { axes, kept } => {
+                let terms = [0, 1].map(|axis| {
+                    let cells = &axes[axis].cells;
+                    &cells[block.offset[axis].min(cells.len() - 1)]
+                });
+                let widths = terms.map(|terms| terms.dim().1);
+                Summed::Grid {
+                    terms,
+                    kept,
+                    half: Array2::zeros((rows, widths[1])),
+                    full: Array2::zeros((widths[0], widths[1])),
                 }
             }
-            let wide = columns.pixels.dot(&narrow);
-            for (a, b) in wide.outer_iter().zip(columns.pixels.outer_iter()) {
-                out.push(a.dot(&b).max(0.0));
+        }
+    }
+
+    fn add(&mut self, cells: ArrayView2<'_, f64>, mut out: ArrayViewMut1<'_, f64>) {
+        match self {
+            Summed::Grid {
+                terms: [rows, columns],
+                kept,
+                half,
+                full,
+            } => {
+                general_mat_mul(1.0, &cells, *columns, 0.0, half);
+                general_mat_mul(1.0, &rows.t(), half, 0.0, full);
+                out.iter_mut()
+                    .zip(kept.iter())
+                    .for_each(|(o, &pair)| *o = full[pair]);
+            }
+            // One row of segments.
+            Summed::Segments(terms) => {
+                general_mat_vec_mul(1.0, &terms.t(), &cells.row(0), 0.0, &mut out);
             }
         }
-        out
     }
 }

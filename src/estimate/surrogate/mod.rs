@@ -84,26 +84,12 @@ impl std::fmt::Debug for Surrogate<'_> {
     }
 }
 
-/// That cells have neighbours.
-pub(crate) fn check(plan: &Plan) -> Result<()> {
-    if plan.spec().segments.is_none() {
-        return Ok(());
-    }
-    let expected =
-        "an estimator that asks nothing of neighbours: centred, horvitz-thompson, lime, ...";
-    Err(Error::parameter(
-        "estimator",
-        "surrogate, for masks of segments",
-        expected,
-    ))
-}
-
 impl<'a> Surrogate<'a> {
     /// Fits the scores of one target (an index into the ledger's targets).
     ///
     /// # Errors
     /// [`Error::Ledger`] if the ledger is of another plan, [`Error::Target`],
-    /// [`Error::TooFewMasks`] below 16 masks, [`Error::Parameter`] for masks of segments.
+    /// [`Error::TooFewMasks`] below 16 masks.
     pub fn fit(plan: &'a Plan, ledger: &Ledger, target: usize) -> Result<Self> {
         ledger.expect_plan(plan)?;
         let classes = ledger.targets().len();
@@ -122,7 +108,6 @@ impl<'a> Surrogate<'a> {
         target: usize,
         states: &Arc<Features>,
     ) -> Result<Self> {
-        check(plan)?;
         let scores = blocks.iter().flat_map(|(_, scores)| scores.column(target));
         let scores: Vec<f64> = scores.map(|&f| f64::from(f)).collect();
         if (scores.len() as u64) < MIN_MASKS {
