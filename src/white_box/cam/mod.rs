@@ -39,8 +39,9 @@ pub enum CamMethod {
     /// *Requires* the gradient of each element. The paper's alpha holds second and third derivatives of exp(S); they are
     /// the powers of g where S is piecewise linear in A, and an approximation elsewhere, with which all implementations
     /// live. A millionth is added to the denominator, as in pytorch-grad-cam, so that it never is 0; gradients below about
-    /// 0.001 so count less. *Costs* 1 image and 2 K + 17 head calls where the head only sees the means of the channels (which 8 random
-    /// changes that leave the means alone find out), 2 K h w + 17 otherwise (2 K + 1 for a layer of one pixel), 1 with a gradient.
+    /// 0.001 so count less. *Costs* 1 image and 2 K + 17 head calls where the head only sees the means of the channels
+    /// (which 8 random changes that leave the means alone find out), 2 K h w + 17 otherwise (2 K + 1 for a layer of one
+    /// pixel), 1 with a gradient.
     /// *Source:* A. Chattopadhyay, A. Sarkar, P. Howlader, V. N. Balasubramanian, *Grad-CAM++*, WACV 2018, Eq. 5 and 19.
     GradCamPlusPlus,
     /// `weight = softmax_k S(image * n(U A_k))`, n from a map's range to [0, 1].
@@ -60,7 +61,8 @@ pub enum CamMethod {
     /// `weight_g = S(image * n + blurred image * (1 - n)) - S(blurred image)`.
     ///
     /// *Requires* what Grad-CAM does. *Costs* groups + 2 images, 2 K + groups + 2 head calls. Blur: a Gaussian of 50
-    /// pixels, at most a quarter of the shorter side.
+    /// pixels, at most a quarter of the shorter side. The authors' code takes the gradient of the logit and weighs by
+    /// probabilities; here both are S.
     /// *Source:* Q. Zhang, L. Rao, Y. Yang, *Group-CAM*, 2021, Eq. 2 to 6.
     GroupCam,
 }
