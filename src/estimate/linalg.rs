@@ -160,6 +160,7 @@ mod tests {
 
     #[test]
     fn what_is_not_positive_definite_has_no_factor() {
+        assert!(Cholesky::new(Array2::zeros((1, 1))).is_none());
         assert!(Cholesky::new(Array2::zeros((2, 2))).is_none());
         let mut a = matrix(60);
         a[[55, 55]] = -1.0;
