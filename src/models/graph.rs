@@ -70,10 +70,9 @@ impl Graph {
 
     /// Every value that a node computes, in the order of the file (which is one of computation), with the operator.
     pub(crate) fn values(&self) -> impl Iterator<Item = (&str, &str)> {
-        let of = |node: &'_ NodeProto| -> usize { node.output.len() };
-        self.graph.node.iter().flat_map(move |node| {
+        self.graph.node.iter().flat_map(|node| {
             let op = node.op_type.as_deref().unwrap_or_default();
-            let names = node.output[..of(node)].iter().map(String::as_str);
+            let names = node.output.iter().map(String::as_str);
             names
                 .filter(|name| !name.is_empty())
                 .map(move |name| (name, op))

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use racm::ndarray::{Array2, Array3, ArrayView4, Axis};
+use racm::ndarray::{Array2, Array3, ArrayView4};
 use racm::{
     BlackBoxModel, BoxError, Layout, OnnxModel, OnnxOptions, Preprocess, demo,
     render::{read_image, resize},
@@ -195,17 +195,6 @@ impl Model {
 }
 
 impl Model {
-    /// The class with the highest score on an image; the first of equals.
-    pub fn top_class(&self, image: &Array3<f32>) -> Result<usize, Failure> {
-        let scores = self.predict(image.view().insert_axis(Axis(0)))?;
-        let scores: Vec<f32> = scores.iter().copied().collect();
-        let higher = |top: usize, k| if scores[k] > scores[top] { k } else { top };
-        match scores.len() {
-            0 => Err("the model has no class".into()),
-            classes => Ok((1..classes).fold(0, higher)),
-        }
-    }
-
     /// An image file has three channels; a model that wants another number of them, but has an axis of
     /// length 1 or 3 elsewhere, was most likely read in the wrong layout.
     fn wrong_channels(&self, channels: usize, layout: Layout) -> Failure {
@@ -225,6 +214,16 @@ impl Model {
             Some(1 | 3) => format!("{seen}: try --layout {other}").into(),
             _ => seen.into(),
         }
+    }
+}
+
+/// The class with the highest score of one image `[1, K]`; the first of equals.
+pub fn top_class(scores: &Array2<f32>) -> Result<usize, Failure> {
+    let scores: Vec<f32> = scores.iter().copied().collect();
+    let higher = |top: usize, k| if scores[k] > scores[top] { k } else { top };
+    match scores.len() {
+        0 => Err("the model has no class".into()),
+        classes => Ok((1..classes).fold(0, higher)),
     }
 }
 

@@ -9,7 +9,7 @@ use racm::ndarray::{Array3, Axis};
 use racm::{BlackBoxModel, Cam, CamMap, CamMethod, Layer, OnnxModel, Target, WhiteBoxModel};
 
 use crate::Failure;
-use crate::model::{Model, ModelArgs, Runtime};
+use crate::model::{Model, ModelArgs, Runtime, top_class};
 use crate::say::line;
 
 /// Where class activation maps look.
@@ -136,14 +136,15 @@ impl WhiteBox {
         Cam::new(method).explain(&self.model, image, target)
     }
 
-    /// Refuses a head whose scores are not of the classes of the whole model.
-    pub fn check(&self, model: &Model, image: &Array3<f32>) -> Result<(), Failure> {
+    /// Refuses a head whose scores are not of the classes of the whole model; gives the model's top class.
+    pub fn check(&self, model: &Model, image: &Array3<f32>) -> Result<usize, Failure> {
         let images = image.view().insert_axis(Axis(0));
-        let whole = model.predict(images)?.dim().1;
+        let scores = model.predict(images)?;
+        let whole = scores.dim().1;
         let features = self.model.features(images)?;
         let head = self.model.scores_from_features(features.view())?.dim().1;
         if whole == head {
-            return Ok(());
+            return top_class(&scores);
         }
         Err(format!(
             "--refine-output has {head} scores, the model's output {whole}: they are not of the same classes"

@@ -18,7 +18,7 @@ use super::maps::{channel_map, random_of};
 use super::methods::Kind;
 use super::store::{Case, Cost, Record, Scores, Value};
 use crate::Failure;
-use crate::model::Model;
+use crate::model::{Model, top_class};
 
 /// Everything that the images have in common.
 pub struct Bench<'a> {
@@ -58,10 +58,8 @@ impl Bench<'_> {
         let (channels, height, width) = image.dim();
         let batch = image.view().insert_axis(Axis(0));
         let answer = self.model.predict(batch).map_err(|e| in_image(item, e))?;
-        let answer: Vec<f32> = answer.iter().copied().collect();
-        let class =
-            (1..answer.len()).fold(0, |top, k| if answer[k] > answer[top] { k } else { top });
-        let score = answer.get(class).copied().ok_or("the model has no class")?;
+        let class = top_class(&answer)?;
+        let score = answer[[0, class]];
         let subject = Subject {
             item,
             class,

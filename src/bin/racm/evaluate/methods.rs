@@ -60,11 +60,12 @@ pub fn cases(
         .chain(keeps.iter().copied().map(Some))
         .collect();
     for &method in methods {
-        let all = estimators;
         let (family, estimators) = match method {
-            MethodArg::Racm => (Family::Racm, all),
-            MethodArg::McRise | MethodArg::McRiseNegated => (Family::McRise(McRise::rgb()), all),
-            MethodArg::Rise => (Family::Rise, all),
+            MethodArg::Racm => (Family::Racm, estimators),
+            MethodArg::McRise | MethodArg::McRiseNegated => {
+                (Family::McRise(McRise::rgb()), estimators)
+            }
+            MethodArg::Rise => (Family::Rise, estimators),
             MethodArg::Lime => (Family::Rise, &[Estimator::Lime][..]),
             MethodArg::KernelShap => (Family::Rise, &[Estimator::KernelShap][..]),
             _ => continue,

@@ -22,12 +22,12 @@ pub fn run(args: &Args, method: CamMethod) -> Result<(), Failure> {
     let white_box = args.model.split(&args.layer)?;
     let model = args.model.load()?;
     let (image, resized_from) = model.image(args.image.as_deref(), args.model.layout)?;
-    white_box.check(&model, &image)?;
+    let top = white_box.check(&model, &image)?;
     let targets = match &args.target {
         Target::Classes(classes) => classes.iter().map(|&class| class.into()).collect(),
         Target::All => return Err(format!("{method} explains top or K[,K...], not all").into()),
         // As everywhere: by the scores of the model, not by those that the map explains.
-        _ => vec![model.top_class(&image)?.into()],
+        _ => vec![top.into()],
     };
     std::fs::create_dir_all(&args.out).map_err(|e| format!("{}: {e}", args.out.display()))?;
     let started = Instant::now();

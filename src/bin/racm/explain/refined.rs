@@ -47,10 +47,10 @@ fn cam_to_refine(
     image: &Array3<f32>,
 ) -> Result<RefinedBy, Failure> {
     let white_box = args.model.split(&args.layer)?;
-    white_box.check(model, image)?;
+    let top = white_box.check(model, image)?;
     let class = match &args.target {
         Target::Classes(classes) if classes.len() == 1 => classes[0],
-        Target::Top => model.top_class(image)?,
+        Target::Top => top,
         other => {
             return Err(format!("--refine {method} is for one class, --target is {other}").into());
         }
