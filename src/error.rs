@@ -201,6 +201,19 @@ pub enum Error {
         /// The number of masks.
         masks: u64,
     },
+    /// Planes of a mask family whose own effects no score tells apart.
+    #[error(
+        "{family} has no own effects: whether plane `{plane}` is fed follows, in every state, from {others}, so no score tells their effects apart",
+        others = .others.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ")
+    )]
+    PlanesFedAlike {
+        /// The family's name.
+        family: String,
+        /// A plane that is a linear combination of others.
+        plane: String,
+        /// The others.
+        others: Vec<String>,
+    },
     /// Two ledgers, or a ledger and a run, that do not belong together.
     #[error("the ledger belongs to another {what}: it has {given}, expected {expected}")]
     Ledger {

@@ -84,6 +84,7 @@ mod white_box;
 
 pub use error::{BoxError, Error, Inputs, Result};
 pub use estimate::Estimator;
+pub use estimate::effect::Effect;
 pub use estimate::link::Link;
 pub use estimate::surrogate::Surrogate;
 pub use explain::explainer::{Explainer, ExplainerBuilder};

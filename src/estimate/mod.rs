@@ -1,20 +1,26 @@
 //! From plan, seed and ledger to maps and standard errors: arithmetic without a model.
 
+mod blocks;
+pub(crate) mod effect;
 mod linalg;
 pub(crate) mod link;
 mod regression;
 mod sums;
 pub(crate) mod surrogate;
 
-use ndarray::{Array3, Array4, ArrayRef3, Axis};
+use std::ops::Range;
+
+use ndarray::{Array2, Array3, Array4, ArrayRef3, Axis};
 
 use crate::error::{Error, Result};
+use crate::estimate::effect::{Effect, mixed};
 use crate::estimate::surrogate::{CrossFit, Surrogate};
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
 use crate::text::named;
+use blocks::Fit;
 use regression::{Kernel, Regression};
-use sums::{Sums, Sweep};
+use sums::Sums;
 
 /// Blocks below which there is no standard error.
 pub(crate) const MIN_BLOCKS: usize = 8;
@@ -97,14 +103,26 @@ impl Estimator {
     /// [`Error::Ledger`] if the ledger is of another plan, [`Error::TooFewMasks`],
     /// [`Error::NeverSeen`] (`SelfNormalised` only).
     pub fn maps(self, plan: &Plan, ledger: &Ledger) -> Result<Array4<f32>> {
+        self.maps_of(Effect::Plane, plan, ledger)
+    }
+
+    /// [`Estimator::maps`], of an effect.
+    pub(crate) fn maps_of(
+        self,
+        effect: Effect,
+        plan: &Plan,
+        ledger: &Ledger,
+    ) -> Result<Array4<f32>> {
+        let mixing = self.mixing(effect, plan)?;
         match self {
             Estimator::Surrogate => {
-                return surrogates(plan, ledger, |fit| fit.map());
+                return surrogates(plan, ledger, mixing, |fit| fit.map());
             }
             Estimator::SurrogateCorrected => {
                 ledger.expect_plan(plan)?;
-                let cross = CrossFit::new(plan, ledger)?;
-                let mut maps = Estimator::HorvitzThompson.maps(plan, &cross.residuals)?;
+                let cross = CrossFit::new(plan, ledger, mixing.as_ref())?;
+                let plain = Estimator::HorvitzThompson;
+                let mut maps = plain.maps_of(effect, plan, &cross.residuals)?;
                 for (mut map, surrogate) in maps.outer_iter_mut().zip(&cross.maps) {
                     map += surrogate;
                 }
@@ -115,7 +133,7 @@ impl Estimator {
         if let Some(kernel) = self.kernel() {
             return Ok(Regression::new(plan, ledger, kernel)?.maps());
         }
-        self.over_targets(plan, ledger, |fit| Ok(fit.map))
+        self.over_targets(plan, ledger, mixing, |fit| fit.map)
     }
 
     /// The standard errors of all maps of a ledger, `[targets, J, H, W]`: the spread between blocks,
@@ -125,8 +143,19 @@ impl Estimator {
     /// # Errors
     /// Those of [`Estimator::maps`].
     pub fn standard_errors(self, plan: &Plan, ledger: &Ledger) -> Result<Option<Array4<f32>>> {
+        self.standard_errors_of(Effect::Plane, plan, ledger)
+    }
+
+    /// [`Estimator::standard_errors`], of an effect.
+    pub(crate) fn standard_errors_of(
+        self,
+        effect: Effect,
+        plan: &Plan,
+        ledger: &Ledger,
+    ) -> Result<Option<Array4<f32>>> {
+        let mixing = self.mixing(effect, plan)?;
         if let Estimator::Surrogate = self {
-            return surrogates(plan, ledger, |fit| fit.standard_deviation()).map(Some);
+            return surrogates(plan, ledger, mixing, |fit| fit.standard_deviation()).map(Some);
         }
         if let Some(kernel) = self.kernel() {
             return Ok(Some(
@@ -138,10 +167,10 @@ impl Estimator {
             return Ok(None);
         }
         if let Estimator::SurrogateCorrected = self {
-            let residuals = CrossFit::new(plan, ledger)?.residuals;
-            return Estimator::HorvitzThompson.standard_errors(plan, &residuals);
+            let residuals = CrossFit::new(plan, ledger, None)?.residuals;
+            return Estimator::HorvitzThompson.standard_errors_of(effect, plan, &residuals);
         }
-        self.over_targets(plan, ledger, |fit| Ok(fit.standard_error()))
+        self.over_targets(plan, ledger, mixing, |fit| fit.standard_error())
             .map(Some)
     }
 
@@ -173,7 +202,7 @@ impl Estimator {
             }
             Estimator::SurrogateCorrected => {
                 ledger.expect_plan(plan)?;
-                let cross = CrossFit::new(plan, ledger)?;
+                let cross = CrossFit::new(plan, ledger, None)?;
                 let own = cross.maps[target].iter().zip(weights);
                 let own: f64 = own.map(|(&m, w)| f64::from(m) * w).sum();
                 let (left, error) =
@@ -186,36 +215,75 @@ impl Estimator {
             let (value, error) = Regression::new(plan, ledger, kernel)?.contrast(target, weights);
             return Ok((value, Some(error)));
         }
-        let fit = Fit::new(self, plan, ledger, target..target + 1)?;
+        let fit = self.fit(plan, ledger, target..target + 1, None)?;
         let weights: Vec<f64> = weights.iter().copied().collect();
         let value = weights.iter().zip(&fit.map).map(|(w, m)| w * m).sum();
         let error = (ledger.blocks() >= MIN_BLOCKS).then(|| fit.contrast_error(&weights));
         Ok((value, error))
     }
 
+    /// [`Estimator::contrast`], of an effect.
+    pub(crate) fn contrast_of(
+        self,
+        effect: Effect,
+        plan: &Plan,
+        ledger: &Ledger,
+        target: usize,
+        weights: &ArrayRef3<f64>,
+    ) -> Result<(f64, Option<f64>)> {
+        let Some(mixing) = self.mixing(effect, plan)? else {
+            return self.contrast(plan, ledger, target, weights);
+        };
+        // Of K map: that of the map, by the weights K^T w.
+        plan.expect_weights(weights)?;
+        let transposed = mixing.t().to_owned();
+        let flat: Vec<f64> = weights.iter().copied().collect();
+        let mut back = weights.to_owned();
+        back.iter_mut()
+            .zip(mixed(&transposed, &flat))
+            .for_each(|(b, v)| *b = v);
+        self.contrast(plan, ledger, target, &back)
+    }
+
     fn over_targets(
         self,
         plan: &Plan,
         ledger: &Ledger,
-        result: impl Fn(Fit<'_>) -> Result<Vec<f64>>,
+        mixing: Option<Array2<f64>>,
+        result: impl Fn(Fit<'_>) -> Vec<f64>,
     ) -> Result<Array4<f32>> {
         let [_, height, width] = plan.shape();
         let targets = ledger.targets().len();
         let mut maps = Array4::zeros((targets, plan.planes(), height, width));
         for (group, mut out) in maps.axis_chunks_iter_mut(Axis(0), GROUP).enumerate() {
             let first = group * GROUP;
-            let fit = Fit::new(self, plan, ledger, first..first + out.dim().0)?;
-            let values = result(fit)?;
+            let targets = first..first + out.dim().0;
+            let fit = self.fit(plan, ledger, targets, mixing.clone())?;
+            let values = result(fit);
             out.iter_mut().zip(values).for_each(|(o, v)| *o = v as f32);
         }
         Ok(maps)
     }
 
-    /// That the masks of a plan are of a kind that the estimator can make a map of.
-    pub(crate) fn check(self, plan: &Plan) -> Result<()> {
-        match self.kernel() {
-            Some(kernel) => regression::check(plan, kernel),
-            None => Ok(()),
+    /// That the masks of a plan are of a kind that the estimator can make a map of these effects of.
+    pub(crate) fn check(self, effect: Effect, plan: &Plan) -> Result<()> {
+        if let Some(kernel) = self.kernel() {
+            regression::check(plan, kernel)?;
+        }
+        self.mixing(effect, plan).map(|_| ())
+    }
+
+    /// What makes the effects of the planes of its maps: [`Effect::mixing`].
+    fn mixing(self, effect: Effect, plan: &Plan) -> Result<Option<Array2<f64>>> {
+        match (self, effect) {
+            // Slopes of a regression on all planes at once.
+            (Estimator::Lime | Estimator::KernelShap, _) => Ok(None),
+            (Estimator::PassOnly, Effect::Own) => Err(Error::parameter(
+                "estimator",
+                "pass-only, for own effects",
+                "one that compares with what is unselected, such as centred",
+            )),
+            _ => effect.mixing(plan),
         }
     }
 
@@ -228,194 +296,46 @@ impl Estimator {
         }
     }
 
-    fn minimum(self) -> u64 {
-        match self {
-            Estimator::Centred => 2,
-            _ => 1,
+    /// The estimate for a few targets, of the estimators that are sums over blocks.
+    fn fit<'a>(
+        self,
+        plan: &'a Plan,
+        ledger: &'a Ledger,
+        targets: Range<usize>,
+        mixing: Option<Array2<f64>>,
+    ) -> Result<Fit<'a>> {
+        ledger.expect_plan(plan)?;
+        let (sums, needed) = match self {
+            Estimator::HorvitzThompson => (Sums::Difference { centred: false }, 1),
+            Estimator::PassOnly => (Sums::Pass, 1),
+            Estimator::SelfNormalised => (Sums::Ratio, 1),
+            // The others but `Centred` have ways of their own.
+            _ => (Sums::Difference { centred: true }, 2),
+        };
+        let given = ledger.masks();
+        if given < needed {
+            return Err(Error::TooFewMasks {
+                estimator: self.name(),
+                given,
+                needed,
+            });
         }
+        Fit::new(plan, ledger, targets, sums, mixing)
     }
 }
 
 fn surrogates(
     plan: &Plan,
     ledger: &Ledger,
+    mixing: Option<Array2<f64>>,
     result: impl Fn(Surrogate<'_>) -> Array3<f32>,
 ) -> Result<Array4<f32>> {
     let [_, height, width] = plan.shape();
     let targets = ledger.targets().len();
     let mut maps = Array4::zeros((targets, plan.planes(), height, width));
     for (target, mut out) in maps.outer_iter_mut().enumerate() {
-        out.assign(&result(Surrogate::fit(plan, ledger, target)?));
+        let fit = Surrogate::fit(plan, ledger, target)?.mixed(mixing.as_ref());
+        out.assign(&result(fit));
     }
     Ok(maps)
-}
-
-/// The estimate for a few targets, with what its standard errors need.
-struct Fit<'a> {
-    sweep: Sweep<'a>,
-    kind: Kind,
-    masks: f64,
-    /// `[targets, J, H, W]`.
-    map: Vec<f64>,
-}
-
-enum Kind {
-    /// The map is `scale * sum over blocks of U L`.
-    Linear { scale: f64 },
-    /// The map is `mean - bias_mean`, each the quotient of two sums over blocks.
-    Ratio(Box<Ratio>),
-}
-
-/// Per pixel, `[targets, J, H, W]`.
-struct Ratio {
-    mean: Vec<f64>,
-    weight: Vec<f64>,
-    bias_mean: Vec<f64>,
-    bias_weight: Vec<f64>,
-}
-
-impl<'a> Fit<'a> {
-    fn new(
-        estimator: Estimator,
-        plan: &'a Plan,
-        ledger: &'a Ledger,
-        targets: std::ops::Range<usize>,
-    ) -> Result<Self> {
-        ledger.expect_plan(plan)?;
-        let masks = ledger.masks();
-        if masks < estimator.minimum() {
-            return Err(Error::TooFewMasks {
-                estimator: estimator.name(),
-                given: masks,
-                needed: estimator.minimum(),
-            });
-        }
-        let n = masks as f64;
-        let sums = match estimator {
-            Estimator::HorvitzThompson => Sums::Difference { centred: false },
-            Estimator::Centred => Sums::Difference { centred: true },
-            Estimator::PassOnly => Sums::Pass,
-            Estimator::SelfNormalised => Sums::Ratio,
-            // The others have ways of their own.
-            _ => Sums::Difference { centred: true },
-        };
-        let sweep = Sweep::new(plan, ledger, targets, sums);
-        let (kind, map) = if let Estimator::SelfNormalised = estimator {
-            let (ratio, map) = Ratio::new(&sweep, masks)?;
-            (Kind::Ratio(Box::new(ratio)), map)
-        } else {
-            let scale = match estimator {
-                Estimator::Centred => 1.0 / (n - 1.0),
-                _ => 1.0 / n,
-            };
-            let mut map = sweep.fold(|_, _, fields, out| {
-                out.iter_mut().zip(&fields[0]).for_each(|(o, v)| *o += v);
-            });
-            map.iter_mut().for_each(|v| *v *= scale);
-            (Kind::Linear { scale }, map)
-        };
-        Ok(Fit {
-            sweep,
-            kind,
-            masks: n,
-            map,
-        })
-    }
-
-    /// What a block of `masks` masks adds beyond its share, along one pixel row: the residuals whose
-    /// spread between blocks is the standard error, each with its column.
-    fn residuals(
-        &self,
-        pixel: usize,
-        masks: f64,
-        fields: &[Vec<f64>],
-        mut each: impl FnMut(usize, f64),
-    ) {
-        let row = pixel..pixel + fields[0].len();
-        match &self.kind {
-            Kind::Linear { scale } => {
-                // The mean of a block's masks in units of `fields`.
-                let share = masks / (self.masks * scale);
-                let values = fields[0].iter().zip(&self.map[row]).enumerate();
-                values.for_each(|(x, (v, m))| each(x, v - share * m));
-            }
-            Kind::Ratio(ratio) => {
-                for (x, p) in row.enumerate() {
-                    let pass = (fields[0][x] - ratio.mean[p] * fields[1][x]) / ratio.weight[p];
-                    let bias =
-                        (fields[2][x] - ratio.bias_mean[p] * fields[3][x]) / ratio.bias_weight[p];
-                    each(x, self.masks * (pass - bias));
-                }
-            }
-        }
-    }
-
-    /// sqrt(blocks / (blocks - 1) * sum over blocks of residual^2) / N
-    fn error_of(&self, squares: f64) -> f64 {
-        let blocks = self.sweep.blocks() as f64;
-        (blocks / (blocks - 1.0) * squares).sqrt() / self.masks
-    }
-
-    fn standard_error(&self) -> Vec<f64> {
-        let mut squares = self.sweep.fold(|pixel, masks, fields, out| {
-            self.residuals(pixel, masks, fields, |x, residual| {
-                out[x] += residual * residual;
-            });
-        });
-        squares.iter_mut().for_each(|v| *v = self.error_of(*v));
-        self.sweep.clear_outside(&mut squares);
-        squares
-    }
-
-    fn contrast_error(&self, weights: &[f64]) -> f64 {
-        let residuals = self.sweep.per_block(|pixel, masks, fields| {
-            let mut sum = 0.0;
-            self.residuals(pixel, masks, fields, |x, residual| {
-                sum += weights[pixel + x] * residual;
-            });
-            sum
-        });
-        self.error_of(residuals.iter().map(|r| r * r).sum())
-    }
-}
-
-impl Ratio {
-    fn new(sweep: &Sweep<'_>, masks: u64) -> Result<(Self, Vec<f64>)> {
-        let mut totals = sweep.totals().into_iter();
-        let mut total = || totals.next().unwrap_or_default();
-        let (scores, mut weight, bias_scores, mut bias_weight) =
-            (total(), total(), total(), total());
-        for (state, weights) in [("selected", &weight), ("unselected", &bias_weight)] {
-            if let Some(p) = sweep.inside().find(|&p| weights[p] <= 0.0) {
-                let (plane, row, column) = sweep.locate(p);
-                return Err(Error::NeverSeen {
-                    plane,
-                    row,
-                    column,
-                    state,
-                    masks,
-                });
-            }
-        }
-        // Outside the region both sums are 0; any weight makes their quotient 0 as well.
-        for weights in [&mut weight, &mut bias_weight] {
-            weights
-                .iter_mut()
-                .filter(|w| **w == 0.0)
-                .for_each(|w| *w = 1.0);
-        }
-        let quotient = |mut sum: Vec<f64>, weight: &[f64]| {
-            sum.iter_mut().zip(weight).for_each(|(s, w)| *s /= w);
-            sum
-        };
-        let ratio = Ratio {
-            mean: quotient(scores, &weight),
-            bias_mean: quotient(bias_scores, &bias_weight),
-            weight,
-            bias_weight,
-        };
-        let means = ratio.mean.iter().zip(&ratio.bias_mean);
-        let map = means.map(|(a, b)| a - b).collect();
-        Ok((ratio, map))
-    }
 }

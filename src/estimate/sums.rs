@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
+use crate::estimate::effect::mixed;
 use crate::ledger::Ledger;
 use crate::masks::grid::{Taps, widen};
 use crate::masks::mask::Block;
@@ -46,6 +47,8 @@ pub(super) struct Sweep<'a> {
     seed: u64,
     targets: Range<usize>,
     sums: Sums,
+    /// What is made of the planes, `[J, J]`: of sums in the cells, of quotients (which are no sums) at the pixels.
+    mixing: Option<Array2<f64>>,
     /// What is subtracted from each target's scores.
     centres: Vec<f64>,
     /// The planes that the first states feed, so that the family is not asked for every cell.
@@ -62,7 +65,13 @@ struct Enlarged {
 }
 
 impl<'a> Sweep<'a> {
-    pub fn new(plan: &'a Plan, ledger: &'a Ledger, targets: Range<usize>, sums: Sums) -> Self {
+    pub fn new(
+        plan: &'a Plan,
+        ledger: &'a Ledger,
+        targets: Range<usize>,
+        sums: Sums,
+        mixing: Option<Array2<f64>>,
+    ) -> Self {
         let blocks: Vec<_> = ledger.iter().collect();
         let masks = ledger.masks() as f64;
         let mut centres = vec![0.0; targets.len()];
@@ -77,6 +86,7 @@ impl<'a> Sweep<'a> {
             seed: ledger.seed(),
             targets,
             sums,
+            mixing,
             centres,
             incidence: (0..=plan.family().states(plan.shape()[0]).min(FEW_STATES))
                 .map(|state| plan.incidence(state))
@@ -95,6 +105,32 @@ impl<'a> Sweep<'a> {
 
     fn maps(&self) -> usize {
         self.targets.len() * self.plan.planes()
+    }
+
+    /// The planes whose quotients are mixed into a pixel row's, by the row's first element: the first element of each of
+    /// their rows, and its weight. Of sums only the row itself: they are mixed before.
+    pub fn planes_behind(&self, element: usize) -> Vec<(usize, f64)> {
+        let Some(mixing) = self.mixing.as_ref().filter(|_| self.sums == Sums::Ratio) else {
+            return vec![(element, 1.0)];
+        };
+        let [_, height, width] = self.plan.shape();
+        let (plane, ..) = self.locate(element);
+        let first = element - plane * height * width;
+        let weights = mixing.row(plane).into_iter().enumerate();
+        weights
+            .map(|(l, &weight)| (first + l * height * width, weight))
+            .collect()
+    }
+
+    /// Values `[targets, J, ...]`, mixed.
+    pub fn mixed(&self, values: Vec<f64>) -> Vec<f64> {
+        match &self.mixing {
+            Some(mixing) => {
+                let targets = values.chunks_exact(values.len() / self.targets.len());
+                targets.flat_map(|planes| mixed(mixing, planes)).collect()
+            }
+            None => values,
+        }
     }
 
     /// Plane, row and column of an element of `[targets, J, H, W]`.
@@ -128,10 +164,10 @@ impl<'a> Sweep<'a> {
     }
 
     /// Folds all blocks, in order, into an array `[targets, J, H, W]`, one pixel row at a time:
-    /// `fold(first element of the row, masks of the block, the fields along the row, row)`.
-    /// Rows are independent, so the result does not depend on the number of threads.
+    /// `fold(first element of the row, masks of the block, the fields along the row, row)`; where planes are mixed at the
+    /// pixels, the fields of each of [`Sweep::planes_behind`]. Rows are independent, so the result does not depend on the number of threads.
     pub fn fold(&self, fold: impl Fn(usize, f64, &[Vec<f64>], &mut [f64]) + Sync) -> Vec<f64> {
-        let mut out = self.fold_wide(1, fold);
+        let mut out = self.fold_wide(1, true, fold);
         self.clear_outside(&mut out);
         out
     }
@@ -139,7 +175,7 @@ impl<'a> Sweep<'a> {
     /// The sums of all fields over the blocks, each an array `[targets, J, H, W]`.
     pub fn totals(&self) -> Vec<Vec<f64>> {
         let (fields, width) = (self.sums.fields(), self.width());
-        let wide = self.fold_wide(fields, |_, _, fields, out| {
+        let wide = self.fold_wide(fields, false, |_, _, fields, out| {
             let added = fields.iter().flatten();
             out.iter_mut().zip(added).for_each(|(o, v)| *o += v);
         });
@@ -155,10 +191,12 @@ impl<'a> Sweep<'a> {
         (0..fields).map(total).collect()
     }
 
-    /// [`Sweep::fold`] with `values` numbers a pixel, `[targets, J, H, values, W]`.
+    /// [`Sweep::fold`] with `values` numbers a pixel, `[targets, J, H, values, W]`; with the fields of the planes behind
+    /// each row, or with its own.
     fn fold_wide(
         &self,
         values: usize,
+        behind: bool,
         fold: impl Fn(usize, f64, &[Vec<f64>], &mut [f64]) + Sync,
     ) -> Vec<f64> {
         let [_, height, width] = self.plan.shape();
@@ -167,15 +205,20 @@ impl<'a> Sweep<'a> {
             let chunk: Vec<Enlarged> = chunk.par_iter().map(|b| self.enlarge(b)).collect();
             out.par_chunks_exact_mut(values * width)
                 .enumerate()
-                .for_each_init(
-                    || vec![vec![0.0; width]; self.sums.fields()],
-                    |fields, (row, out)| {
-                        for block in &chunk {
-                            self.row(block, row / height, row % height, fields);
-                            fold(row * width, block.masks, fields, out);
-                        }
-                    },
-                );
+                .for_each_init(Vec::new, |fields, (row, out)| {
+                    let planes = match behind {
+                        true => self.planes_behind(row * width),
+                        false => vec![(row * width, 1.0)],
+                    };
+                    fields.resize(planes.len() * self.sums.fields(), vec![0.0; width]);
+                    for block in &chunk {
+                        let each = fields.chunks_exact_mut(self.sums.fields()).zip(&planes);
+                        each.for_each(|(fields, (first, _))| {
+                            self.row(block, first / width, fields)
+                        });
+                        fold(row * width, block.masks, fields, out);
+                    }
+                });
         }
         out
     }
@@ -190,7 +233,7 @@ impl<'a> Sweep<'a> {
                 let mut fields = vec![vec![0.0; width]; self.sums.fields()];
                 (0..self.maps() * height)
                     .map(|row| {
-                        self.row(&block, row / height, row % height, &mut fields);
+                        self.row(&block, row, &mut fields);
                         if let Some(region) = self.plan.region_index() {
                             for run in &region.outside[row % height] {
                                 fields.iter_mut().for_each(|f| f[run.clone()].fill(0.0));
@@ -212,8 +255,10 @@ impl<'a> Sweep<'a> {
         (CHUNK_BYTES / (8 * rows * width)).clamp(1, 64)
     }
 
-    /// The fields of one map along one pixel row.
-    fn row(&self, block: &Enlarged, map: usize, y: usize, fields: &mut [Vec<f64>]) {
+    /// The fields of one map along a pixel row of `[targets, J, H]`.
+    fn row(&self, block: &Enlarged, row: usize, fields: &mut [Vec<f64>]) {
+        let height = self.plan.shape()[1];
+        let (map, y) = (row / height, row % height);
         let (cell_rows, width) = (self.plan.cells()[0], self.width());
         if let Some(segments) = &self.plan.spec().segments {
             let labels = segments.labels().row(y);
@@ -320,8 +365,12 @@ impl<'a> Sweep<'a> {
                 }
             }
         }
-        fields
+        match self.sums {
+            Sums::Ratio => fields,
+            _ => self.mixed(fields),
+        }
     }
+
     /// Where the score of a cell in this state is added: to the bias, or to the planes it feeds.
     fn slots(&self, state: u64) -> impl Iterator<Item = usize> {
         let planes = match self.incidence.get(state as usize) {

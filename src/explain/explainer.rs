@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::estimate::Estimator;
+use crate::estimate::effect::Effect;
 use crate::estimate::link::Link;
 use crate::explain::stop::StopRule;
 use crate::images::baseline::Baseline;
@@ -42,6 +43,7 @@ pub struct Explainer {
     pub(crate) masks: u64,
     pub(crate) seed: u64,
     pub(crate) estimator: Estimator,
+    pub(crate) effect: Effect,
     pub(crate) baseline: Baseline,
     pub(crate) batch: Option<usize>,
     pub(crate) link: Link,
@@ -58,10 +60,11 @@ impl Explainer {
     /// The plan for images of shape `[C, H, W]`.
     ///
     /// # Errors
-    /// Those of [`Plan::new`], and [`Error::Parameter`] for an estimator that cannot make a map of such masks.
+    /// Those of [`Plan::new`], and [`Error::Parameter`] for an estimator that cannot make a map of such masks,
+    /// [`Error::PlanesFedAlike`] for a family without [own effects](Effect::Own), where they are asked for.
     pub fn plan(&self, shape: [usize; 3]) -> Result<Plan> {
         let plan = Plan::new(shape, &self.spec)?;
-        self.estimator.check(&plan)?;
+        self.estimator.check(self.effect, &plan)?;
         Ok(plan)
     }
 
@@ -88,6 +91,11 @@ impl Explainer {
     /// The estimator.
     pub fn estimator(&self) -> Estimator {
         self.estimator
+    }
+
+    /// What the planes of a map say.
+    pub fn effect(&self) -> Effect {
+        self.effect
     }
 
     /// What stands in for excluded values.
@@ -126,6 +134,7 @@ impl Default for ExplainerBuilder {
             masks: 5000,
             seed: 0,
             estimator: Estimator::default(),
+            effect: Effect::default(),
             baseline: Baseline::default(),
             batch: None,
             link: Link::default(),
@@ -207,6 +216,12 @@ impl ExplainerBuilder {
     /// How scores become a map. Default: [`Estimator::Centred`].
     pub fn estimator(mut self, estimator: Estimator) -> Self {
         self.0.estimator = estimator;
+        self
+    }
+
+    /// What the planes of a map say. Default: [`Effect::Plane`]. Stopping rules and pilots look at the same.
+    pub fn effect(mut self, effect: Effect) -> Self {
+        self.0.effect = effect;
         self
     }
 

@@ -4,6 +4,7 @@ use ndarray::{Array3, Array4, ArrayRef3, ArrayView3, ArrayView4, Axis};
 
 use crate::error::Result;
 use crate::estimate::Estimator;
+use crate::estimate::effect::Effect;
 use crate::estimate::link::Link;
 use crate::explain::stats::RunStats;
 use crate::ledger::Ledger;
@@ -20,6 +21,7 @@ pub struct Explanation {
     plan: Plan,
     ledger: Ledger,
     estimator: Estimator,
+    effect: Effect,
     link: Link,
     maps: Array4<f32>,
     stats: RunStats,
@@ -32,13 +34,15 @@ impl Explanation {
     /// Those of [`Estimator::maps`].
     pub fn from_ledger(plan: Plan, ledger: Ledger, estimator: Estimator) -> Result<Self> {
         let maps = estimator.maps(&plan, &ledger)?;
-        Ok(Self::new(plan, ledger, estimator, Link::Identity, maps))
+        let (effect, link) = (Effect::default(), Link::default());
+        Ok(Self::new(plan, ledger, estimator, effect, link, maps))
     }
 
     pub(crate) fn new(
         plan: Plan,
         ledger: Ledger,
         estimator: Estimator,
+        effect: Effect,
         link: Link,
         maps: Array4<f32>,
     ) -> Self {
@@ -46,6 +50,7 @@ impl Explanation {
             plan,
             ledger,
             estimator,
+            effect,
             link,
             maps,
             stats: RunStats::default(),
@@ -62,10 +67,11 @@ impl Explanation {
     /// # Errors
     /// Those of [`Estimator::maps`].
     pub fn with_estimator(&self, estimator: Estimator) -> Result<Self> {
-        let mut other = self.clone();
-        other.estimator = estimator;
-        other.maps = estimator.maps(&self.plan, &self.link.of(&self.ledger))?;
-        Ok(other)
+        Explanation {
+            estimator,
+            ..self.clone()
+        }
+        .estimated()
     }
 
     /// The same scores on another scale: no model call.
@@ -75,10 +81,72 @@ impl Explanation {
     /// those of [`Estimator::maps`].
     pub fn with_link(&self, link: Link) -> Result<Self> {
         link.check()?;
-        let mut other = self.clone();
-        other.link = link;
-        other.maps = self.estimator.maps(&self.plan, &link.of(&self.ledger))?;
-        Ok(other)
+        Explanation {
+            link,
+            ..self.clone()
+        }
+        .estimated()
+    }
+
+    /// The same scores, with maps, standard errors and contrasts of another effect: no model call.
+    ///
+    /// # Errors
+    /// Those of [`Explanation::own_effects`].
+    pub fn with_effect(&self, effect: Effect) -> Result<Self> {
+        Explanation {
+            effect,
+            ..self.clone()
+        }
+        .estimated()
+    }
+
+    /// What each plane does by itself, [`Effect::Own`], as an explanation: [`map`](Explanation::map) and
+    /// [`maps`](Explanation::maps), their standard errors and [contrasts](Explanation::contrast) are then of own effects.
+    /// [`Effect`] says what they are, and when to read which. No model call.
+    ///
+    /// ```
+    /// use racm::ndarray::{Array2, Array3, ArrayView4, s};
+    /// use racm::{Enlargement, Explainer, FnModel, Placement};
+    ///
+    /// // A model that adds up the red and the green of one cell, and knows no blue.
+    /// let model = FnModel::new(|batch: ArrayView4<'_, f32>| {
+    ///     Array2::from_shape_fn((batch.dim().0, 1), |(n, _)| {
+    ///         batch.slice(s![n, 0..2, 4..8, 4..8]).sum()
+    ///     })
+    /// });
+    /// let explainer = Explainer::builder()
+    ///     .grid(4, 4)
+    ///     .enlargement(Enlargement::Nearest)
+    ///     .placement(Placement::Fixed)
+    ///     .masks(4000)
+    ///     .build()?;
+    /// let explanation = explainer.explain(&model, &Array3::ones((3, 16, 16)), 0)?;
+    /// let blue = explanation.map()[[2, 6, 6]];
+    /// assert!((blue - 16.0).abs() < 2.0); // half of red and green, 16 pixels each
+    ///
+    /// let own = explanation.own_effects()?;
+    /// let [red, blue] = [0, 2].map(|c| own.map()[[c, 6, 6]]);
+    /// let error = own.standard_error()?.expect("4000 masks are enough")[[2, 6, 6]];
+    /// assert!((red - 16.0).abs() < 2.0 && blue.abs() < 4.0 * error);
+    /// # Ok::<(), racm::Error>(())
+    /// ```
+    ///
+    /// With [`Estimator::Lime`] and [`Estimator::KernelShap`] nothing changes: slopes of a regression on all planes at once
+    /// are own effects.
+    ///
+    /// # Errors
+    /// [`Error::PlanesFedAlike`](crate::Error::PlanesFedAlike) for a family of which two planes are always fed together, or
+    /// one whenever others are; [`Error::Parameter`](crate::Error::Parameter) for [`Estimator::PassOnly`], which compares
+    /// with nothing; those of [`Estimator::maps`].
+    pub fn own_effects(&self) -> Result<Self> {
+        self.with_effect(Effect::Own)
+    }
+
+    /// With the maps of its parameters.
+    fn estimated(mut self) -> Result<Self> {
+        let ledger = self.link.of(&self.ledger);
+        self.maps = self.estimator.maps_of(self.effect, &self.plan, &ledger)?;
+        Ok(self)
     }
 
     /// The map of the (first) target, `[J, H, W]`.
@@ -107,7 +175,7 @@ impl Explanation {
     /// Those of [`Estimator::standard_errors`].
     pub fn standard_errors(&self) -> Result<Option<Array4<f32>>> {
         self.estimator
-            .standard_errors(&self.plan, &self.link.of(&self.ledger))
+            .standard_errors_of(self.effect, &self.plan, &self.link.of(&self.ledger))
     }
 
     /// `sum of weights * map` for one target (an index into [`Explanation::targets`]) and its
@@ -116,8 +184,13 @@ impl Explanation {
     /// # Errors
     /// Those of [`Estimator::contrast`].
     pub fn contrast(&self, target: usize, weights: &ArrayRef3<f64>) -> Result<(f64, Option<f64>)> {
-        self.estimator
-            .contrast(&self.plan, &self.link.of(&self.ledger), target, weights)
+        self.estimator.contrast_of(
+            self.effect,
+            &self.plan,
+            &self.link.of(&self.ledger),
+            target,
+            weights,
+        )
     }
 
     /// The maps by channel, `[targets, C, H, W]`: RaCM's own, and for MC-RISE those of Eq. 12,
@@ -168,6 +241,11 @@ impl Explanation {
     /// The estimator of the maps.
     pub fn estimator(&self) -> Estimator {
         self.estimator
+    }
+
+    /// What the planes of the maps say.
+    pub fn effect(&self) -> Effect {
+        self.effect
     }
 
     /// The scale of the maps.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use ndarray::ArrayRef3;
 
 use super::scoring::{Calls, Scoring, shaped};
-use crate::error::Inputs;
+use crate::error::{self, Inputs};
 use crate::explain::explainer::Explainer;
 use crate::explain::explanation::Explanation;
 use crate::explain::progress::{Hook, Progress};
@@ -81,6 +81,25 @@ impl Explainer {
         self.run(model, image, target).explain()
     }
 
+    /// Explains the scores of a ledger of such masks, of images of shape `[C, H, W]`: no model call.
+    ///
+    /// # Errors
+    /// Those of [`Explainer::plan`] and [`Estimator::maps`](crate::Estimator::maps).
+    pub fn explain_ledger(&self, shape: [usize; 3], ledger: Ledger) -> error::Result<Explanation> {
+        let plan = self.plan(shape)?;
+        let scores = self.link.of(&ledger);
+        let maps = self.estimator.maps_of(self.effect, &plan, &scores)?;
+        let Explainer {
+            estimator,
+            effect,
+            link,
+            ..
+        } = *self;
+        Ok(Explanation::new(
+            plan, ledger, estimator, effect, link, maps,
+        ))
+    }
+
     /// A run to be configured further: see [`Run`].
     pub fn run<'a, M: BlackBoxModel + ?Sized>(
         &'a self,
@@ -148,14 +167,19 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
     /// Those of [`Explainer::explain`].
     pub fn explain(self) -> Result<Explanation, RunError> {
         let started = Instant::now();
-        let (estimator, link) = (self.explainer.estimator, self.explainer.link);
+        let Explainer {
+            estimator,
+            effect,
+            link,
+            ..
+        } = *self.explainer;
         let (plan, ledger, mut stats) = self.execute()?;
-        let maps = match estimator.maps(&plan, &link.of(&ledger)) {
+        let maps = match estimator.maps_of(effect, &plan, &link.of(&ledger)) {
             Ok(maps) => maps,
             Err(cause) => return Err(RunError::new(cause, ledger)),
         };
         stats.total_time = started.elapsed();
-        let explanation = Explanation::new(plan, ledger, estimator, link, maps);
+        let explanation = Explanation::new(plan, ledger, estimator, effect, link, maps);
         Ok(explanation.with_stats(stats))
     }
 

@@ -4,6 +4,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::estimate::Estimator;
+use crate::estimate::effect::Effect;
 use crate::estimate::link::Link;
 use crate::explain::explainer::{Explainer, ExplainerBuilder};
 use crate::explain::stop::StopRule;
@@ -17,6 +18,7 @@ struct SavedExplainer {
     masks: u64,
     seed: u64,
     estimator: Estimator,
+    effect: Effect,
     baseline: Baseline,
     batch: Option<usize>,
     link: Link,
@@ -30,6 +32,7 @@ impl From<&Explainer> for SavedExplainer {
             masks,
             seed,
             estimator,
+            effect,
             baseline,
             batch,
             link,
@@ -40,6 +43,7 @@ impl From<&Explainer> for SavedExplainer {
             masks,
             seed,
             estimator,
+            effect,
             baseline,
             batch,
             link,
@@ -68,6 +72,7 @@ impl<'de> Deserialize<'de> for Explainer {
             .masks(saved.masks)
             .seed(saved.seed)
             .estimator(saved.estimator)
+            .effect(saved.effect)
             .baseline(saved.baseline)
             .link(saved.link);
         if let Some(batch) = saved.batch {

@@ -85,7 +85,8 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
             if self.ledger.masks() == end {
                 let ledger = explainer.link.of(&self.ledger);
                 for rule in &explainer.rules {
-                    let reason = rule.holds(explainer.estimator, self.plan, &ledger)?;
+                    let reason =
+                        rule.holds(explainer.estimator, explainer.effect, self.plan, &ledger)?;
                     if reason.is_some() {
                         self.stats.stopped = reason;
                         return Ok(());

@@ -6,6 +6,7 @@ use ndarray::ArrayView3;
 
 use crate::error::{Error, Result};
 use crate::estimate::Estimator;
+use crate::estimate::effect::Effect;
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
 
@@ -93,15 +94,16 @@ impl StopRule {
     pub(crate) fn holds(
         self,
         estimator: Estimator,
+        effect: Effect,
         plan: &Plan,
         ledger: &Ledger,
     ) -> Result<Option<StopReason>> {
         match self {
             StopRule::StandardError(limit) => {
-                let Some(errors) = estimator.standard_errors(plan, ledger)? else {
+                let Some(errors) = estimator.standard_errors_of(effect, plan, ledger)? else {
                     return Ok(None);
                 };
-                let maps = estimator.maps(plan, ledger)?;
+                let maps = estimator.maps_of(effect, plan, ledger)?;
                 let small = maps
                     .outer_iter()
                     .zip(errors.outer_iter())
@@ -117,7 +119,7 @@ impl StopRule {
             }
             StopRule::RankStability { top, agreement } => {
                 let half = ledger.prefix(ledger.masks() / 2);
-                let [maps, halves] = [ledger, &half].map(|l| estimator.maps(plan, l));
+                let [maps, halves] = [ledger, &half].map(|l| estimator.maps_of(effect, plan, l));
                 let (maps, halves) = (maps?, halves?);
                 let stable = maps
                     .outer_iter()

@@ -10,7 +10,7 @@ use crate::worlds::{
 };
 
 /// Larger than what can be enumerated, and awkward: non-square, pitches that do not divide, one cell a pixel.
-fn scenes() -> Vec<(Kind, Scene)> {
+pub fn scenes() -> Vec<(Kind, Scene)> {
     let layouts = [
         ([7, 12], [3, 5]),
         ([1, 9], [1, 4]),

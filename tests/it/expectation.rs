@@ -10,7 +10,7 @@ const MOST: usize = 20_000;
 
 /// Every family, enlargement, placement and P_pix on every small layout that can be enumerated; with and without a
 /// region.
-fn scenes() -> Vec<(Kind, Scene)> {
+pub fn scenes() -> Vec<(Kind, Scene)> {
     // H, W, grid: one row, one column, pitches that divide and that do not, one cell for the image.
     let layouts = [
         ([1, 3], [1, 1]),
@@ -49,7 +49,7 @@ fn scenes() -> Vec<(Kind, Scene)> {
     scenes
 }
 
-fn close(a: f64, b: f64, tolerance: f64) -> bool {
+pub fn close(a: f64, b: f64, tolerance: f64) -> bool {
     (a - b).abs() <= tolerance * (1.0 + b.abs())
 }
 

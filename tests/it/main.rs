@@ -3,6 +3,7 @@
 mod agreement;
 mod contract;
 mod determinism;
+mod effects;
 mod errors;
 mod expectation;
 mod floors;
@@ -12,6 +13,7 @@ mod groups;
 mod interruption;
 mod layout;
 mod ledgers;
+mod own_effects;
 mod own_scores;
 mod reference;
 mod refusals;

@@ -81,6 +81,52 @@ impl Table {
     }
 }
 
+/// Section 10.
+impl Table {
+    /// `G_jk`, the share of the states that feed plane k among those that feed plane j.
+    pub fn along(&self) -> Vec<Vec<f64>> {
+        let fed = |planes: &[usize]| {
+            let all = |state: &&Vec<bool>| planes.iter().all(|&j| state[j]);
+            self.feeds.iter().filter(all).count() as f64
+        };
+        let planes = 0..self.planes();
+        let row = |j: usize| planes.clone().map(|k| fed(&[j, k]) / fed(&[j])).collect();
+        planes.clone().map(row).collect()
+    }
+
+    /// `G^-1` of the planes `[J x pixels]`: one system for every pixel.
+    pub fn own(&self, map: &[f64]) -> Vec<f64> {
+        let (along, pixels) = (self.along(), map.len() / self.planes());
+        let mut own = vec![0.0; map.len()];
+        for p in 0..pixels {
+            let at = (0..self.planes()).map(|j| map[j * pixels + p]);
+            for (k, v) in solve(along.clone(), at.collect()).into_iter().enumerate() {
+                own[k * pixels + p] = v;
+            }
+        }
+        own
+    }
+}
+
+/// Solves a small system by elimination.
+pub fn solve(mut a: Vec<Vec<f64>>, b: Vec<f64>) -> Vec<f64> {
+    let n = b.len();
+    a.iter_mut().zip(b).for_each(|(row, b)| row.push(b));
+    for i in 0..n {
+        let larger = |&p: &usize, &q: &usize| a[p][i].abs().total_cmp(&a[q][i].abs());
+        let pivot = (i..n).max_by(larger).unwrap();
+        a.swap(i, pivot);
+        let chosen = a[i].clone();
+        for (_, row) in a.iter_mut().enumerate().filter(|(r, _)| *r != i) {
+            let times = row[i] / chosen[i];
+            row.iter_mut()
+                .zip(&chosen)
+                .for_each(|(v, c)| *v -= times * c);
+        }
+    }
+    (0..n).map(|i| a[i][n] / a[i][i]).collect()
+}
+
 /// A plan, an image and a baseline.
 #[derive(Clone, Debug)]
 pub struct Scene {

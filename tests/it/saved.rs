@@ -5,8 +5,9 @@ use std::time::Duration;
 use ndarray::{Array2, Array3};
 use racm::metrics::{Averaging, Curve, Dcc, Outcome, Summary, Undefined, average_dcc};
 use racm::{
-    Baseline, Enlargement, Estimator, Explainer, Layout, Link, MaskSpec, McRise, OnnxOptions,
-    Placement, Plan, Preprocess, Racm, Region, Rise, RunStats, Segments, StopRule, Target,
+    Baseline, Effect, Enlargement, Estimator, Explainer, Layout, Link, MaskSpec, McRise,
+    OnnxOptions, Placement, Plan, Preprocess, Racm, Region, Rise, RunStats, Segments, StopRule,
+    Target,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -76,6 +77,7 @@ fn explainers_go_round() {
             .baseline(baseline)
             .batch(13)
             .estimator(Estimator::SelfNormalised)
+            .effect(Effect::Own)
             .link(Link::Log { floor: 1e-4 })
             .stop_when(StopRule::StandardError(0.01))
             .stop_when(StopRule::RankStability {
@@ -103,12 +105,14 @@ fn saved_options_are_short_and_plain() {
         "spec": {"family": "rise", "grid": [7, 7], "placement": "fixed"},
         "masks": 300,
         "estimator": "surrogate",
+        "effect": "own",
         "baseline": "blur:2",
         "link": "logit:0.001",
         "stop_when": [{"standard_error": 0.05}],
     });
     let explainer: Explainer = serde_json::from_value(saved).unwrap();
     assert_eq!((explainer.masks(), explainer.seed()), (300, 0));
+    assert_eq!(explainer.effect(), Effect::Own);
     assert_eq!(explainer.spec().grid, [7, 7]);
     assert_eq!(explainer.spec().p_pix, 0.5);
     assert_eq!(

@@ -7,6 +7,8 @@ use racm::{
     MaskSpec, Masker, McRise, Placement, Plan, Racm, Region, Rise, Segments,
 };
 
+use crate::reference::solve;
+
 fn image(channels: usize, height: usize, width: usize) -> Array3<f32> {
     Array3::from_shape_fn((channels, height, width), |(c, y, x)| {
         ((c * 37 + y * 11 + x * 5) % 23) as f32 / 23.0
@@ -127,25 +129,6 @@ fn segments_of_any_shape_show_what_their_cells_say() {
             }
         }
     }
-}
-
-/// Solves a small system by elimination.
-fn solve(mut a: Vec<Vec<f64>>, b: Vec<f64>) -> Vec<f64> {
-    let n = b.len();
-    a.iter_mut().zip(b).for_each(|(row, b)| row.push(b));
-    for i in 0..n {
-        let larger = |&p: &usize, &q: &usize| a[p][i].abs().total_cmp(&a[q][i].abs());
-        let pivot = (i..n).max_by(larger).unwrap();
-        a.swap(i, pivot);
-        let chosen = a[i].clone();
-        for (_, row) in a.iter_mut().enumerate().filter(|(r, _)| *r != i) {
-            let times = row[i] / chosen[i];
-            row.iter_mut()
-                .zip(&chosen)
-                .for_each(|(v, c)| *v -= times * c);
-        }
-    }
-    (0..n).map(|i| a[i][n] / a[i][i]).collect()
 }
 
 #[test]

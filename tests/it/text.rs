@@ -5,7 +5,9 @@ use std::str::FromStr;
 
 use proptest::prelude::*;
 use racm::metrics::{Averaging, Elements, Order};
-use racm::{Baseline, Enlargement, Estimator, Family, Link, McRise, Placement, Racm, Target};
+use racm::{
+    Baseline, Effect, Enlargement, Estimator, Family, Link, McRise, Placement, Racm, Target,
+};
 
 use crate::errors::says;
 
@@ -17,6 +19,7 @@ fn goes_round<T: Display + FromStr<Err = racm::Error> + PartialEq + Debug>(value
 #[test]
 fn names_go_round() {
     Estimator::ALL.iter().copied().for_each(goes_round);
+    Effect::ALL.iter().copied().for_each(goes_round);
     Enlargement::ALL.iter().copied().for_each(goes_round);
     Placement::ALL.iter().copied().for_each(goes_round);
     Elements::ALL.iter().copied().for_each(goes_round);

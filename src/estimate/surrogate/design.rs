@@ -256,6 +256,11 @@ impl<'a> Design<'a> {
         })
     }
 
+    /// Makes its map that which a matrix `[J, J]` makes of the planes.
+    pub fn mix(&mut self, mixing: &Array2<f64>) {
+        self.lifts = mixing.dot(&self.lifts);
+    }
+
     pub fn planes(&self) -> usize {
         self.plan.planes()
     }

@@ -1,6 +1,6 @@
 //! The average of a few regressions.
 
-use ndarray::{Array1, Axis};
+use ndarray::{Array1, Array2, Axis};
 
 use super::design::Scores;
 use super::search::Candidate;
@@ -52,6 +52,12 @@ impl<'a> Mixture<'a> {
             members: vec![Member::new(candidate, weights[0])],
             factor: 1.0,
         }
+    }
+
+    /// Mixes the planes of its map: [`Design::mix`](super::design::Design::mix).
+    pub fn mix(&mut self, mixing: &Array2<f64>) {
+        let members = self.members.iter_mut();
+        members.for_each(|member| member.candidate.design.mix(mixing));
     }
 
     /// The likeliest of the candidates.
@@ -162,7 +168,7 @@ fn weights(mut logarithms: Vec<f64>) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, Array3, ArrayView4};
+    use ndarray::{Array3, ArrayView4};
 
     use super::*;
     use crate::{Explainer, FnModel, Ledger, Plan, Surrogate, Target};

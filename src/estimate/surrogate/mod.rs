@@ -163,6 +163,15 @@ impl<'a> Surrogate<'a> {
         })
     }
 
+    /// The same fit with the planes of its map mixed by a matrix `[J, J]`.
+    pub(crate) fn mixed(mut self, mixing: Option<&Array2<f64>>) -> Self {
+        if let Some(mixing) = mixing {
+            self.scaled.mix(mixing);
+            self.left.iter_mut().for_each(|left| left.mix(mixing));
+        }
+        self
+    }
+
     fn mixtures(&self) -> impl Iterator<Item = &Mixture<'a>> {
         [&self.scaled].into_iter().chain(&self.left)
     }
@@ -257,8 +266,8 @@ pub(crate) struct CrossFit {
 impl CrossFit {
     /// Block i belongs to fold i mod 5 (or fewer folds, where there are fewer blocks). All that a
     /// fold's surrogate knows, its length and ratio included, comes from the other folds, so that
-    /// given it the residuals of the fold are of independent masks.
-    pub fn new(plan: &Plan, ledger: &Ledger) -> Result<Self> {
+    /// given it the residuals of the fold are of independent masks. The planes of the maps are mixed by a matrix `[J, J]`.
+    pub fn new(plan: &Plan, ledger: &Ledger, mixing: Option<&Array2<f64>>) -> Result<Self> {
         let blocks: Vec<_> = ledger.iter().collect();
         let folds = blocks.len().min(FOLDS);
         let needed = plan.spec().block_size as u64 + MIN_MASKS;
@@ -293,6 +302,7 @@ impl CrossFit {
                 let surrogate = |target| {
                     let seed = ledger.seed();
                     let surrogate = Surrogate::of_blocks(plan, seed, &others, target, &states)?;
+                    let surrogate = surrogate.mixed(mixing);
                     Ok((surrogate.map().mapv(f64::from), surrogate.predict(&own)))
                 };
                 let surrogates: Result<Vec<_>> = (0..targets).map(surrogate).collect();
