@@ -335,6 +335,107 @@ fn one_run_serves_fewer_masks() {
     assert!(cost.contains("score masks,3,123,41,"), "{cost}");
 }
 
+fn map_of(folder: &Path) -> Vec<f32> {
+    let map: Array3<f32> = npy::read(folder.join("map.npy"));
+    map.into_iter().collect()
+}
+
+#[test]
+fn own_effects_are_written_and_compared() {
+    let [plane, own] = ["effect_plane", "effect_own"].map(folder);
+    let explain = "explain --model demo --masks 300 --effect";
+    succeeds(&format!("{explain} plane"), &[("--out", &plane)]);
+    let said = succeeds(&format!("{explain} own"), &[("--out", &own)]);
+    assert!(said.contains(", own effects\n"), "{said}");
+    let (map, own_map) = (map_of(&plane), map_of(&own));
+    let pixels = map.len() / 3;
+    for (i, &v) in own_map.iter().enumerate() {
+        let sum: f32 = (0..3).map(|c| map[c * pixels + i % pixels]).sum();
+        assert!((v - 2.0 * (map[i] - sum / 4.0)).abs() < 1e-4);
+    }
+    let errors = |folder: &Path| fs::read(folder.join("standard_error.npy")).unwrap();
+    assert_ne!(errors(&plane), errors(&own));
+    let effect = |folder: &Path| json(&folder.join("report.json"))["effect"].clone();
+    assert_eq!([effect(&plane), effect(&own)], ["plane", "own"]);
+    // A saved explainer keeps it.
+    let again = folder("effect_again");
+    let report = own.join("report.json");
+    succeeds(
+        "explain --model demo",
+        &[("--spec", &report), ("--out", &again)],
+    );
+    assert_eq!(map_of(&again), own_map);
+
+    let (_, root) = images("evaluate_effects");
+    let (images, out) = (root.join("list"), root.join("out"));
+    let arguments = "evaluate --model demo --metrics insertion,gini --steps 10 --masks 60 --methods racm,mc-rise";
+    let to = [("--images", &*images), ("--out", &out)];
+    let said = succeeds(&format!("{arguments} --effect plane,own"), &to);
+    assert!(said.contains("| racm, N = 60, own effects |"), "{said}");
+    let table = json(&out.join("table.json"));
+    let cases: Vec<_> = table["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| &row["case"])
+        .collect();
+    let effects: Vec<_> = cases
+        .iter()
+        .map(|case| (case["map"].as_str().unwrap(), case["effect"].as_str()))
+        .collect();
+    let expected = [
+        ("racm", Some("plane")),
+        ("racm", Some("own")),
+        ("mc-rise", None),
+        ("random", None),
+        ("uniform", None),
+    ];
+    assert_eq!(effects, expected);
+    let gini = |row: usize| &table["rows"][row]["metrics"]["gini"]["mean"];
+    assert_ne!(gini(0), gini(1));
+    // Both are made of one run.
+    let cost = fs::read_to_string(out.join("cost.csv")).unwrap();
+    assert!(cost.contains("score masks,6,366,61,"), "{cost}");
+    let csv = fs::read_to_string(out.join("table.csv")).unwrap();
+    assert!(
+        csv.contains("\nracm,60,centred,own,,insertion_rank,"),
+        "{csv}"
+    );
+
+    for (options, expected) in [
+        (
+            "--effect own --estimator pass-only",
+            "estimator is pass-only, for own effects",
+        ),
+        (
+            "--effect own --method lime",
+            "--effect says nothing beside lime",
+        ),
+        (
+            "--effect own --method grad-cam --layer x",
+            "--effect is about random masks",
+        ),
+    ] {
+        fails(
+            &format!("explain --model demo {options}"),
+            &[("--out", &own)],
+            expected,
+        );
+    }
+    for (options, expected) in [
+        (
+            "--effect own --estimator centred,pass-only",
+            "--effect own has no map by pass-only",
+        ),
+        (
+            "--effect own --methods rise",
+            "--effect own says nothing without racm",
+        ),
+    ] {
+        fails(&format!("evaluate --model demo {options}"), &to, expected);
+    }
+}
+
 #[test]
 fn evaluate_refuses_what_it_cannot_do() {
     let (list, root) = images("evaluate_refuses");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use racm::metrics::Elements;
-use racm::{Baseline, CamMethod, Estimator, Explainer, ExplainerBuilder, Family};
+use racm::{Baseline, CamMethod, Effect, Estimator, Explainer, ExplainerBuilder, Family};
 use serde_json::{Value as Json, json};
 
 use super::list::Item;
@@ -34,6 +34,10 @@ pub struct Args {
     /// How scores become a map; several estimators share the masks
     #[arg(long, value_parser = named(Estimator::ALL, Estimator::name), value_delimiter = ',', default_value = "centred")]
     pub estimator: Vec<Estimator>,
+    /// What a plane of RaCM's map says: what it is worth to show a channel with all that comes along (plane), or
+    /// what it does by itself (own); both share the masks. MC-RISE and RISE have one map for both
+    #[arg(long, value_parser = named(Effect::ALL, Effect::name), value_delimiter = ',', default_value = "plane")]
+    pub effect: Vec<Effect>,
     /// What restricts the masks: a folder with a saliency map [H, W] for each image, NAME.npy, or the name
     /// of a class activation map (grad-cam, ...)
     #[arg(long, value_name = "DIR|CAM")]
@@ -165,6 +169,16 @@ impl Args {
         if let Some(n) = self.dcc_masks.iter().find(|n| !self.masks.contains(n)) {
             return Err(format!("--dcc-masks has {n}, which is not one of --masks").into());
         }
+        if self.effect.contains(&Effect::Own) {
+            if !self.methods.contains(&MethodArg::Racm) {
+                return Err("--effect own says nothing without racm among the --methods".into());
+            }
+            if self.estimator.contains(&Estimator::PassOnly) {
+                return Err(
+                    "--effect own has no map by pass-only, which compares with nothing".into(),
+                );
+            }
+        }
         if self.steps == 0 {
             return Err("--steps is 0, expected at least 1".into());
         }
@@ -247,6 +261,7 @@ impl Args {
             "methods": methods,
             "masks": self.masks,
             "estimators": self.estimator,
+            "effects": self.effect,
             "keep": self.keeps(),
             "refine": match &self.refine {
                 Some(Refine::Cam(method)) => method.name(),
@@ -271,7 +286,14 @@ impl Args {
 
     /// The rows of the table, and how to make those that a method makes.
     pub fn cases(&self) -> (Vec<Kind>, Vec<Case>) {
-        cases(&self.methods, &self.masks, &self.estimator, &self.keeps())
+        let (estimators, effects) = (&self.estimator, &self.effect);
+        cases(
+            &self.methods,
+            &self.masks,
+            estimators,
+            effects,
+            &self.keeps(),
+        )
     }
 
     /// About how many images the model scores for one image.

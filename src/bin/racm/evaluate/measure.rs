@@ -9,7 +9,7 @@ use racm::metrics::{
     gini, pointing_game, uniform_map,
 };
 use racm::ndarray::{Array2, Array3, ArrayView3, Axis};
-use racm::{Baseline, BlackBoxModel, Explainer, Explanation, Family, Ledger, Region};
+use racm::{Baseline, BlackBoxModel, Explainer, Family, Ledger, Region};
 
 use super::args::{Args, Metric};
 use super::counted::Counted;
@@ -161,16 +161,11 @@ impl Bench<'_> {
                     &ledgers[ledgers.len() - 1].3
                 }
             };
-            let (_, height, width) = subject.image.dim();
-            let plan = explainer(&subject.image, kind.masks)?.plan([
-                subject.image.dim().0,
-                height,
-                width,
-            ])?;
+            let reader = explainer(&subject.image, kind.masks)?;
             let prefix = ledger.prefix(kind.masks);
-            let explanation = self.timed("estimate map", || {
-                Explanation::from_ledger(plan, prefix, kind.estimator)
-            })?;
+            let shape = subject.image.dim().into();
+            let explanation =
+                self.timed("estimate map", || reader.explain_ledger(shape, prefix))?;
             let map = channel_map(&explanation, kind.negated);
             let again = |image: ArrayView3<'_, f32>| {
                 let again = explainer(&image.to_owned(), kind.masks)?;
@@ -200,7 +195,8 @@ impl Bench<'_> {
                 .mask
                 .regression(builder, kind.estimator, [height, width])?;
         }
-        builder.region(region).estimator(kind.estimator).build()
+        let builder = builder.region(region).estimator(kind.estimator);
+        builder.effect(kind.effect).build()
     }
 
     fn without_map(&self, reason: &Value) -> Scores {

@@ -1,7 +1,7 @@
 //! The methods that are compared, and the rows of the table that they make.
 
 use clap::ValueEnum;
-use racm::{CamMethod, Estimator, Family, McRise};
+use racm::{CamMethod, Effect, Estimator, Family, McRise};
 
 use super::store::Case;
 use crate::args::value_name;
@@ -13,6 +13,7 @@ pub struct Kind {
     pub negated: bool,
     pub masks: u64,
     pub estimator: Estimator,
+    pub effect: Effect,
     pub keep: Option<f64>,
     /// A regression on the segments of a grid.
     pub segments: bool,
@@ -52,6 +53,7 @@ pub fn cases(
     methods: &[MethodArg],
     masks: &[u64],
     estimators: &[Estimator],
+    effects: &[Effect],
     keeps: &[f64],
 ) -> (Vec<Kind>, Vec<Case>) {
     let (mut kinds, mut cases) = (Vec::new(), Vec::new());
@@ -72,12 +74,21 @@ pub fn cases(
         };
         let negated = method == MethodArg::McRiseNegated;
         let segments = matches!(method, MethodArg::Lime | MethodArg::KernelShap);
+        // Of the others both effects are one.
+        let effects = match method {
+            MethodArg::Racm => effects,
+            _ => &[Effect::Plane],
+        };
         for (&keep, &masks) in keeps.iter().flat_map(|k| masks.iter().map(move |n| (k, n))) {
-            for &estimator in estimators {
+            let ways = estimators
+                .iter()
+                .flat_map(|e| effects.iter().map(move |f| (e, f)));
+            for (&estimator, &effect) in ways {
                 cases.push(Case {
                     map: value_name(method),
                     masks: Some(masks),
                     estimator: Some(estimator.name().to_owned()),
+                    effect: (method == MethodArg::Racm).then(|| effect.name().to_owned()),
                     keep,
                 });
                 kinds.push(Kind {
@@ -85,6 +96,7 @@ pub fn cases(
                     negated,
                     masks,
                     estimator,
+                    effect,
                     keep,
                     segments,
                 });
@@ -97,6 +109,7 @@ pub fn cases(
         map: map.to_owned(),
         masks: None,
         estimator: None,
+        effect: None,
         keep: None,
     }));
     (kinds, cases)

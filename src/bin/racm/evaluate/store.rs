@@ -17,6 +17,8 @@ pub struct Case {
     pub map: String,
     pub masks: Option<u64>,
     pub estimator: Option<String>,
+    /// Of RaCM, whose effects differ.
+    pub effect: Option<String>,
     /// The fraction of the pixels that the refinement keeps.
     pub keep: Option<f64>,
 }

@@ -180,7 +180,7 @@ impl Table {
 
     fn csv(&self) -> String {
         let mut text = String::from(
-            "map,masks,estimator,keep,metric,mean,standard_error,defined,undefined,missing\n",
+            "map,masks,estimator,effect,keep,metric,mean,standard_error,defined,undefined,missing\n",
         );
         for row in &self.rows {
             for (name, cell) in &row.cells {
@@ -299,6 +299,9 @@ pub fn label(case: &Case) -> String {
     {
         let _ = write!(label, ", {estimator}");
     }
+    if case.effect.as_deref() == Some("own") {
+        label += ", own effects";
+    }
     if let Some(keep) = case.keep {
         let _ = write!(label, ", refined to {} %", (keep * 1e4).round() / 1e2);
     }
@@ -309,7 +312,8 @@ fn fields(case: &Case) -> String {
     let masks = case.masks.map_or(String::new(), |n| n.to_string());
     let keep = case.keep.map_or(String::new(), |k| k.to_string());
     let estimator = case.estimator.as_deref().unwrap_or_default();
-    format!("{},{masks},{estimator},{keep}", case.map)
+    let effect = case.effect.as_deref().unwrap_or_default();
+    format!("{},{masks},{estimator},{effect},{keep}", case.map)
 }
 
 /// Text as a CSV field.
@@ -323,7 +327,7 @@ fn quoted(text: &str) -> String {
 /// Every value, one a line.
 fn by_image(records: &[Record], names: &[String]) -> String {
     let mut text =
-        String::from("file,class,name,score,map,masks,estimator,keep,metric,value,reason\n");
+        String::from("file,class,name,score,map,masks,estimator,effect,keep,metric,value,reason\n");
     for record in records {
         let class_name = names.get(record.class).map_or("", String::as_str);
         for (case, scores) in record.cases.iter().zip(&record.scores) {

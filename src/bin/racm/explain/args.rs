@@ -7,8 +7,8 @@ use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use racm::ndarray::Array3;
 use racm::{
-    Baseline, CamMethod, Estimator, Explainer, ExplainerBuilder, Family, Link, Segments, StopRule,
-    Target,
+    Baseline, CamMethod, Effect, Estimator, Explainer, ExplainerBuilder, Family, Link, Segments,
+    StopRule, Target,
 };
 use serde_json::Value;
 
@@ -71,6 +71,10 @@ pub struct Args {
     /// How scores become a map [default: centred]
     #[arg(long, value_parser = named(Estimator::ALL, Estimator::name))]
     pub estimator: Option<Estimator>,
+    /// What a plane of the map says: what it is worth to show it with all that comes along (plane), or what it
+    /// does by itself (own), to compare channels [default: plane]
+    #[arg(long, value_parser = named(Effect::ALL, Effect::name))]
+    pub effect: Option<Effect>,
     /// Images a model call [default: 32, or what fits into 5 MiB]
     #[arg(long, value_name = "B", value_parser = size)]
     pub batch: Option<usize>,
@@ -133,6 +137,7 @@ impl Args {
             ("--max-seconds", self.max_seconds.is_some()),
             ("--link", self.link.is_some()),
             ("--estimator", self.estimator.is_some()),
+            ("--effect", self.effect.is_some()),
             ("--batch", self.batch.is_some()),
             ("--refine", self.refine.is_some()),
             ("--certainty", self.certainty),
@@ -156,6 +161,12 @@ impl Args {
         if regression && self.estimator.is_some() {
             return Err(
                 "--estimator says nothing beside lime and kernel-shap, which are estimators".into(),
+            );
+        }
+        if regression && self.effect.is_some() {
+            return Err(
+                "--effect says nothing beside lime and kernel-shap: their slopes are own effects"
+                    .into(),
             );
         }
         if regression || self.segments.is_some() {
@@ -193,6 +204,9 @@ impl Args {
         }
         if let Some(estimator) = self.estimator {
             builder = builder.estimator(estimator);
+        }
+        if let Some(effect) = self.effect {
+            builder = builder.effect(effect);
         }
         if let Some(link) = self.link {
             builder = builder.link(link);

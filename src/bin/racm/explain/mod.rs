@@ -12,7 +12,7 @@ use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use racm::ndarray::Axis;
-use racm::{Explanation, Ledger, Region};
+use racm::{Effect, Explanation, Ledger, Region};
 
 pub use args::Args;
 use args::Method;
@@ -120,8 +120,12 @@ fn write_ledger(path: &Path, ledger: &Ledger) -> Result<(), Failure> {
 fn print_summary(names: &[String], explanation: &Explanation) -> Result<(), Failure> {
     let planes = explanation.plan().plane_names();
     for (index, target) in explanation.targets().into_iter().enumerate().take(5) {
+        let effect = match explanation.effect() {
+            Effect::Own => ", own effects",
+            _ => "",
+        };
         line(format_args!(
-            "{}, score {:.4}",
+            "{}, score {:.4}{effect}",
             report::class(names, target),
             explanation.unmasked_scores()[index]
         ))?;

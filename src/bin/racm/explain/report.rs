@@ -4,7 +4,7 @@ use std::path::Path;
 
 use racm::ndarray::{Array3, Array4, ArrayView2, Axis};
 use racm::render::{Panel, Scale, Tile, stack, write_png};
-use racm::{Explainer, Explanation, Pilot};
+use racm::{Effect, Explainer, Explanation, Pilot};
 use serde_json::{Value, json};
 
 use super::args::Args;
@@ -185,6 +185,9 @@ fn caption(
         explanation.masks(),
         explanation.estimator().name(),
     );
+    if explanation.effect() == Effect::Own {
+        caption += ", own effects";
+    }
     if let Some(median) = errors.and_then(|errors| median(explanation, errors)) {
         caption += &format!(", median standard error {median:.2e}");
     }
@@ -267,6 +270,7 @@ fn report(
         "placement": on_grid.then_some(spec.placement),
         "baseline": explainer.baseline().to_string(),
         "estimator": explanation.estimator().name(),
+        "effect": explanation.effect(),
         "link": explanation.link().to_string(),
         "stopped_by": stats.stopped.map(|reason| format!("{reason:?}")),
         "region": explanation.region().map(|region| json!({
