@@ -32,7 +32,8 @@
 //! - A [`Run`] shows the masked images to the [`BlackBoxModel`] and keeps its scores, nothing else,
 //!   in a [`Ledger`].
 //! - An [`Estimator`] makes the map of plan, seed and ledger. Another estimator, a standard error,
-//!   a [contrast](Explanation::contrast) between regions or channels cost no model call.
+//!   a [contrast](Explanation::contrast) between regions or channels cost no model call, and neither
+//!   do [own effects](Explanation::own_effects): of a channel by itself, without what passes along.
 //! - [`Cam`] makes class activation maps of a [`WhiteBoxModel`], which shows one of its layers; ONNX files are cut at a
 //!   layer (`OnnxModel::split`). Such a map can restrict the masks ([`Explainer::refine`]).
 //! - [`metrics`] judge maps, from here or elsewhere.

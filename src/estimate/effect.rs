@@ -16,10 +16,12 @@ const NEGLIGIBLE: f64 = 1e-9;
 /// what the others are worth there. *Own effects* undo that.
 ///
 /// # When to read which
-/// - `Plane`: *where* does the model look, and what is it worth to show this plane there, with what then shows along?
-///   It has the higher Insertion: showing a channel where others matter as well is a good start.
-/// - `Own`: *which* channel is it? Which could be left out? A channel without a part
-///   in it is at 0, where the parts of the others add up, and not at half of them. It has the better Deletion. Compare channels with it.
+/// - `Plane`: *where* does the model look, and what is it worth to show this plane there, with what then shows along? Its
+///   order is the better one to build an image up by: showing a channel where others matter as well is a good start. On
+///   43 traffic signs, 1000 masks of RaCM, Insertion was 0.74, and 0.63 by own effects.
+/// - `Own`: *which* channel is it, and which could be left out? A channel without a part in it is at 0, where the parts of
+///   the others add up, and not at half of them. Compare channels with it. Deletion was the same within its error (0.016
+///   and 0.015).
 ///
 /// # The contrast
 /// Let `D_j` be Eq. 9's difference for a cell and plane j, and `G_jk = P(plane k is fed | plane j is fed)`, which the

@@ -79,7 +79,8 @@ pub trait MaskFamily: Debug + Send + Sync {
     }
 
     /// The fraction of the states 1, ..., S that feed both of two planes: `P[m_a m_b] / P_pix`. The
-    /// surrogate estimators read it. The default counts them, which takes S steps.
+    /// surrogate estimators and [own effects](crate::Effect::Own) read it. The default counts them,
+    /// which takes S steps.
     fn joint_share(&self, a: usize, b: usize, channels: usize) -> f64 {
         let states = self.states(channels);
         let both = |&s: &u64| (self.incidence(s) >> a) & (self.incidence(s) >> b) & 1 == 1;
