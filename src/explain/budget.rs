@@ -1,41 +1,136 @@
-//! When enough masks are enough.
+//! How much a run may cost, and when it has shown enough.
 
 use std::time::Duration;
 
-use ndarray::ArrayView3;
-
 use crate::error::{Error, Result};
-use crate::estimate::Estimator;
-use crate::ledger::Ledger;
-use crate::masks::plan::Plan;
 
-/// A rule that ends a run before its number of masks, which stays the hard maximum.
+/// What a run may cost: at most so many model calls, at most so many seconds, and rules that end it
+/// before, once its map is good enough.
 ///
-/// Rules other than [`StopRule::Time`] are tried at fixed numbers of masks (8 blocks, and then 25 %
-/// more each time), so that where a run stops depends on its scores alone and not on batches or
-/// threads. A run that stops because its error *looks* small has, by that choice, an error that is
-/// a little larger than it looks.
+/// A run looks at its map at fixed numbers of masks: the first 100, rounded up to whole blocks, and
+/// then half more each time. Rules are tried at these looks, so that where a run ends depends on
+/// its scores alone, and not on batches, threads or time: with calls and rules, the map is a pure
+/// function of explainer, model and image. With [`Budget::seconds`] it is not, for the run ends after
+/// whichever batch the time is over; its scores still are the first of the seed, and
+/// [`Run::ledger`](crate::Run::ledger) goes on from them.
+///
+/// A look costs an estimate and its standard errors, which a model that answers in microseconds may
+/// not be worth: [`RunStats::look_time`](crate::RunStats) tells.
 ///
 /// ```
-/// use racm::{Explainer, StopReason, StopRule, Target, demo};
+/// use racm::{Budget, Explainer, StopReason, StopRule, Target, demo};
 ///
 /// let explainer = Explainer::builder()
-///     .masks(20_000)
-///     .stop_when(StopRule::StandardError(0.08))
+///     .budget(Budget::new().calls(20_000).until(StopRule::Certainty(0.8)))
 ///     .build()?;
 /// let explanation = explainer.explain(&demo::Classifier, &demo::image(), Target::Top)?;
-/// assert_eq!(explanation.run_stats().stopped, Some(StopReason::StandardError));
-/// assert!(explanation.masks() < 20_000);
+/// assert_eq!(explanation.run_stats().stopped, Some(StopReason::Certainty));
+/// assert!(explanation.certainty()? >= Some(0.8) && explanation.masks() < 20_000);
 /// # Ok::<(), racm::Error>(())
 /// ```
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+#[non_exhaustive]
+#[must_use]
+pub struct Budget {
+    /// The most masks, 1 to 2^28, and so the most model calls but for that of the unmasked image.
+    pub calls: u64,
+    /// The most seconds since the run began, looks included; the map itself comes after them.
+    pub seconds: Option<f64>,
+    /// The first of these that holds ends the run.
+    pub until: Vec<StopRule>,
+}
+
+/// More masks than anyone scores; they keep their batches listable.
+const MAX_CALLS: u64 = 1 << 28;
+
+/// Masks before the first look.
+const FIRST_LOOK: u64 = 100;
+
+impl Default for Budget {
+    /// At most 5000 calls, and no more once the map's [certainty](StopRule::Certainty) is 0.9.
+    fn default() -> Self {
+        Budget {
+            calls: 5000,
+            seconds: None,
+            until: vec![StopRule::Certainty(0.9)],
+        }
+    }
+}
+
+impl Budget {
+    /// The default: at most 5000 calls, and no more once the map's [certainty](StopRule::Certainty)
+    /// is 0.9.
+    pub fn new() -> Self {
+        Budget::default()
+    }
+
+    /// Exactly so many masks, whatever the map looks like.
+    pub fn exactly(masks: u64) -> Self {
+        Budget {
+            calls: masks,
+            seconds: None,
+            until: Vec::new(),
+        }
+    }
+
+    /// At most so many masks.
+    pub fn calls(mut self, calls: u64) -> Self {
+        self.calls = calls;
+        self
+    }
+
+    /// At most so many seconds, from 0 on: the one part of a budget that makes a run depend on the
+    /// machine. One batch is scored in any case.
+    pub fn seconds(mut self, seconds: f64) -> Self {
+        self.seconds = Some(seconds);
+        self
+    }
+
+    /// Until this rule holds, in the place of those before.
+    pub fn until(mut self, rule: StopRule) -> Self {
+        self.until = vec![rule];
+        self
+    }
+
+    /// Or until this one does.
+    pub fn or_until(mut self, rule: StopRule) -> Self {
+        self.until.push(rule);
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        self.until.iter().try_for_each(|rule| rule.check())?;
+        if let Some(seconds) = self.seconds {
+            Duration::try_from_secs_f64(seconds)
+                .map_err(|_| Error::parameter("seconds", seconds, "a number from 0 to 1.8e19"))?;
+        }
+        if !(1..=MAX_CALLS).contains(&self.calls) {
+            let expected = format!("1 to {MAX_CALLS}");
+            return Err(Error::parameter("masks", self.calls, expected));
+        }
+        Ok(())
+    }
+
+    /// The time limit of a budget that was checked.
+    pub(crate) fn limit(&self) -> Option<Duration> {
+        Duration::try_from_secs_f64(self.seconds?).ok()
+    }
+}
+
+/// A rule that ends a run once its map is good enough.
+///
+/// A run that stops because its map *looks* good has, by that choice, a map that is a little worse
+/// than it looks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum StopRule {
-    /// Once the median standard error is at most this fraction of the map's range (largest minus
-    /// smallest value), for every target. In (0, 1].
-    StandardError(f64),
+    /// Once the map's [certainty](crate::Explanation::certainty), its estimated correlation with the
+    /// map of endless masks, is at least this, for every target. In (0, 1].
+    Certainty(f64),
     /// Once the `top` fraction of the map's elements, as the first half of the masks rank them,
     /// holds at least the fraction `agreement` of those that all masks rank there; for every
     /// target. Both in (0, 1].
@@ -45,8 +140,23 @@ pub enum StopRule {
         /// The fraction of them that must agree.
         agreement: f64,
     },
-    /// Once this much time has passed: the one rule that makes a run depend on the machine.
-    Time(Duration),
+}
+
+impl StopRule {
+    fn check(self) -> Result<()> {
+        let fraction = |name, value: f64| {
+            if value > 0.0 && value <= 1.0 {
+                return Ok(());
+            }
+            Err(Error::parameter(name, value, "a number in (0, 1]"))
+        };
+        match self {
+            StopRule::Certainty(least) => fraction("certainty", least),
+            StopRule::RankStability { top, agreement } => {
+                fraction("top fraction", top).and_then(|()| fraction("agreement", agreement))
+            }
+        }
+    }
 }
 
 /// What ended a run early.
@@ -55,109 +165,20 @@ pub enum StopRule {
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum StopReason {
-    /// The progress hook.
+    /// The hook of [`Run::progress`](crate::Run::progress) or [`Run::on_look`](crate::Run::on_look).
     Hook,
-    /// [`StopRule::StandardError`].
-    StandardError,
+    /// [`StopRule::Certainty`].
+    Certainty,
     /// [`StopRule::RankStability`].
     RankStability,
-    /// [`StopRule::Time`].
+    /// [`Budget::seconds`].
     Time,
 }
 
-impl StopRule {
-    pub(crate) fn check(self) -> Result<()> {
-        let fraction = |name, value: f64| {
-            if value > 0.0 && value <= 1.0 {
-                return Ok(());
-            }
-            Err(Error::parameter(name, value, "a number in (0, 1]"))
-        };
-        match self {
-            StopRule::StandardError(limit) => fraction("standard error limit", limit),
-            StopRule::RankStability { top, agreement } => {
-                fraction("top fraction", top).and_then(|()| fraction("agreement", agreement))
-            }
-            StopRule::Time(_) => Ok(()),
-        }
-    }
-
-    pub(crate) fn time(self) -> Option<Duration> {
-        match self {
-            StopRule::Time(limit) => Some(limit),
-            _ => None,
-        }
-    }
-
-    /// Whether the rule holds for the scores so far.
-    pub(crate) fn holds(
-        self,
-        estimator: Estimator,
-        plan: &Plan,
-        ledger: &Ledger,
-    ) -> Result<Option<StopReason>> {
-        match self {
-            StopRule::StandardError(limit) => {
-                let Some(errors) = estimator.standard_errors(plan, ledger)? else {
-                    return Ok(None);
-                };
-                let maps = estimator.maps(plan, ledger)?;
-                let small = maps
-                    .outer_iter()
-                    .zip(errors.outer_iter())
-                    .all(|(map, error)| {
-                        let (map, mut error) = (evaluated(plan, map), evaluated(plan, error));
-                        let low = map.iter().copied().fold(f32::INFINITY, f32::min);
-                        let high = map.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                        let middle = error.len() / 2;
-                        let median = *error.select_nth_unstable_by(middle, f32::total_cmp).1;
-                        f64::from(median) <= limit * f64::from(high - low)
-                    });
-                Ok(small.then_some(StopReason::StandardError))
-            }
-            StopRule::RankStability { top, agreement } => {
-                let half = ledger.prefix(ledger.masks() / 2);
-                let [maps, halves] = [ledger, &half].map(|l| estimator.maps(plan, l));
-                let (maps, halves) = (maps?, halves?);
-                let stable = maps
-                    .outer_iter()
-                    .zip(halves.outer_iter())
-                    .all(|(map, half)| {
-                        let (map, half) = (evaluated(plan, map), evaluated(plan, half));
-                        let count = ((top * map.len() as f64).round() as usize).clamp(1, map.len());
-                        let [all, first] = [map, half].map(|values| highest(&values, count));
-                        let common = all.iter().zip(&first).filter(|&(&a, &b)| a && b).count();
-                        common as f64 >= agreement * count as f64
-                    });
-                Ok(stable.then_some(StopReason::RankStability))
-            }
-            StopRule::Time(_) => Ok(None),
-        }
-    }
-}
-
-/// The elements of a map inside the plan's region.
-fn evaluated(plan: &Plan, map: ArrayView3<'_, f32>) -> Vec<f32> {
-    let region = plan.spec().region.as_ref();
-    map.indexed_iter()
-        .filter(|&((_, y, x), _)| region.is_none_or(|r| r.pixels()[[y, x]]))
-        .map(|(_, &value)| value)
-        .collect()
-}
-
-/// Which values are among the `count` highest, ties by index.
-fn highest(values: &[f32], count: usize) -> Vec<bool> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
-    let mut among = vec![false; values.len()];
-    order[..count].iter().for_each(|&i| among[i] = true);
-    among
-}
-
-/// The numbers of masks, below `total`, at which rules are tried.
+/// The numbers of masks, below `total`, at which a run looks at its map.
 pub(crate) fn checkpoints(block_size: u64, total: u64) -> impl Iterator<Item = u64> {
-    let grow = move |&blocks: &u64| Some(blocks + (blocks / 4).max(1));
-    std::iter::successors(Some(8), grow)
+    let grow = |&blocks: &u64| Some(blocks + blocks.div_ceil(2));
+    std::iter::successors(Some(FIRST_LOOK.div_ceil(block_size)), grow)
         .map(move |blocks| blocks.saturating_mul(block_size))
         .take_while(move |&masks| masks < total)
 }

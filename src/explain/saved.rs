@@ -5,8 +5,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::estimate::Estimator;
 use crate::estimate::link::Link;
+use crate::explain::budget::Budget;
 use crate::explain::explainer::{Explainer, ExplainerBuilder};
-use crate::explain::stop::StopRule;
 use crate::images::baseline::Baseline;
 use crate::masks::plan::MaskSpec;
 
@@ -14,36 +14,33 @@ use crate::masks::plan::MaskSpec;
 #[serde(default, deny_unknown_fields)]
 struct SavedExplainer {
     spec: MaskSpec,
-    masks: u64,
+    budget: Budget,
     seed: u64,
     estimator: Estimator,
     baseline: Baseline,
     batch: Option<usize>,
     link: Link,
-    stop_when: Vec<StopRule>,
 }
 
 impl From<&Explainer> for SavedExplainer {
     fn from(explainer: &Explainer) -> Self {
         let Explainer {
             spec,
-            masks,
+            budget,
             seed,
             estimator,
             baseline,
             batch,
             link,
-            rules,
         } = explainer.clone();
         SavedExplainer {
             spec,
-            masks,
+            budget,
             seed,
             estimator,
             baseline,
             batch,
             link,
-            stop_when: rules,
         }
     }
 }
@@ -65,16 +62,13 @@ impl<'de> Deserialize<'de> for Explainer {
         let saved = SavedExplainer::deserialize(from)?;
         let mut builder = Explainer::builder()
             .spec(saved.spec)
-            .masks(saved.masks)
+            .budget(saved.budget)
             .seed(saved.seed)
             .estimator(saved.estimator)
             .baseline(saved.baseline)
             .link(saved.link);
         if let Some(batch) = saved.batch {
             builder = builder.batch(batch);
-        }
-        for rule in saved.stop_when {
-            builder = builder.stop_when(rule);
         }
         builder.build().map_err(D::Error::custom)
     }
