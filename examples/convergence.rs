@@ -4,9 +4,9 @@
 //! the run), and a much longer run of another seed stands in for the truth. The program prints how
 //! far the maps are from that truth, as medians over the images: the mean squared error over the
 //! variance of the truth (1 is what a map of nothing but the mean has; above 1 is worse than that),
-//! with the noise of the truth itself taken out of both, the correlation with the truth, and the
-//! share of the map's elements whose 95 % interval holds it. Then it says how many calls each
-//! estimator needs for the error that the paper's has at 3000 masks, and draws error against N on
+//! with the noise of the truth itself taken out of both, the correlation with the truth without that
+//! noise, the certainty, which is what the run itself says of that correlation, and the share of the
+//! map's elements whose 95 % interval holds the truth. Then it says how many calls each estimator needs for the error that the paper's has at 3000 masks, and draws error against N on
 //! log axes. `PassOnly` estimates something else (no bias term), so it has a correlation only.
 //!
 //! Without arguments it looks at the toy classifier and the image drawn for it, where the surrogate
@@ -27,8 +27,8 @@ use plotters::prelude::*;
 use racm::ndarray::{Array3, Array4};
 use racm::render::{read_image, resize};
 use racm::{
-    BlackBoxModel, Error, Estimator, Explainer, Ledger, OnnxModel, OnnxOptions, Placement, Plan,
-    Target, demo,
+    BlackBoxModel, Error, Estimator, Explainer, Explanation, Ledger, OnnxModel, OnnxOptions,
+    Placement, Plan, Target, demo,
 };
 
 const ESTIMATORS: [Estimator; 6] = [
@@ -124,6 +124,9 @@ fn run(mut args: Args) -> Result<(), Failure> {
         |e: usize| median_at(&cases, args.masks.len(), |c, n| c.results[e][n].correlation);
     table("Error (MSE / variance)", &args.masks, error);
     table("Correlation", &args.masks, correlation);
+    let certainty =
+        |e: usize| median_at(&cases, args.masks.len(), |c, n| c.results[e][n].certainty);
+    table("Certainty", &args.masks, certainty);
     let coverage = |e: usize| median_at(&cases, args.masks.len(), |c, n| c.results[e][n].coverage);
     table("Held by 95 % intervals", &args.masks, coverage);
 
@@ -191,6 +194,7 @@ struct Case {
 struct Comparison {
     error: Option<f64>,
     correlation: Option<f64>,
+    certainty: Option<f64>,
     /// The share of the map's elements whose 95 % interval holds the truth.
     coverage: Option<f64>,
 }
@@ -234,24 +238,28 @@ impl Case {
         let goal = per_mask / GOAL_MASKS / variance;
 
         let compare = |estimator: Estimator, masks: u64| -> Result<Comparison, Error> {
-            let maps = match estimator.maps(&plan, &ledger.prefix(masks)) {
-                Ok(maps) => maps,
+            let begun = ledger.prefix(masks);
+            let explanation = match Explanation::from_ledger(plan.clone(), begun, estimator) {
+                Ok(explanation) => explanation,
                 // The estimator has no answer at so few masks.
                 Err(Error::TooFewMasks { .. } | Error::NeverSeen { .. }) => {
                     return Ok(Comparison::default());
                 }
                 Err(error) => return Err(error),
             };
+            let maps = explanation.maps().to_owned();
             let differences = maps.iter().zip(&truth).map(|(a, b)| f64::from(a - b));
             let error = (mean(differences.map(|d| d * d)) - own) / variance;
-            let coverage = estimator
-                .standard_errors(&plan, &ledger.prefix(masks))?
+            let coverage = explanation
+                .standard_errors()?
                 .filter(|_| estimator != Estimator::PassOnly)
                 .map(|errors| covered(&maps, &errors, &truth, &truth_errors));
-            let scale = (covariance(&maps, &maps) * covariance(&truth, &truth)).sqrt();
+            // The noise of the truth takes something of the correlation with it.
+            let scale = (covariance(&maps, &maps) * variance).sqrt();
             Ok(Comparison {
                 error: (estimator != Estimator::PassOnly).then_some(error),
                 correlation: (scale > 0.0).then(|| covariance(&maps, &truth) / scale),
+                certainty: explanation.certainty()?,
                 coverage,
             })
         };

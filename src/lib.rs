@@ -34,6 +34,8 @@
 //! - An [`Estimator`] makes the map of plan, seed and ledger. Another estimator, a standard error,
 //!   a [contrast](Explanation::contrast) between regions or channels cost no model call, and neither
 //!   do [own effects](Explanation::own_effects): of a channel by itself, without what passes along.
+//! - A [`Budget`] is an exact number of masks, or ends the run once the map is certain enough;
+//!   [`Run::on_look`] shows the map before.
 //! - [`Cam`] makes class activation maps of a [`WhiteBoxModel`], which shows one of its layers; ONNX files are cut at a
 //!   layer (`OnnxModel::split`). Such a map can restrict the masks ([`Explainer::refine`]).
 //! - [`metrics`] judge maps, from here or elsewhere.
@@ -49,7 +51,8 @@
 //! # Determinism
 //! The same plan, seed and scores give the same map to the bit, for any batch size, number of
 //! threads, split into shards, interruption and order of merging. Masks of a run of 1000 are the
-//! first 1000 of a run of 5000. Masks only change for the same seed in a release whose changelog
+//! first 1000 of a run of 5000. A [`Budget`] with a time limit is the one thing that makes a run
+//! depend on the machine. Masks only change for the same seed in a release whose changelog
 //! says *value-breaking*.
 //!
 //! # Memory
@@ -88,6 +91,7 @@ pub use estimate::Estimator;
 pub use estimate::effect::Effect;
 pub use estimate::link::Link;
 pub use estimate::surrogate::Surrogate;
+pub use explain::budget::{Budget, StopReason, StopRule};
 pub use explain::explainer::{Explainer, ExplainerBuilder};
 pub use explain::explanation::Explanation;
 pub use explain::pilot::{Pilot, PilotCandidate};
@@ -95,7 +99,6 @@ pub use explain::progress::Progress;
 pub use explain::run::Run;
 pub use explain::run_error::RunError;
 pub use explain::stats::RunStats;
-pub use explain::stop::{StopReason, StopRule};
 pub use explain::target::Target;
 pub use images::baseline::Baseline;
 pub use images::masker::Masker;

@@ -109,7 +109,7 @@ fn explain_refuses_what_it_cannot_do() {
     let small = out.join("small.npy");
     npy::write(&small, &Array2::<f32>::ones((9, 9)));
     let never = out.join("never");
-    let demo = "explain --model demo --masks 50";
+    let demo = "explain --model demo";
     for (arguments, more, expected) in [
         ("", ("--image", &nowhere), "nowhere.png"),
         ("", ("--image", &text), "a.png"),
@@ -135,16 +135,15 @@ fn explain_refuses_what_it_cannot_do() {
             "--threads is 5000, expected 1 to 256",
         ),
         ("--p-pix -0.5", ("--image", &picture), "p_pix is -0.5"),
-        ("--until -1", ("--image", &picture), "limit is -1"),
-        ("--max-seconds -1", ("--image", &picture), "--max-seconds: "),
+        ("--calls 0", ("--image", &picture), "masks is 0"),
+        ("--until -1", ("--image", &picture), "certainty is -1"),
+        ("--until 1.01", ("--image", &picture), "certainty is 1.01"),
+        ("--until-stable 0", ("--image", &picture), "agreement is 0"),
+        ("--seconds -1", ("--image", &picture), "seconds is -1"),
+        ("--seconds NaN", ("--image", &picture), "seconds is NaN"),
         ("--target 3", ("--image", &picture), "class 3 was asked for"),
         ("--baseline 0,0", ("--image", &picture), "baseline"),
     ] {
-        // The last of two equal options counts only where clap is told so: replace, not repeat.
-        let demo = match arguments.starts_with("--masks") {
-            true => "explain --model demo",
-            false => demo,
-        };
         let more = [("--out", &*never), (more.0, &**more.1)];
         fails(&format!("{demo} {arguments}"), &more, expected);
     }
@@ -176,6 +175,9 @@ fn a_wrong_command_line_is_an_error_of_usage() {
         "explain",
         "evaluate --model demo",
         "explain --model demo --grid 8y8 --out x",
+        "explain --model demo --masks 50 --calls 20 --out x",
+        "explain --model demo --masks 50 --seconds 1 --out x",
+        "explain --model demo --until certain --out x",
     ] {
         assert_eq!(racm(arguments, &[]).status.code(), Some(2), "{arguments}");
     }
@@ -726,7 +728,7 @@ fn a_saved_explainer_is_used_again() {
     let own = first.join("own.json");
     for (saved, expected) in [
         (
-            "{\"masks\": 0}",
+            "{\"budget\": {\"calls\": 0}}",
             "own.json: not a saved explainer: masks is 0",
         ),
         (
@@ -748,6 +750,92 @@ fn a_saved_explainer_is_used_again() {
         "explain --model demo",
         &[("--spec", &absent), ("--out", &third)],
         "absent.json: ",
+    );
+}
+
+/// Without a count: until the map is certain. The first picture is there before, and is refined in place; whoever reads
+/// meanwhile finds whole files.
+#[test]
+fn explain_refines_its_map_until_the_budget_ends() {
+    let out = folder("budget");
+    let said = succeeds(
+        "explain --model demo --calls 3000 --until 0.8",
+        &[("--out", &out)],
+    );
+    assert!(said.contains("first map after 128 masks"), "{said}");
+    let report = json(&out.join("report.json"));
+    let masks = report["masks"].as_u64().unwrap();
+    assert!((192..3000).contains(&masks), "{masks}");
+    assert!(report["certainty"].as_f64() >= Some(0.8));
+    assert!(report["looks"].as_u64() >= Some(2));
+    assert_eq!(report["stopped_by"], "Certainty");
+    assert_eq!(report["finished"], true);
+    let budget = serde_json::json!({"calls": 3000, "seconds": null, "until": [{"certainty": 0.8}]});
+    assert_eq!(report["explainer"]["budget"], budget);
+    assert!(
+        said.contains(&format!("{masks} masks, certainty 0.")),
+        "{said}"
+    );
+
+    // Its map is that of exactly so many masks.
+    let exact = folder("budget_exact");
+    let arguments = format!("explain --model demo --masks {masks}");
+    succeeds(&arguments, &[("--out", &exact)]);
+    let bytes = |folder: &Path| fs::read(folder.join("map.npy")).unwrap();
+    assert_eq!(bytes(&out), bytes(&exact));
+    let report = json(&exact.join("report.json"));
+    assert_eq!(report["stopped_by"], Value::Null);
+    assert_eq!(
+        report["explainer"]["budget"]["until"],
+        serde_json::json!([])
+    );
+
+    let timed = folder("budget_timed");
+    let arguments = "explain --model demo --seconds 0 --batch 20";
+    succeeds(arguments, &[("--out", &timed)]);
+    let report = json(&timed.join("report.json"));
+    assert_eq!(
+        (&report["masks"], &report["stopped_by"]),
+        (&20.into(), &"Time".into())
+    );
+    assert_eq!(report["certainty"], Value::Null);
+
+    let watched = folder("budget_watched");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_racm"));
+    command.args("explain --model demo --masks 20000 --out".split(' '));
+    let mut child = command
+        .arg(&watched)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while child.try_wait().unwrap().is_none() {
+        if watched.join("report.json").exists() {
+            let report = json(&watched.join("report.json"));
+            let finished = report["masks"] == 20_000;
+            assert_eq!(report["finished"], finished);
+            read_image(watched.join("panel.png")).unwrap();
+            let map: Array3<f32> = npy::read(watched.join("map.npy"));
+            assert_eq!(map.dim(), (3, 96, 96));
+        }
+    }
+    assert_eq!(json(&watched.join("report.json"))["finished"], true);
+    let left = fs::read_dir(&watched).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(
+        left.iter()
+            .all(|name| !name.to_str().unwrap().ends_with(".part"))
+    );
+}
+
+/// What cannot be written at the first look ends the run there.
+#[test]
+fn explain_stops_where_it_cannot_write() {
+    let out = folder("unwritable");
+    fs::create_dir(out.join("panel.png")).unwrap();
+    fails(
+        "explain --model demo --masks 268435456",
+        &[("--out", &out)],
+        "128 masks are saved: go on with --resume ",
     );
 }
 
@@ -904,8 +992,9 @@ fn regressions_and_masks_of_segments() {
     // Without a label map: the cells of the grid, 1000 masks, and the mean of a cell behind it.
     succeeds("explain --model demo --method lime --grid 4x6", &files[..1]);
     let report = json(&out.join("report.json"));
+    assert!(report["masks"].as_u64() <= Some(1000));
+    assert_eq!(report["explainer"]["budget"]["calls"], 1000);
     for (key, expected) in [
-        ("masks", Value::from(1000)),
         ("estimator", Value::from("lime")),
         ("baseline", Value::from("segment-means")),
     ] {

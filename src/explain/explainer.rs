@@ -6,16 +6,13 @@ use crate::error::{Error, Result};
 use crate::estimate::Estimator;
 use crate::estimate::effect::Effect;
 use crate::estimate::link::Link;
-use crate::explain::stop::StopRule;
+use crate::explain::budget::Budget;
 use crate::images::baseline::Baseline;
 use crate::masks::family::MaskFamily;
 use crate::masks::grid::{Enlargement, Placement};
 use crate::masks::plan::{MaskSpec, Plan};
 use crate::masks::region::Region;
 use crate::masks::segments::Segments;
-
-/// More masks than anyone scores; they keep their batches listable.
-const MAX_MASKS: u64 = 1 << 28;
 
 /// Explains models with randomized masks.
 ///
@@ -40,14 +37,13 @@ const MAX_MASKS: u64 = 1 << 28;
 #[derive(Clone, Debug)]
 pub struct Explainer {
     pub(crate) spec: MaskSpec,
-    pub(crate) masks: u64,
     pub(crate) seed: u64,
     pub(crate) estimator: Estimator,
     pub(crate) effect: Effect,
     pub(crate) baseline: Baseline,
     pub(crate) batch: Option<usize>,
     pub(crate) link: Link,
-    pub(crate) rules: Vec<StopRule>,
+    pub(crate) budget: Budget,
 }
 
 impl Explainer {
@@ -68,9 +64,9 @@ impl Explainer {
         Ok(plan)
     }
 
-    /// The number of masks, N.
+    /// The number of masks, N; with a [`Budget`], the most that are used.
     pub fn masks(&self) -> u64 {
-        self.masks
+        self.budget.calls
     }
 
     /// The seed.
@@ -108,9 +104,9 @@ impl Explainer {
         self.link
     }
 
-    /// The rules that end a run before its number of masks.
-    pub fn stop_rules(&self) -> &[StopRule] {
-        &self.rules
+    /// What a run may cost, and what ends it early.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// Images a model call: as asked, or 32 but no more than 5 MiB: the batch that the model reads
@@ -131,14 +127,13 @@ impl Default for ExplainerBuilder {
     fn default() -> Self {
         ExplainerBuilder(Explainer {
             spec: MaskSpec::default(),
-            masks: 5000,
             seed: 0,
             estimator: Estimator::default(),
             effect: Effect::default(),
             baseline: Baseline::default(),
             batch: None,
             link: Link::default(),
-            rules: Vec::new(),
+            budget: Budget::exactly(5000),
         })
     }
 }
@@ -157,10 +152,17 @@ impl ExplainerBuilder {
         self
     }
 
-    /// N, the number of masks (and of model calls, but for the unmasked image): 1 to 2^28.
-    /// Default: 5000.
-    pub fn masks(mut self, masks: u64) -> Self {
-        self.0.masks = masks;
+    /// N, the exact number of masks (and of model calls, but for the unmasked image): 1 to 2^28;
+    /// short for [`Budget::exactly`]. Default: 5000.
+    pub fn masks(self, masks: u64) -> Self {
+        self.budget(Budget::exactly(masks))
+    }
+
+    /// What a run may cost, and what ends it early. Default: exactly 5000 masks, so that all maps of
+    /// an explainer have seen the same masks, and shards and curves of N compare; the budget that
+    /// stops by itself is [`Budget::new`].
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.0.budget = budget;
         self
     }
 
@@ -245,13 +247,6 @@ impl ExplainerBuilder {
         self
     }
 
-    /// Ends a run before its number of masks, by one more rule; the first that holds does it.
-    /// Default: none.
-    pub fn stop_when(mut self, rule: StopRule) -> Self {
-        self.0.rules.push(rule);
-        self
-    }
-
     #[cfg(feature = "serde")]
     pub(super) fn as_explainer(&self) -> &Explainer {
         &self.0
@@ -265,11 +260,7 @@ impl ExplainerBuilder {
     pub fn build(self) -> Result<Explainer> {
         self.0.spec.check()?;
         self.0.link.check()?;
-        self.0.rules.iter().try_for_each(|rule| rule.check())?;
-        if !(1..=MAX_MASKS).contains(&self.0.masks) {
-            let expected = format!("1 to {MAX_MASKS}");
-            return Err(Error::parameter("masks", self.0.masks, expected));
-        }
+        self.0.budget.check()?;
         if self.0.batch == Some(0) {
             return Err(Error::parameter("batch", 0, "at least 1"));
         }

@@ -1,5 +1,7 @@
 //! The result of a run.
 
+use std::sync::OnceLock;
+
 use ndarray::{Array3, Array4, ArrayRef3, ArrayView3, ArrayView4, Axis};
 
 use crate::error::Result;
@@ -24,6 +26,8 @@ pub struct Explanation {
     effect: Effect,
     link: Link,
     maps: Array4<f32>,
+    /// Made when they are first asked for.
+    errors: OnceLock<Option<Array4<f32>>>,
     stats: RunStats,
 }
 
@@ -53,6 +57,7 @@ impl Explanation {
             effect,
             link,
             maps,
+            errors: OnceLock::new(),
             stats: RunStats::default(),
         }
     }
@@ -146,6 +151,7 @@ impl Explanation {
     fn estimated(mut self) -> Result<Self> {
         let ledger = self.link.of(&self.ledger);
         self.maps = self.estimator.maps_of(self.effect, &self.plan, &ledger)?;
+        self.errors = OnceLock::new();
         Ok(self)
     }
 
@@ -160,13 +166,13 @@ impl Explanation {
     }
 
     /// The standard error of every element of [`Explanation::map`], from the spread between
-    /// blocks; `None` below 8 blocks. Computed when asked for, in about the time of two maps.
+    /// blocks; `None` below 8 blocks. Computed when first asked for, in about the time of two maps.
     ///
     /// # Errors
     /// Those of [`Estimator::standard_errors`].
     pub fn standard_error(&self) -> Result<Option<Array3<f32>>> {
-        let all = self.standard_errors()?;
-        Ok(all.map(|all| all.index_axis_move(Axis(0), 0)))
+        let all = self.errors()?.as_ref();
+        Ok(all.map(|all| all.index_axis(Axis(0), 0).to_owned()))
     }
 
     /// The standard errors of all maps, `[targets, J, H, W]`; `None` below 8 blocks.
@@ -174,8 +180,43 @@ impl Explanation {
     /// # Errors
     /// Those of [`Estimator::standard_errors`].
     pub fn standard_errors(&self) -> Result<Option<Array4<f32>>> {
-        self.estimator
-            .standard_errors_of(self.effect, &self.plan, &self.link.of(&self.ledger))
+        self.errors().cloned()
+    }
+
+    fn errors(&self) -> Result<&Option<Array4<f32>>> {
+        if let Some(errors) = self.errors.get() {
+            return Ok(errors);
+        }
+        let scores = self.link.of(&self.ledger);
+        let errors = self
+            .estimator
+            .standard_errors_of(self.effect, &self.plan, &scores)?;
+        Ok(self.errors.get_or_init(|| errors))
+    }
+
+    /// How far the map is known: its estimated correlation with the map of endless masks, in [0, 1].
+    ///
+    /// `sqrt(1 - mean(e^2) / var(m))`, with `m` the map's elements inside the region, `var` their
+    /// variance about their mean and `e` their standard errors: the share of the variance that is not
+    /// noise, as the correction for attenuation has it. 0 where that is negative, or the map is the
+    /// same everywhere; the least of several targets; `None` where there are no standard errors. It
+    /// knows nothing of an estimator's bias, or of what the masks themselves cannot show.
+    ///
+    /// # Errors
+    /// Those of [`Estimator::standard_errors`].
+    ///
+    /// # References
+    /// C. Spearman, *The Proof and Measurement of Association between Two Things*, 1904.
+    pub fn certainty(&self) -> Result<Option<f64>> {
+        let Some(errors) = self.errors()? else {
+            return Ok(None);
+        };
+        let pairs = self.maps.outer_iter().zip(errors.outer_iter());
+        let shares = pairs.map(|(map, errors)| {
+            let (map, errors) = (evaluated(&self.plan, map), evaluated(&self.plan, errors));
+            signal_share(&map, &errors)
+        });
+        Ok(Some(shares.fold(1.0, f64::min).sqrt()))
     }
 
     /// `sum of weights * map` for one target (an index into [`Explanation::targets`]) and its
@@ -272,4 +313,26 @@ impl Explanation {
     pub fn run_stats(&self) -> &RunStats {
         &self.stats
     }
+}
+
+/// The elements of a map inside the plan's region.
+pub(super) fn evaluated(plan: &Plan, map: ArrayView3<'_, f32>) -> Vec<f32> {
+    let region = plan.spec().region.as_ref();
+    map.indexed_iter()
+        .filter(|&((_, y, x), _)| region.is_none_or(|r| r.pixels()[[y, x]]))
+        .map(|(_, &value)| value)
+        .collect()
+}
+
+/// The share of a map's variance that is no noise, in [0, 1].
+fn signal_share(map: &[f32], errors: &[f32]) -> f64 {
+    let count = map.len() as f64;
+    let mean = map.iter().map(|&v| f64::from(v)).sum::<f64>() / count;
+    let variance = map
+        .iter()
+        .map(|&v| (f64::from(v) - mean).powi(2))
+        .sum::<f64>();
+    let noise = errors.iter().map(|&e| f64::from(e).powi(2)).sum::<f64>();
+    // Not a number, too, is no signal.
+    (1.0 - noise / variance).max(0.0)
 }

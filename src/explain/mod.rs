@@ -1,7 +1,9 @@
 //! From a model and an image to an explanation: orchestration without arithmetic.
 
+pub(crate) mod budget;
 pub(crate) mod explainer;
 pub(crate) mod explanation;
+mod look;
 pub(crate) mod pilot;
 pub(crate) mod progress;
 pub(crate) mod run;
@@ -10,5 +12,4 @@ pub(crate) mod run_error;
 mod saved;
 mod scoring;
 pub(crate) mod stats;
-pub(crate) mod stop;
 pub(crate) mod target;

@@ -4,6 +4,7 @@ use ndarray::ArrayRef3;
 
 use crate::error::Result;
 use crate::estimate::link::Link;
+use crate::explain::budget::Budget;
 use crate::explain::explainer::Explainer;
 use crate::explain::explanation::Explanation;
 use crate::explain::target::Target;
@@ -88,8 +89,7 @@ impl Explainer {
         let (_, height, width) = image.dim();
         for &p in p_pix {
             let mut explainer = self.clone();
-            explainer.masks = MASKS;
-            explainer.rules.clear();
+            explainer.budget = Budget::exactly(MASKS);
             explainer.link = Link::Identity;
             explainer.spec.p_pix = p;
             explainer.spec.block_size = 32;

@@ -11,6 +11,7 @@ use crate::masks::plan::Plan;
 pub struct Progress<'a> {
     pub(super) masks: u64,
     pub(super) total: u64,
+    pub(super) certainty: Option<f64>,
     pub(super) started: Instant,
     pub(super) plan: &'a Plan,
     pub(super) ledger: &'a Ledger,
@@ -22,9 +23,16 @@ impl Progress<'_> {
         self.masks
     }
 
-    /// Masks that this run is to score in all.
+    /// The most masks that this run is to score in all.
     pub fn total(&self) -> u64 {
         self.total
+    }
+
+    /// The map's [certainty](crate::Explanation::certainty) at the last look: in [0, 1], for the least
+    /// certain target. `None` before the first, while no look could tell, and in a run that has
+    /// neither rules nor a hook for looks.
+    pub fn certainty(&self) -> Option<f64> {
+        self.certainty
     }
 
     /// Time since the run began.

@@ -7,12 +7,13 @@ use ndarray::ArrayRef3;
 
 use super::scoring::{Calls, Scoring, shaped};
 use crate::error::{self, Inputs};
+use crate::explain::budget::checkpoints;
 use crate::explain::explainer::Explainer;
 use crate::explain::explanation::Explanation;
+use crate::explain::look::{LookHook, Looks};
 use crate::explain::progress::{Hook, Progress};
 use crate::explain::run_error::RunError;
 use crate::explain::stats::RunStats;
-use crate::explain::stop::checkpoints;
 use crate::explain::target::Target;
 use crate::images::masker::Masker;
 use crate::ledger::{Identity, Ledger};
@@ -51,6 +52,7 @@ pub struct Run<'a, M: ?Sized> {
     ledger: Option<Ledger>,
     blocks: Option<Range<u64>>,
     hook: Option<Hook<'a>>,
+    look_hook: Option<LookHook<'a>>,
     calls: Calls<'a, M>,
 }
 
@@ -126,6 +128,7 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
             ledger: None,
             blocks: None,
             hook: None,
+            look_hook: None,
             calls: |work| work.one_at_a_time(),
         }
     }
@@ -134,6 +137,34 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
     /// and keeps what was computed.
     pub fn progress(mut self, hook: impl FnMut(&Progress<'_>) -> ControlFlow<()> + 'a) -> Self {
         self.hook = Some(Box::new(hook));
+        self
+    }
+
+    /// Shows `hook` the map while the run goes on, at the looks that [`Budget`](crate::Budget)
+    /// describes, on the calling thread, which scores nothing meanwhile; [`ControlFlow::Break`] ends
+    /// the run. Apart from that, the hook changes neither scores nor map. The first look comes in any
+    /// case; a later one is left out where the last took more than a tenth of the time since. The
+    /// finished map is not shown: it is what [`Run::explain`] gives.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use racm::{Budget, Explainer, Target, demo};
+    ///
+    /// let explainer = Explainer::builder().budget(Budget::new().calls(1000)).build()?;
+    /// let mut first = None;
+    /// let explanation = explainer
+    ///     .run(&demo::Classifier, &demo::image(), Target::Top)
+    ///     .on_look(|look| {
+    ///         first.get_or_insert_with(|| look.map().to_owned());
+    ///         println!("{} masks, {:?} certain", look.masks(), look.certainty());
+    ///         ControlFlow::Continue(())
+    ///     })
+    ///     .explain()?;
+    /// assert!(first.is_some_and(|map| map.dim() == explanation.map().dim()));
+    /// # Ok::<(), racm::Error>(())
+    /// ```
+    pub fn on_look(mut self, hook: impl FnMut(&Explanation) -> ControlFlow<()> + 'a) -> Self {
+        self.look_hook = Some(Box::new(hook));
         self
     }
 
@@ -220,21 +251,22 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
             None => Ledger::new(identity, unmasked),
         };
 
+        let budget = &self.explainer.budget;
         let wanted = match self.blocks {
             Some(blocks) => {
                 let mask = |block: u64| {
                     let mask = block.saturating_mul(plan.block_size());
-                    mask.min(self.explainer.masks)
+                    mask.min(budget.calls)
                 };
                 mask(blocks.start)..mask(blocks.end)
             }
-            None => 0..self.explainer.masks,
+            None => 0..budget.calls,
         };
         let missing = ledger.missing(wanted.clone());
-        let rules = &self.explainer.rules;
-        let checkpoints: Vec<u64> = match rules.is_empty() {
-            true => Vec::new(),
-            false => checkpoints(plan.block_size(), wanted.end).collect(),
+        let looks = Looks::new(self.look_hook);
+        let checkpoints: Vec<u64> = match looks.wanted(self.explainer) {
+            true => checkpoints(plan.block_size(), wanted.end).collect(),
+            false => Vec::new(),
         };
         let pixels = masker.image().len();
         let size = self.explainer.batch(pixels);
@@ -249,7 +281,8 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
             total: missing.iter().map(|r| r.end - r.start).sum(),
             ledger,
             hook: self.hook,
-            limit: rules.iter().filter_map(|rule| rule.time()).min(),
+            looks,
+            limit: budget.limit(),
             started,
             masks: 0,
             stats: RunStats {

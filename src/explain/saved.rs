@@ -6,8 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::estimate::Estimator;
 use crate::estimate::effect::Effect;
 use crate::estimate::link::Link;
+use crate::explain::budget::Budget;
 use crate::explain::explainer::{Explainer, ExplainerBuilder};
-use crate::explain::stop::StopRule;
 use crate::images::baseline::Baseline;
 use crate::masks::plan::MaskSpec;
 
@@ -15,39 +15,36 @@ use crate::masks::plan::MaskSpec;
 #[serde(default, deny_unknown_fields)]
 struct SavedExplainer {
     spec: MaskSpec,
-    masks: u64,
+    budget: Budget,
     seed: u64,
     estimator: Estimator,
     effect: Effect,
     baseline: Baseline,
     batch: Option<usize>,
     link: Link,
-    stop_when: Vec<StopRule>,
 }
 
 impl From<&Explainer> for SavedExplainer {
     fn from(explainer: &Explainer) -> Self {
         let Explainer {
             spec,
-            masks,
+            budget,
             seed,
             estimator,
             effect,
             baseline,
             batch,
             link,
-            rules,
         } = explainer.clone();
         SavedExplainer {
             spec,
-            masks,
+            budget,
             seed,
             estimator,
             effect,
             baseline,
             batch,
             link,
-            stop_when: rules,
         }
     }
 }
@@ -69,7 +66,7 @@ impl<'de> Deserialize<'de> for Explainer {
         let saved = SavedExplainer::deserialize(from)?;
         let mut builder = Explainer::builder()
             .spec(saved.spec)
-            .masks(saved.masks)
+            .budget(saved.budget)
             .seed(saved.seed)
             .estimator(saved.estimator)
             .effect(saved.effect)
@@ -77,9 +74,6 @@ impl<'de> Deserialize<'de> for Explainer {
             .link(saved.link);
         if let Some(batch) = saved.batch {
             builder = builder.batch(batch);
-        }
-        for rule in saved.stop_when {
-            builder = builder.stop_when(rule);
         }
         builder.build().map_err(D::Error::custom)
     }

@@ -8,10 +8,11 @@ use ndarray::{Array2, ArrayView4};
 use rayon::prelude::*;
 
 use crate::error::{Error, Inputs, Result};
+use crate::explain::budget::StopReason;
 use crate::explain::explainer::Explainer;
+use crate::explain::look::Looks;
 use crate::explain::progress::{Hook, Progress};
 use crate::explain::stats::RunStats;
-use crate::explain::stop::StopReason;
 use crate::images::masker::Masker;
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
@@ -53,6 +54,7 @@ pub(super) struct Scoring<'r, 'a, M: ?Sized> {
     pub total: u64,
     pub ledger: Ledger,
     pub hook: Option<Hook<'a>>,
+    pub looks: Looks<'a>,
     pub limit: Option<Duration>,
     pub started: Instant,
     pub masks: u64,
@@ -60,7 +62,7 @@ pub(super) struct Scoring<'r, 'a, M: ?Sized> {
 }
 
 impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
-    /// Scores the missing masks, and tries the stopping rules at the checkpoints.
+    /// Scores the missing masks, and looks at the map at the checkpoints.
     pub fn segments(
         &mut self,
         missing: &[Range<u64>],
@@ -83,14 +85,11 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
                 break;
             }
             if self.ledger.masks() == end {
-                let ledger = explainer.link.of(&self.ledger);
-                for rule in &explainer.rules {
-                    let reason =
-                        rule.holds(explainer.estimator, explainer.effect, self.plan, &ledger)?;
-                    if reason.is_some() {
-                        self.stats.stopped = reason;
-                        return Ok(());
-                    }
+                let (plan, began) = (self.plan, self.started);
+                self.looks
+                    .look(explainer, plan, &self.ledger, &mut self.stats, began);
+                if self.stats.stopped.is_some() {
+                    break;
                 }
             }
             start = end;
@@ -217,6 +216,7 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
         let flow = hook(&Progress {
             masks: self.masks,
             total: self.total,
+            certainty: self.looks.certainty,
             started: self.started,
             plan: self.plan,
             ledger: &self.ledger,

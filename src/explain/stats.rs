@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use crate::explain::stop::StopReason;
+use crate::explain::budget::StopReason;
 
 /// What a run cost, and whether it was stopped early.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct RunStats {
     /// Images that the model scored in this run, the unmasked one included.
@@ -15,6 +16,10 @@ pub struct RunStats {
     pub batches: u64,
     /// Time inside the model, summed over threads.
     pub model_time: Duration,
+    /// Looks at the map while the run went on: see [`Budget`](crate::Budget).
+    pub looks: u64,
+    /// Time that they took, that inside their hook included.
+    pub look_time: Duration,
     /// Time of the whole run, the map included.
     pub total_time: Duration,
     /// What stopped it before its last mask, if anything did.

@@ -169,7 +169,7 @@ fn results_are_send_and_sync() {
     check::<racm::Ledger>();
     check::<(racm::Plan, racm::MaskSpec, racm::Mask<'_>)>();
     check::<(Target, racm::Estimator, racm::Link, racm::Baseline)>();
-    check::<(racm::Region, racm::StopRule, racm::RunStats, racm::Pilot)>();
+    check::<(racm::Region, racm::Budget, racm::RunStats, racm::Pilot)>();
     check::<(racm::Racm, racm::GroupedRacm, racm::Rise, racm::McRise)>();
     fn shared<T: Send + Sync + std::fmt::Debug>() {}
     shared::<racm::Masker<'_>>();
@@ -209,7 +209,7 @@ fn defaults() {
     assert!(region.is_none());
     assert_eq!(explainer.baseline(), &racm::Baseline::Constant(0.0));
     assert_eq!(explainer.link(), racm::Link::Identity);
-    assert!(explainer.stop_rules().is_empty());
+    assert_eq!(explainer.budget(), &racm::Budget::exactly(5000));
 }
 
 /// Eq. 12 by hand: red is a quarter of each of red, yellow, magenta and white.

@@ -210,29 +210,19 @@ fn the_effect_is_a_choice_like_the_estimator() {
             .unwrap(),
         &own,
     );
-    // A rule that looks at the errors looks at those of the own effects.
-    let ruled = |effect: Effect, limit: f64| {
-        let builder = builder.clone().masks(20_000).effect(effect);
-        explain(builder.stop_when(StopRule::StandardError(limit)))
-    };
-    let range = |v: Vec<f32>| {
-        v.iter().fold(f32::MIN, |m, &v| m.max(v)) - v.iter().fold(f32::MAX, |m, &v| m.min(v))
+    // A rule looks at the certainty of the own effects.
+    let ruled = |effect: Effect, least: f64| {
+        let budget = racm::Budget::exactly(20_000).until(StopRule::Certainty(least));
+        explain(builder.clone().budget(budget).effect(effect))
     };
     for effect in [Effect::Plane, Effect::Own] {
-        let stopped = ruled(effect, 0.05);
-        let mut errors = stopped
-            .standard_error()
-            .unwrap()
-            .unwrap()
-            .into_raw_vec_and_offset()
-            .0;
-        errors.sort_by(f32::total_cmp);
+        let stopped = ruled(effect, 0.95);
         assert!(stopped.masks() < 20_000);
-        assert!(errors[errors.len() / 2] <= 0.05 * range(stopped.map().iter().copied().collect()));
+        assert!(stopped.certainty().unwrap() >= Some(0.95));
     }
     assert_ne!(
-        ruled(Effect::Own, 0.05).masks(),
-        ruled(Effect::Plane, 0.05).masks()
+        ruled(Effect::Own, 0.95).masks(),
+        ruled(Effect::Plane, 0.95).masks()
     );
 }
 

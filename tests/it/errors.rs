@@ -4,8 +4,8 @@
 
 use ndarray::{Array2, Array3};
 use racm::{
-    Baseline, BoxError, Explainer, ExplainerBuilder, Link, MaskFamily, McRise, Region, RunError,
-    Shown, StopRule,
+    Baseline, BoxError, Budget, Explainer, ExplainerBuilder, Link, MaskFamily, McRise, Region,
+    RunError, Shown, StopRule,
 };
 
 use crate::worlds::Nonlinear;
@@ -57,8 +57,8 @@ fn parameters() {
         says(fails(builder().masks(masks)), &message);
     }
     for rule in [
-        StopRule::StandardError(0.0),
-        StopRule::StandardError(f64::NAN),
+        StopRule::Certainty(0.0),
+        StopRule::Certainty(f64::NAN),
         StopRule::RankStability {
             top: 1.5,
             agreement: 0.9,
@@ -68,9 +68,19 @@ fn parameters() {
             agreement: 0.0,
         },
     ] {
-        let error = fails(builder().stop_when(rule)).to_string();
+        let budget = Budget::new().until(StopRule::Certainty(0.5));
+        let error = fails(builder().budget(budget.or_until(rule))).to_string();
         assert!(error.ends_with("expected a number in (0, 1]"), "{error}");
     }
+    for seconds in [-1.0, f64::NAN, f64::INFINITY, 1e300] {
+        let error = fails(builder().budget(Budget::new().seconds(seconds))).to_string();
+        let expected = format!("seconds is {seconds}, expected a number from 0 to 1.8e19");
+        assert_eq!(error, expected);
+    }
+    says(
+        fails(builder().budget(Budget::new().calls(0))),
+        "masks is 0, expected 1 to 268435456",
+    );
     for link in [Link::Log { floor: 0.0 }, Link::Logit { clip: 0.5 }] {
         let error = fails(builder().link(link)).to_string();
         assert!(error.starts_with("link's"), "{error}");

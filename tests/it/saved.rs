@@ -1,11 +1,9 @@
 //! Feature `serde`: what is saved is what is read, and a saved spec that no longer holds says why.
 
-use std::time::Duration;
-
 use ndarray::{Array2, Array3};
 use racm::metrics::{Averaging, Curve, Dcc, Outcome, Summary, Undefined, average_dcc};
 use racm::{
-    Baseline, Effect, Enlargement, Estimator, Explainer, Layout, Link, MaskSpec, McRise,
+    Baseline, Budget, Effect, Enlargement, Estimator, Explainer, Layout, Link, MaskSpec, McRise,
     OnnxOptions, Placement, Plan, Preprocess, Racm, Region, Rise, RunStats, Segments, StopRule,
     Target,
 };
@@ -72,24 +70,26 @@ fn explainers_go_round() {
     ]) {
         let explainer = Explainer::builder()
             .spec(spec.grid(2, 3))
-            .masks(100)
+            .budget(
+                Budget::exactly(100)
+                    .until(StopRule::Certainty(0.999))
+                    .or_until(StopRule::RankStability {
+                        top: 0.1,
+                        agreement: 0.9,
+                    })
+                    .seconds(1234.567),
+            )
             .seed(u64::MAX)
             .baseline(baseline)
             .batch(13)
             .estimator(Estimator::SelfNormalised)
             .effect(Effect::Own)
             .link(Link::Log { floor: 1e-4 })
-            .stop_when(StopRule::StandardError(0.01))
-            .stop_when(StopRule::RankStability {
-                top: 0.1,
-                agreement: 0.9,
-            })
-            .stop_when(StopRule::Time(Duration::from_millis(1_234_567)))
             .build()
             .unwrap();
         let again = through(&explainer);
         assert_eq!(again.baseline(), explainer.baseline());
-        assert_eq!(again.stop_rules(), explainer.stop_rules());
+        assert_eq!(again.budget(), explainer.budget());
         assert_eq!(again.link(), explainer.link());
         assert_eq!(format!("{again:?}"), format!("{explainer:?}"));
         let model = Nonlinear { classes: 2 };
@@ -103,16 +103,20 @@ fn explainers_go_round() {
 fn saved_options_are_short_and_plain() {
     let saved = json!({
         "spec": {"family": "rise", "grid": [7, 7], "placement": "fixed"},
-        "masks": 300,
+        "budget": {"calls": 300},
         "estimator": "surrogate",
         "effect": "own",
         "baseline": "blur:2",
         "link": "logit:0.001",
-        "stop_when": [{"standard_error": 0.05}],
     });
     let explainer: Explainer = serde_json::from_value(saved).unwrap();
     assert_eq!((explainer.masks(), explainer.seed()), (300, 0));
     assert_eq!(explainer.effect(), Effect::Own);
+    assert_eq!(explainer.budget(), &Budget::new().calls(300));
+    let saved = json!({"budget": {"calls": 300, "until": [{"certainty": 0.8}], "seconds": 2.5}});
+    let explainer_until: Explainer = serde_json::from_value(saved).unwrap();
+    let budget = Budget::exactly(300).until(StopRule::Certainty(0.8));
+    assert_eq!(explainer_until.budget(), &budget.seconds(2.5));
     assert_eq!(explainer.spec().grid, [7, 7]);
     assert_eq!(explainer.spec().p_pix, 0.5);
     assert_eq!(
@@ -217,8 +221,10 @@ fn what_no_longer_holds_says_why() {
     );
     plan(json!({"shape": [3, 0, 4], "spec": {}}), "no pixel");
     let explainer = refused::<Explainer>;
-    explainer(json!({"masks": 0}), "masks is 0");
-    explainer(json!({"masks": -1}), "invalid value");
+    explainer(json!({"budget": {"calls": 0}}), "masks is 0");
+    explainer(json!({"budget": {"calls": -1}}), "invalid value");
+    explainer(json!({"budget": {"seconds": -1}}), "seconds is -1");
+    explainer(json!({"budget": {"masks": 9}}), "unknown field `masks`");
     explainer(json!({"estimator": "best"}), "estimator is \"best\"");
     explainer(json!({"link": "log:-1"}), "link's floor is -1");
     explainer(
@@ -226,11 +232,11 @@ fn what_no_longer_holds_says_why() {
         "the baseline's values",
     );
     explainer(
-        json!({"stop_when": [{"standard_error": 2.0}]}),
-        "standard error limit is 2",
+        json!({"budget": {"until": [{"certainty": 2.0}]}}),
+        "certainty is 2",
     );
     explainer(
-        json!({"stop_when": [{"patience": 2}]}),
+        json!({"budget": {"until": [{"patience": 2}]}}),
         "unknown variant `patience`",
     );
     let options = refused::<OnnxOptions>;

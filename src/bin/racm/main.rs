@@ -8,6 +8,7 @@ mod model;
 mod npy;
 mod say;
 mod white_box;
+mod whole;
 
 use std::process::ExitCode;
 

@@ -8,7 +8,7 @@ use half::f16;
 use npyz::{NpyFile, Order, WriterBuilder};
 use racm::ndarray::{Array2, ArrayRef, Dimension, ShapeBuilder};
 
-use crate::Failure;
+use crate::{Failure, whole};
 
 /// Reads a saliency map `[H, W]` (or `[1, H, W]`) of this size: floats of 2, 4 or 8 bytes, integers
 /// or truth values, in any byte and memory order.
@@ -80,10 +80,10 @@ fn read_values(file: NpyFile<BufReader<File>>) -> std::io::Result<Option<Vec<f32
     Ok(None)
 }
 
-/// Writes an array of f32 in C order.
+/// Writes an array of f32 in C order, whole or not at all.
 pub fn write<D: Dimension>(path: &Path, array: &ArrayRef<f32, D>) -> Result<(), Failure> {
     let shape: Vec<u64> = array.shape().iter().map(|&n| n as u64).collect();
-    let write = || {
+    let write = |path: &Path| {
         let mut writer = npyz::WriteOptions::new()
             .default_dtype()
             .shape(&shape)
@@ -92,5 +92,6 @@ pub fn write<D: Dimension>(path: &Path, array: &ArrayRef<f32, D>) -> Result<(), 
         writer.extend(array.iter())?;
         writer.finish()
     };
-    write().map_err(|e| format!("{}: {e}", path.display()).into())
+    let fault = |e: std::io::Error| format!("{}: {e}", path.display()).into();
+    whole::put(path, |part| write(part).map_err(fault))
 }

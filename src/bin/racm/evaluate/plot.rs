@@ -4,9 +4,10 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
-use super::store::{Case, Record, write};
+use super::store::{Case, Record};
 use super::table::label;
 use crate::Failure;
+use crate::whole::write;
 
 /// Points of a mean curve; images of different sizes have curves of different steps.
 const POINTS: usize = 101;

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::list::{Item, file_name};
 use crate::Failure;
+use crate::whole::write;
 
 /// One row of the table: which maps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -193,15 +194,6 @@ fn refuse_others(folder: &Path, path: &Path, stored: &str, asked: &str) -> Resul
         name,
     }
     .into())
-}
-
-/// Writes a file whole or not at all.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    let written = std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, path));
-    Ok(written.map_err(|e| format!("{}: {e}", path.display()))?)
 }
 
 /// FNV-1a, 64 bits, over parts and their lengths.

@@ -7,8 +7,9 @@ use std::path::Path;
 use racm::metrics::{Summary, Undefined};
 use serde_json::{Value as Json, json};
 
-use super::store::{Case, Cost, Record, Value, write};
+use super::store::{Case, Cost, Record, Value};
 use crate::Failure;
+use crate::whole::write;
 
 /// Columns that belong together, the two protocols apart: they measure different things.
 const SECTIONS: [(&str, &[&str]); 4] = [

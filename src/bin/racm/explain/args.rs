@@ -1,14 +1,13 @@
 //! The arguments of `racm explain`, and the explainer that they ask for.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use racm::ndarray::Array3;
 use racm::{
-    Baseline, CamMethod, Effect, Estimator, Explainer, ExplainerBuilder, Family, Link, Segments,
-    StopRule, Target,
+    Baseline, Budget, CamMethod, Effect, Estimator, Explainer, ExplainerBuilder, Family, Link,
+    Segments, StopRule, Target,
 };
 use serde_json::Value;
 
@@ -38,31 +37,16 @@ pub struct Args {
     /// taken from it
     #[arg(long, value_name = "FILE.json")]
     pub spec: Option<PathBuf>,
-    /// Random masks (racm, rise, mc-rise), a regression on segments (lime, kernel-shap: 1000 masks unless
-    /// told otherwise), or a class activation map [default: racm]
+    /// Random masks (racm, rise, mc-rise), a regression on segments (lime, kernel-shap), or a
+    /// class activation map [default: racm]
     #[arg(long, value_parser = method())]
     pub method: Option<Method>,
     #[command(flatten)]
     pub layer: LayerArgs,
     #[command(flatten)]
     pub mask: MaskArgs,
-    /// Number of masks; with a stopping rule, the most that are used [default: 5000]
-    #[arg(
-        long,
-        visible_alias = "max-masks",
-        value_name = "N",
-        value_parser = whole_number
-    )]
-    pub masks: Option<u64>,
-    /// Stop once the median standard error is below this fraction of the map's range
-    #[arg(long, value_name = "FRACTION")]
-    pub until: Option<f64>,
-    /// Stop once the top 10 % of the map agree to this fraction with those of half the masks
-    #[arg(long, value_name = "FRACTION")]
-    pub until_stable: Option<f64>,
-    /// Stop after this many seconds
-    #[arg(long, value_name = "SECONDS")]
-    pub max_seconds: Option<f64>,
+    #[command(flatten)]
+    pub budget: BudgetArgs,
     /// The scale on which scores are explained: identity, log[:FLOOR] (ln of the score, from FLOOR on)
     /// or logit[:CLIP] (ln(p / (1 - p)), CLIP away from 0 and 1); both 1e-6 if not given [default:
     /// identity]
@@ -98,6 +82,60 @@ pub struct Args {
     pub resume: Option<PathBuf>,
 }
 
+/// When enough is enough.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Budget")]
+pub struct BudgetArgs {
+    /// Exactly this number of masks, whatever the map looks like
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = whole_number,
+        conflicts_with_all = ["calls", "seconds", "until", "until_stable"]
+    )]
+    pub masks: Option<u64>,
+    /// At most this number of masks, each a model call [default: 5000; 1000 for lime and kernel-shap]
+    #[arg(long, value_name = "N", value_parser = whole_number)]
+    pub calls: Option<u64>,
+    /// At most this many seconds of scoring; how far the run gets depends on the machine
+    #[arg(long, value_name = "SECONDS")]
+    pub seconds: Option<f64>,
+    /// Stop once the map's certainty, its estimated correlation with the map of endless masks, is at
+    /// least this [default: 0.9, where --until-stable is not given]
+    #[arg(long, value_name = "CERTAINTY")]
+    pub until: Option<f64>,
+    /// Stop once the top 10 % of the map agree to this fraction with those of half the masks
+    #[arg(long, value_name = "FRACTION")]
+    pub until_stable: Option<f64>,
+}
+
+impl BudgetArgs {
+    /// The budget with what was given.
+    fn apply(&self, mut budget: Budget) -> Budget {
+        if let Some(masks) = self.masks {
+            return Budget::exactly(masks);
+        }
+        if let Some(calls) = self.calls {
+            budget = budget.calls(calls);
+        }
+        if let Some(seconds) = self.seconds {
+            budget = budget.seconds(seconds);
+        }
+        let stable = |agreement| StopRule::RankStability {
+            top: 0.1,
+            agreement,
+        };
+        let rules = [
+            self.until.map(StopRule::Certainty),
+            self.until_stable.map(stable),
+        ];
+        if rules.iter().any(Option::is_some) {
+            budget.until = rules.into_iter().flatten().collect();
+        }
+        budget
+    }
+}
+
 /// How the map is made.
 #[derive(Clone)]
 pub enum Method {
@@ -124,7 +162,11 @@ impl Args {
     pub fn about_masks(&self) -> Option<&'static str> {
         let given = [
             ("--spec", self.spec.is_some()),
-            ("--masks", self.masks.is_some()),
+            ("--masks", self.budget.masks.is_some()),
+            ("--calls", self.budget.calls.is_some()),
+            ("--seconds", self.budget.seconds.is_some()),
+            ("--until", self.budget.until.is_some()),
+            ("--until-stable", self.budget.until_stable.is_some()),
             ("--segments", self.segments.is_some()),
             ("--grid", self.mask.grid.is_some()),
             ("--p-pix", self.mask.p_pix.is_some()),
@@ -132,9 +174,6 @@ impl Args {
             ("--enlargement", self.mask.enlargement.is_some()),
             ("--placement", self.mask.placement.is_some()),
             ("--baseline", self.mask.baseline.is_some()),
-            ("--until", self.until.is_some()),
-            ("--until-stable", self.until_stable.is_some()),
-            ("--max-seconds", self.max_seconds.is_some()),
             ("--link", self.link.is_some()),
             ("--estimator", self.estimator.is_some()),
             ("--effect", self.effect.is_some()),
@@ -179,8 +218,9 @@ impl Args {
     pub fn builder(&self, image: &Array3<f32>) -> Result<ExplainerBuilder, Failure> {
         let mut builder = match &self.spec {
             Some(path) => read_explainer(path)?.to_builder(),
-            None => Explainer::builder(),
+            None => Explainer::builder().budget(Budget::new()),
         };
+        let mut budget = builder.clone().build()?.budget().clone();
         if let Some(Method::Masks(family)) = &self.method {
             builder = builder.family(family.shared());
         }
@@ -193,15 +233,12 @@ impl Args {
         if let Some(Method::Regression(estimator)) = self.method {
             if self.spec.is_none() {
                 let baseline = self.mask.baseline.clone();
-                builder = builder
-                    .masks(1000)
-                    .baseline(baseline.unwrap_or(Baseline::SegmentMeans));
+                budget = budget.calls(1000);
+                builder = builder.baseline(baseline.unwrap_or(Baseline::SegmentMeans));
             }
             builder = self.mask.regression(builder, estimator, [height, width])?;
         }
-        if let Some(masks) = self.masks {
-            builder = builder.masks(masks);
-        }
+        builder = builder.budget(self.budget.apply(budget));
         if let Some(estimator) = self.estimator {
             builder = builder.estimator(estimator);
         }
@@ -214,21 +251,7 @@ impl Args {
         if let Some(batch) = self.batch {
             builder = builder.batch(batch);
         }
-        let limit = self.max_seconds.map(Duration::try_from_secs_f64);
-        let limit = limit
-            .transpose()
-            .map_err(|e| format!("--max-seconds: {e}"))?;
-        let stable = |agreement| StopRule::RankStability {
-            top: 0.1,
-            agreement,
-        };
-        let rules = [
-            self.until.map(StopRule::StandardError),
-            self.until_stable.map(stable),
-            limit.map(StopRule::Time),
-        ];
-        let rules = rules.into_iter().flatten();
-        Ok(rules.fold(builder, ExplainerBuilder::stop_when))
+        Ok(builder)
     }
 }
 

@@ -8,7 +8,6 @@ mod report;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, IsTerminal};
 use std::ops::ControlFlow;
-use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use racm::ndarray::Axis;
@@ -19,8 +18,8 @@ use args::Method;
 use refined::refined_by;
 use report::Origin;
 
-use crate::Failure;
 use crate::say::line;
+use crate::{Failure, whole};
 
 /// The values of P_pix that `auto` tries.
 const CANDIDATES: [f64; 7] = [0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9];
@@ -56,13 +55,46 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     std::fs::create_dir_all(&args.out).map_err(|e| format!("{}: {e}", args.out.display()))?;
 
+    let origin = Origin {
+        resized_from,
+        pilot,
+        refined_by,
+    };
+    let write = |explanation: &_, finished| {
+        report::write(
+            args,
+            &explainer,
+            &names,
+            &image,
+            &origin,
+            explanation,
+            finished,
+        )
+    };
+
     let bar = progress_bar(explainer.masks());
+    let mut unwritten = None;
     let mut run = explainer
         .run(&model, &image, args.target.clone())
         .progress(|progress| {
             bar.set_length(progress.total());
             bar.set_position(progress.masks());
+            bar.set_message(certainty(progress.certainty()));
             ControlFlow::Continue(())
+        })
+        .on_look(|look| {
+            let first = look.run_stats().looks == 1;
+            let written = write(look, false).and_then(|_| match first {
+                true => bar.suspend(|| say_first(args, look)),
+                false => Ok(()),
+            });
+            match written {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(failure) => {
+                    unwritten = Some(failure);
+                    ControlFlow::Break(())
+                }
+            }
         });
     if let Some(path) = &args.resume {
         let file = File::open(path).map_err(|e| format!("{}: {e}", path.display()))?;
@@ -72,30 +104,22 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Ok(explanation) => explanation,
         Err(error) => {
             let (cause, ledger) = error.into_parts();
-            let Some(ledger) = ledger else {
-                return Err(cause.into());
-            };
-            let path = args.out.join("ledger.racm");
-            write_ledger(&path, &ledger)?;
-            return Err(format!(
-                "{cause}\n{} masks are saved: go on with --resume {}",
-                ledger.masks(),
-                path.display()
-            )
-            .into());
+            return Err(match ledger {
+                Some(ledger) => saved(args, cause.into(), &ledger),
+                None => cause.into(),
+            });
         }
     };
     bar.finish_and_clear();
-
-    let origin = Origin {
-        resized_from,
-        pilot,
-        refined_by,
-    };
-    let written = report::write(args, &explainer, &names, &image, &origin, &explanation)?;
+    if let Some(failure) = unwritten {
+        return Err(saved(args, failure, explanation.ledger()));
+    }
+    let written = write(&explanation, true)?;
     print_summary(&names, &explanation)?;
     line(format_args!(
-        "wrote {} to {}",
+        "{} masks, {}; wrote {} to {}",
+        explanation.masks(),
+        certainty(explanation.certainty()?),
         written.join(", "),
         args.out.display()
     ))
@@ -105,15 +129,45 @@ fn progress_bar(masks: u64) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = "{bar:32} {pos}/{len} masks, {per_sec} model calls, {eta} left";
+    let style = "{bar:32} {pos} of at most {len} masks, {msg}, {per_sec}, {eta} left";
     let style =
         ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(masks).with_style(style)
 }
 
-fn write_ledger(path: &Path, ledger: &Ledger) -> Result<(), Failure> {
-    let file = File::create(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    Ok(ledger.write_to(BufWriter::new(file))?)
+fn certainty(certainty: Option<f64>) -> String {
+    match certainty {
+        Some(certainty) => format!("certainty {certainty:.2}"),
+        None => "certainty not known".to_owned(),
+    }
+}
+
+/// A line about the first picture, which is there long before the last.
+fn say_first(args: &Args, look: &Explanation) -> Result<(), Failure> {
+    line(format_args!(
+        "first map after {} masks and {:.1} s in {}, refined there",
+        look.masks(),
+        look.run_stats().total_time.as_secs_f64(),
+        args.out.display()
+    ))
+}
+
+/// Saves the scores of a run that failed, and says so.
+fn saved(args: &Args, cause: Failure, ledger: &Ledger) -> Failure {
+    let path = args.out.join("ledger.racm");
+    let written = whole::put(&path, |part| {
+        let file = File::create(part).map_err(|e| format!("{}: {e}", part.display()))?;
+        Ok(ledger.write_to(BufWriter::new(file))?)
+    });
+    let masks = ledger.masks();
+    match written {
+        Ok(()) => format!(
+            "{cause}\n{masks} masks are saved: go on with --resume {}",
+            path.display()
+        ),
+        Err(again) => format!("{cause}\n{masks} masks are lost: {again}"),
+    }
+    .into()
 }
 
 /// A few lines for the terminal: the class, and what mattered.

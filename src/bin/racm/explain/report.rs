@@ -11,7 +11,7 @@ use super::args::Args;
 use super::refined::RefinedBy;
 use crate::Failure;
 use crate::args::value_name;
-use crate::npy;
+use crate::{npy, whole};
 
 /// More rows of a picture than this are not looked at.
 pub const ROWS: usize = 8;
@@ -53,7 +53,7 @@ pub struct Origin {
     pub refined_by: Option<RefinedBy>,
 }
 
-/// Writes everything into the folder; returns the names of the files.
+/// Writes everything into the folder, also while the run goes on; returns the names of the files.
 pub fn write(
     args: &Args,
     explainer: &Explainer,
@@ -61,6 +61,7 @@ pub fn write(
     image: &Array3<f32>,
     origin: &Origin,
     explanation: &Explanation,
+    finished: bool,
 ) -> Result<Vec<&'static str>, Failure> {
     let errors = explanation.standard_errors()?;
     let mut written = vec!["map.npy", "panel.png", "overlay.png", "report.json"];
@@ -99,10 +100,11 @@ pub fn write(
         report["region"]["image_calls"] = json!(found.image_calls);
         report["region"]["head_calls"] = json!(found.head_calls);
     }
+    report["finished"] = json!(finished);
     report["explainer"] = explainer_to_save(explainer)?;
     let path = args.out.join("report.json");
-    std::fs::write(&path, serde_json::to_string_pretty(&report)? + "\n")
-        .map_err(|e| format!("{}: {e}", path.display()))?;
+    let text = serde_json::to_string_pretty(&report)? + "\n";
+    whole::write(&path, text.as_bytes())?;
     Ok(written)
 }
 
@@ -165,8 +167,11 @@ fn pictures(
                 .draw()?,
         );
     }
-    write_png(args.out.join("panel.png"), &stack(&panels)?)?;
-    write_png(args.out.join("overlay.png"), &stack(&overlays)?)?;
+    for (name, rows) in [("panel.png", panels), ("overlay.png", overlays)] {
+        let picture = stack(&rows)?;
+        let write = |part: &Path| Ok(write_png(part, &picture)?);
+        whole::put(&args.out.join(name), write)?;
+    }
     Ok(())
 }
 
@@ -272,6 +277,7 @@ fn report(
         "estimator": explanation.estimator().name(),
         "effect": explanation.effect(),
         "link": explanation.link().to_string(),
+        "certainty": explanation.certainty().ok().flatten(),
         "stopped_by": stats.stopped.map(|reason| format!("{reason:?}")),
         "region": explanation.region().map(|region| json!({
             "map": args.refine.as_ref().map(ToString::to_string),
@@ -285,6 +291,8 @@ fn report(
         "targets": targets,
         "model_calls": stats.model_calls,
         "batches": stats.batches,
+        "looks": stats.looks,
+        "seconds_in_looks": stats.look_time.as_secs_f64(),
         "seconds_in_model": in_model,
         "seconds_outside_model": (stats.total_time.as_secs_f64() - in_model).max(0.0),
     })
