@@ -251,6 +251,20 @@ pub enum Error {
         /// The system's error.
         source: std::io::Error,
     },
+    /// A model cannot run on the device that was asked for.
+    #[error(
+        "the device {device} cannot be used with ONNX Runtime from {library}: {reason}; {needed}"
+    )]
+    Device {
+        /// The device.
+        device: String,
+        /// The library that was loaded.
+        library: String,
+        /// What is missing.
+        reason: String,
+        /// What would have to be there.
+        needed: &'static str,
+    },
     /// Something that one of the optional features reports: a file of a wrong format, a model that cannot be loaded.
     #[error("{what}: {reason}")]
     Adapter {

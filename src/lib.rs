@@ -113,6 +113,9 @@ pub use masks::segments::Segments;
 #[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
 pub use models::adapter::OnnxOptions;
 pub use models::demo;
+#[cfg(any(feature = "onnx", feature = "ort"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
+pub use models::device::Device;
 pub use models::model::{BlackBoxModel, FnModel, IntoScores};
 #[cfg(feature = "onnx")]
 #[cfg_attr(docsrs, doc(cfg(feature = "onnx")))]

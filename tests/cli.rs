@@ -178,6 +178,8 @@ fn a_wrong_command_line_is_an_error_of_usage() {
         "explain --model demo --masks 50 --calls 20 --out x",
         "explain --model demo --masks 50 --seconds 1 --out x",
         "explain --model demo --until certain --out x",
+        "explain --model demo --device gpu --out x",
+        "layers --model demo --device cuda:256",
     ] {
         assert_eq!(racm(arguments, &[]).status.code(), Some(2), "{arguments}");
     }
@@ -520,6 +522,48 @@ fn negative_numbers_are_values() {
         "explain --model demo --masks 20 --baseline -0.5,1,-2",
         &[("--out", &out)],
     );
+}
+
+/// A device on which nothing would run is an error, not a slow run on the CPU.
+#[test]
+fn a_device_is_used_or_refused() {
+    let out = folder("device");
+    let (model, picture) = (out.join("toy.onnx"), out.join("toy.png"));
+    fs::write(&model, proto::toy(&proto::Fed::open(racm::Layout::Nchw))).unwrap();
+    write_png(&picture, &to_rgb(&demo::image(), Bands::Auto).unwrap()).unwrap();
+    let more = [
+        ("--model", &*model),
+        ("--image", &*picture),
+        ("--out", &*out),
+    ];
+    succeeds("explain --masks 20 --device cpu", &more);
+    assert_eq!(json(&out.join("report.json"))["device"], "cpu");
+    let on_cpu = "--device is cuda:1, and the runtime rten runs on the CPU only; ";
+    fails("explain --masks 20 --device cuda:1", &more, on_cpu);
+    fails("layers --device cuda:1", &more[..1], on_cpu);
+    let evaluated = [
+        ("--model", &*model),
+        ("--images", &*out),
+        ("--out", &*picture),
+    ];
+    fails("evaluate --device cuda:1", &evaluated, on_cpu);
+    fails(
+        "explain --model demo --device cuda",
+        &more[2..],
+        "--device is cuda:0, and the demo runs on the CPU only",
+    );
+    if cfg!(feature = "ort") && std::env::var_os("ORT_DYLIB_PATH").is_some() {
+        let expected = "the device cuda:255 cannot be used with ONNX Runtime from ";
+        fails("explain --runtime ort --device cuda:255", &more, expected);
+        let [model, picture, out] = skipping("device_cam");
+        let more = [
+            ("--model", &*model),
+            ("--image", &*picture),
+            ("--out", &*out),
+        ];
+        let by_cam = "explain --runtime ort --device cuda:255 --method grad-cam";
+        fails(by_cam, &more, expected);
+    }
 }
 
 #[test]

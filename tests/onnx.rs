@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use ndarray::{Array2, Array4, ArrayView4, Axis, s};
 use racm::{
-    BlackBoxModel, Error, Layout, OnnxOptions, Preprocess, Result, SplitModel, WhiteBoxModel,
+    BlackBoxModel, Device, Error, Layout, OnnxOptions, Preprocess, Result, SplitModel,
+    WhiteBoxModel,
 };
 
 mod data;
@@ -611,6 +612,66 @@ fn rten_names_the_operator_it_lacks() {
         let error = loaded.unwrap_err().to_string();
         assert!(error.contains(operator), "{error}");
     }
+}
+
+#[cfg(feature = "onnx")]
+#[test]
+fn rten_runs_on_the_cpu_only() {
+    let mut options = plain("scores");
+    options.device = Device::Cuda(1);
+    let bytes = toy(&Fed::open(Layout::Nchw));
+    let loaded = racm::OnnxModel::from_bytes(bytes.clone(), &options).map(drop);
+    let split = racm::OnnxModel::split_bytes(&bytes, None, &options).map(drop);
+    for error in [loaded.unwrap_err(), split.unwrap_err()] {
+        assert!(matches!(error, Error::Parameter { name: "device", .. }));
+        assert!(
+            error
+                .to_string()
+                .starts_with("device is cuda:1, expected cpu")
+        );
+    }
+}
+
+/// A GPU that is not there is an error that says what is missing. Where there is one, it answers like the CPU.
+#[cfg(feature = "ort")]
+#[test]
+fn ort_never_falls_back_to_the_cpu() {
+    let Some(library) = std::env::var_os("ORT_DYLIB_PATH") else {
+        eprintln!("skipped: ORT_DYLIB_PATH is not set");
+        return;
+    };
+    let library = PathBuf::from(library);
+    let library = library.canonicalize().unwrap_or(library);
+    let bytes = toy(&Fed::open(Layout::Nchw));
+    let on = |device| {
+        let mut options = plain("scores");
+        options.device = device;
+        racm::OrtModel::from_bytes(bytes.clone(), &options)
+    };
+    let batch = images(3, 3, 8, 8);
+    let cpu = on(Device::Cpu).unwrap().scores(batch.view());
+    if let Ok(model) = on(Device::Cuda(0)) {
+        assert_close(&model.scores(batch.view()), &cpu);
+    }
+    let error = on(Device::Cuda(255)).unwrap_err();
+    let Error::Device {
+        device,
+        library: loaded,
+        reason,
+        needed,
+    } = &error
+    else {
+        panic!("{error}");
+    };
+    assert_eq!((&**device, PathBuf::from(loaded)), ("cuda:255", library));
+    assert!(
+        reason.contains("CUDA") || reason.contains("libonnxruntime_providers"),
+        "{reason}"
+    );
+    let whole = error.to_string();
+    assert!(whole.contains(reason) && whole.contains(needed), "{whole}");
+    // The CPU still serves.
+    assert_close(&on(Device::Cpu).unwrap().scores(batch.view()), &cpu);
 }
 
 /// A missing, foreign or useless library is an error: no panic and no hang, however often it is

@@ -5,6 +5,7 @@ use std::path::Path;
 use ndarray::{Array2, Array4, ArrayView4, Axis};
 
 use crate::error::{Error, Result};
+use crate::models::device::Device;
 use crate::models::preprocess::Preprocess;
 
 /// How an ONNX model is loaded and called, whichever runtime runs it.
@@ -28,6 +29,8 @@ pub struct OnnxOptions {
     /// The threads of one call, at most [`OnnxOptions::MAX_THREADS`]. 0, the default, leaves it to the runtime, which
     /// takes about one a core.
     pub threads: usize,
+    /// Where the model runs; on the CPU by default, and with `OnnxModel` there only.
+    pub device: Device,
     /// What happens to the images before the network sees them; nothing by default.
     pub preprocess: Preprocess,
 }

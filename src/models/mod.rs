@@ -4,6 +4,8 @@
 pub(crate) mod adapter;
 pub mod demo;
 #[cfg(any(feature = "onnx", feature = "ort"))]
+pub(crate) mod device;
+#[cfg(any(feature = "onnx", feature = "ort"))]
 pub(crate) mod graph;
 pub(crate) mod model;
 #[cfg(feature = "onnx")]

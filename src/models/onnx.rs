@@ -15,6 +15,7 @@ use crate::error::{BoxError, Error, Result};
 use crate::models::adapter::{
     OnnxOptions, Port, Runtime, Signature, check_file, check_threads, face,
 };
+use crate::models::device::Device;
 use crate::models::model::BlackBoxModel;
 
 /// An ONNX model that runs in `rten`, without any library outside of Rust.
@@ -60,7 +61,7 @@ impl OnnxModel {
     /// [`Error::Io`] if the file cannot be opened; [`Error::Adapter`] if it is not a model that
     /// the runtime can run, has no input or output of the name asked for (the message lists the
     /// names), or its input is not a batch of f32 images; [`Error::Parameter`] if the options do
-    /// not fit the model.
+    /// not fit the model, or name a device other than the CPU.
     pub fn from_path(path: impl AsRef<Path>, options: &OnnxOptions) -> Result<Self> {
         let path = path.as_ref();
         let name = check_file(path)?;
@@ -83,6 +84,10 @@ impl OnnxModel {
         load: impl FnOnce(&ModelOptions) -> Result<Model, LoadError>,
     ) -> Result<Self> {
         check_threads(options.threads)?;
+        if options.device != Device::Cpu {
+            let expected = "cpu: only `OrtModel` runs on others";
+            return Err(Error::parameter("device", options.device, expected));
+        }
         let (model, inputs, outputs) = loaded(name, true, load)?;
         let signature = Signature::new(name, &inputs, &outputs, options)?;
         Ok(OnnxModel {

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use ndarray::{Array2, ArrayView4};
 use ort::environment::Environment;
+use ort::ep::{CUDA, ExecutionProvider};
 use ort::session::builder::SessionBuilder;
 use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
@@ -15,6 +16,7 @@ use crate::error::{BoxError, Error, Result};
 use crate::models::adapter::{
     OnnxOptions, Port, Runtime, Signature, check_file, check_threads, face,
 };
+use crate::models::device::Device;
 use crate::models::model::BlackBoxModel;
 
 /// An ONNX model that runs in ONNX Runtime.
@@ -26,6 +28,12 @@ use crate::models::model::BlackBoxModel;
 /// `onnxruntime` carries it in `onnxruntime/capi/`. A process has one environment of ONNX Runtime:
 /// this type makes it, and cannot share it with other code of the process that makes one through
 /// the `ort` crate.
+///
+/// [`OnnxOptions::device`] takes a GPU, where the library is a build for it: the Python package
+/// `onnxruntime-gpu` carries one for NVIDIA's, which needs their driver, CUDA and cuDNN where the
+/// system finds libraries. A larger [`ExplainerBuilder::batch`](crate::ExplainerBuilder::batch)
+/// than the default suits it. This was written without a GPU at hand: that a missing part is an
+/// error is tested, that a whole set works, or how fast, is not.
 ///
 /// ONNX Runtime's calls must not overlap, so a lock lets one call in at a time. The model is
 /// [`Sync`], but calls from several threads take turns: leave the threads to the runtime
@@ -52,7 +60,8 @@ impl OrtModel {
     /// [`Error::Io`] if the file cannot be opened; [`Error::Adapter`] if ONNX Runtime is not found
     /// or too old, the file is not a model that it can run, has no input or output of the name
     /// asked for (the message lists the names), or its input is not a batch of f32 images;
-    /// [`Error::Parameter`] if the options do not fit the model.
+    /// [`Error::Parameter`] if the options do not fit the model; [`Error::Device`] if the device
+    /// cannot be used.
     pub fn from_path(path: impl AsRef<Path>, options: &OnnxOptions) -> Result<Self> {
         let path = path.as_ref();
         let name = check_file(path)?;
@@ -76,7 +85,7 @@ impl OrtModel {
         load: impl FnOnce(SessionBuilder) -> ort::Result<Session>,
     ) -> Result<Self> {
         check_threads(options.threads)?;
-        let (session, inputs, outputs) = loaded(name, options.threads, load)?;
+        let (session, inputs, outputs) = loaded(name, options.threads, options.device, load)?;
         let signature = Signature::new(name, &inputs, &outputs, options)?;
         let wanted = OutputSelector::no_default().with(&outputs[signature.output].name);
         let run_options = RunOptions::new()
@@ -116,17 +125,58 @@ fn fault(name: &str, error: &ort::Error) -> Error {
 fn loaded(
     name: &str,
     threads: usize,
+    device: Device,
     load: impl FnOnce(SessionBuilder) -> ort::Result<Session>,
 ) -> Result<(Session, Vec<Port>, Vec<Port>)> {
-    let session = SessionBuilder::new(&environment()?)
+    let builder = SessionBuilder::new(&environment()?)
         .and_then(|b| Ok(b.with_intra_threads(threads)?))
         // Threads that spin between calls take the cores from whoever draws the next masks.
         .and_then(|b| Ok(b.with_intra_op_spinning(false)?))
-        .and_then(load)
         .map_err(|e| fault(name, &e))?;
+    let session = load(on(device, builder)?).map_err(|e| match device {
+        // The GPU is first touched here; what is wrong with the model names no part of CUDA.
+        Device::Cuda(_)
+            if ["CUDA", "CUDNN"]
+                .iter()
+                .any(|part| e.to_string().contains(part)) =>
+        {
+            unusable(device, e.to_string(), CUDA_PARTS)
+        }
+        _ => fault(name, &e),
+    })?;
     let ports = |outlets: &[Outlet]| outlets.iter().map(port).collect::<Vec<_>>();
     let (inputs, outputs) = (ports(session.inputs()), ports(session.outputs()));
     Ok((session, inputs, outputs))
+}
+
+/// What a build with CUDA loads when it is asked for it.
+const CUDA_PARTS: &str = "it needs a GPU of this number, NVIDIA's driver, and the CUDA and cuDNN that it was built for, \
+    where the system finds libraries";
+
+/// A session on this device, and on no other.
+fn on(device: Device, builder: SessionBuilder) -> Result<SessionBuilder> {
+    let Device::Cuda(number) = device else {
+        return Ok(builder);
+    };
+    if !CUDA::is_available().unwrap_or(false) {
+        let reason = "this build of it has no CUDA".to_owned();
+        let needed = "the Python package onnxruntime-gpu carries a build that has, in onnxruntime/capi/: \
+            set ORT_DYLIB_PATH to its path";
+        return Err(unusable(device, reason, needed));
+    }
+    let cuda = CUDA::default().with_device_id(number.into()).build();
+    builder
+        .with_execution_providers([cuda.error_on_failure()])
+        .map_err(|e| unusable(device, e.to_string(), CUDA_PARTS))
+}
+
+fn unusable(device: Device, reason: String, needed: &'static str) -> Error {
+    Error::Device {
+        device: device.to_string(),
+        library: library().display().to_string(),
+        reason: reason.trim().to_owned(),
+        needed,
+    }
 }
 
 impl Runtime for OrtModel {
@@ -137,7 +187,8 @@ impl Runtime for OrtModel {
     }
 
     fn ports(name: &str, bytes: Vec<u8>) -> Result<(Vec<Port>, Vec<Port>)> {
-        let (_, inputs, outputs) = loaded(name, 0, |mut b| b.commit_from_memory(&bytes))?;
+        let (_, inputs, outputs) =
+            loaded(name, 0, Device::Cpu, |mut b| b.commit_from_memory(&bytes))?;
         Ok((inputs, outputs))
     }
 
@@ -165,6 +216,17 @@ impl fmt::Debug for OrtModel {
     }
 }
 
+/// The library to load: a path, or a name for the system to look up.
+fn library() -> PathBuf {
+    let path = match std::env::var_os("ORT_DYLIB_PATH") {
+        Some(path) if !path.is_empty() => PathBuf::from(path),
+        _ => PathBuf::from(format!("{DLL_PREFIX}onnxruntime{DLL_SUFFIX}")),
+    };
+    // Through links: it looks for the parts of a GPU build in the folder of the path that it is given.
+    let real = path.is_absolute().then(|| path.canonicalize().ok());
+    real.flatten().unwrap_or(path)
+}
+
 /// The environment of the process. Every other function of `ort` panics when the library cannot be
 /// loaded, so this comes first: it alone reports a library that is missing, foreign or too old.
 fn environment() -> Result<Environment> {
@@ -173,10 +235,7 @@ fn environment() -> Result<Environment> {
     if let Some(environment) = &*made {
         return Ok(environment.clone());
     }
-    let library = match std::env::var_os("ORT_DYLIB_PATH") {
-        Some(path) if !path.is_empty() => PathBuf::from(path),
-        _ => PathBuf::from(format!("{DLL_PREFIX}onnxruntime{DLL_SUFFIX}")),
-    };
+    let library = library();
     let fault = |reason| Error::Adapter {
         what: "loading ONNX Runtime".to_owned(),
         reason,

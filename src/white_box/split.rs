@@ -81,6 +81,7 @@ impl<R: Runtime> SplitModel<R> {
         to_layer.output = Some(found.name.clone());
         let from_layer = OnnxOptions {
             threads: options.threads,
+            device: options.device,
             ..OnnxOptions::default()
         };
         Ok(SplitModel {

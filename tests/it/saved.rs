@@ -134,6 +134,7 @@ fn options_and_results_go_round() {
     let mut options = OnnxOptions::default();
     options.output = Some("logits".to_owned());
     options.threads = 3;
+    options.device = racm::Device::Cuda(2);
     let preprocess = Preprocess::imagenet().layout(Layout::Nhwc).scale(255.0);
     options.preprocess = preprocess.unwrap().channels([2, 1, 0]).unwrap();
     assert_eq!(through(&options), options);
@@ -241,6 +242,7 @@ fn what_no_longer_holds_says_why() {
     );
     let options = refused::<OnnxOptions>;
     options(json!({"preprocess": {"std": [0.0]}}), "std is [0.0]");
+    options(json!({"device": "cuda:999"}), "device is \"cuda:999\"");
     options(
         json!({"preprocess": {"order": [0, 0]}}),
         "channels is [0, 0]",

@@ -37,6 +37,23 @@ fn names_go_round() {
     assert_eq!(format!("[{:>9}]", Placement::Fixed), "[    fixed]");
 }
 
+#[cfg(any(feature = "onnx", feature = "ort"))]
+#[test]
+fn devices_go_round() {
+    use racm::Device;
+    goes_round(Device::Cpu);
+    (0..=u8::MAX).map(Device::Cuda).for_each(goes_round);
+    assert_eq!("cuda".parse::<Device>().unwrap(), Device::Cuda(0));
+    assert_eq!(format!("[{:>7}]", Device::Cuda(3)), "[ cuda:3]");
+    for text in [
+        "", "gpu", "CPU", "cpu:0", "cuda:", "cuda:-1", "cuda:+1", "cuda:256", "cuda:1e0", "cuda 1",
+    ] {
+        let expected =
+            format!("device is {text:?}, expected cpu, cuda or cuda:N with N from 0 to 255");
+        says(text.parse::<Device>().unwrap_err(), &expected);
+    }
+}
+
 proptest! {
     #[test]
     fn numbers_go_round(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use racm::ndarray::{Array2, Array3, ArrayView4};
 use racm::{
-    BlackBoxModel, BoxError, Layout, OnnxModel, OnnxOptions, Preprocess, demo,
+    BlackBoxModel, BoxError, Device, Layout, OnnxModel, OnnxOptions, Preprocess, demo,
     render::{read_image, resize},
 };
 
@@ -22,6 +22,10 @@ pub struct ModelArgs {
     /// The library that runs the model
     #[arg(long, value_enum, default_value_t = Runtime::Rten)]
     pub runtime: Runtime,
+    /// Where the model runs: cpu, or cuda[:N] with --runtime ort and a build of ONNX Runtime for NVIDIA's
+    /// GPUs
+    #[arg(long, default_value_t = Device::Cpu, value_name = "cpu|cuda[:N]")]
+    pub device: Device,
     /// The model's input [default: its first]
     #[arg(long, value_name = "NAME")]
     pub input: Option<String>,
@@ -110,7 +114,28 @@ impl ModelArgs {
         }
     }
 
+    /// Refuses a device on which the model would not run.
+    fn check_device(&self) -> Result<(), Failure> {
+        let (what, hint) = match (self.device, self.runtime) {
+            (Device::Cpu, _) => return Ok(()),
+            _ if self.model == "demo" => ("the demo", ""),
+            #[cfg(feature = "ort")]
+            (_, Runtime::Ort) => return Ok(()),
+            _ => (
+                "the runtime rten",
+                if cfg!(feature = "ort") {
+                    "; try --runtime ort"
+                } else {
+                    "; a program built with the feature ort has one that does not"
+                },
+            ),
+        };
+        let device = self.device;
+        Err(format!("--device is {device}, and {what} runs on the CPU only{hint}").into())
+    }
+
     pub fn load(&self) -> Result<Model, Failure> {
+        self.check_device()?;
         if self.model == "demo" {
             return Ok(Model::Demo);
         }
@@ -124,6 +149,7 @@ impl ModelArgs {
 
     /// How an ONNX model is loaded and called.
     pub fn options(&self) -> Result<OnnxOptions, Failure> {
+        self.check_device()?;
         let mut preprocess = Preprocess::new().scale(self.scale)?.layout(self.layout);
         if let Channels::Bgr = self.channels {
             preprocess = preprocess.channels([2, 1, 0])?;
@@ -138,6 +164,7 @@ impl ModelArgs {
         options.input.clone_from(&self.input);
         options.output.clone_from(&self.output);
         options.threads = self.threads.unwrap_or(0);
+        options.device = self.device;
         options.preprocess = preprocess;
         Ok(options)
     }

@@ -251,6 +251,7 @@ impl Args {
             "model": if self.model.model == "demo" { "demo" } else { "a file" },
             "model_fingerprint": fingerprint([&model_file[..]]),
             "runtime": value_name(self.model.runtime),
+            "device": self.model.device,
             "input": self.model.input,
             "output": self.model.output,
             "layout": self.model.layout.name(),

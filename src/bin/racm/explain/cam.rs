@@ -49,6 +49,7 @@ pub fn run(args: &Args, method: CamMethod) -> Result<(), Failure> {
         "resized_from": resized_from,
         "preprocess": preprocess(args),
         "runtime": value_name(args.model.runtime),
+        "device": args.model.device,
         "method": method,
         "layer": white_box.layer.name,
         "layer_shape": white_box.layer.shape,

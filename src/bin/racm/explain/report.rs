@@ -261,6 +261,7 @@ fn report(
         "resized_from": resized_from,
         "preprocess": preprocess(args),
         "runtime": value_name(args.model.runtime),
+        "device": args.model.device,
         "method": plan.family().name(),
         "masks": explanation.masks(),
         "seed": explanation.seed(),
