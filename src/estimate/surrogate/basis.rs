@@ -1,7 +1,7 @@
 //! The smooth field behind the cells' coefficients, one axis at a time.
 //!
-//! A pixel at position x (in cells) has the importance g(x), a Gaussian process with a squared
-//! exponential kernel of length l, and a cell has that of the pixels it covers, `beta = Uᵀ g`. Cells
+//! A pixel at position x (in cells) has the importance g(x), a Gaussian process with Matérn's kernel
+//! of order 3/2 and length l along each axis, which leaves more to fine detail than a Gaussian one, and a cell has that of the pixels it covers, `beta = Uᵀ g`. Cells
 //! of all offsets so share one field, and neighbours are correlated by their overlap and by l. The process, times a
 //! bump where the scores ask for one, is expanded in cosines over the image and a margin (Solin and Särkkä 2020), so that
 //! `beta = A w` with w independent and standard normal, and the mean over offsets of `U beta`, which
@@ -65,7 +65,8 @@ fn field(axis: &GridAxis, length: f64, bump: Option<Bump>) -> (Array2<f64>, Vec<
     };
     let spectrum = |k: usize| {
         let w = PI * k as f64 / extent;
-        let density = (-0.5 * (w * length).powi(2)).exp();
+        // (1 + (w l)² / 2ν)^(-ν - 1/2) at ν = 3/2.
+        let density = (1.0 + (w * length).powi(2) / 3.0).powi(-2);
         (w, density, density * seen(w.min(2.0 * PI)))
     };
     let terms = (0..)

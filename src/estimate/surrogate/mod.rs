@@ -35,7 +35,7 @@ const FOLDS: usize = 5;
 /// `mu + sum over cells of sum_g beta_g F_g(state) + noise`,
 ///
 /// where the features F of a cell's state are which planes it feeds, and which pairs of planes at
-/// once. `beta = Uᵀ g`, g a Gaussian process over the image for each feature (squared exponential),
+/// once. `beta = Uᵀ g`, g a Gaussian process over the image for each feature (Matérn 3/2 along each axis),
 /// and the noise, of equal variance, stands for everything that is not additive. What is common to
 /// the planes has a variance of its own. The variance of g is the same all over the image, or larger
 /// about one place, as an object's is. Its place and width, the length, the variances and the noise
