@@ -31,23 +31,25 @@ use racm::{
     Placement, Plan, Target, demo,
 };
 
-const ESTIMATORS: [Estimator; 6] = [
+const ESTIMATORS: [Estimator; 7] = [
     Estimator::HorvitzThompson,
     Estimator::Centred,
     Estimator::SelfNormalised,
     Estimator::PassOnly,
     Estimator::Surrogate,
     Estimator::SurrogateCorrected,
+    Estimator::Averaged,
 ];
 
 /// Colours that stay apart on white (Okabe and Ito), one an estimator.
-const COLOURS: [RGBColor; 6] = [
+const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 0, 0),
     RGBColor(0, 114, 178),
     RGBColor(86, 180, 233),
     RGBColor(204, 121, 167),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
+    RGBColor(230, 159, 0),
 ];
 
 /// The number of masks whose `HorvitzThompson` error the other estimators are to reach.

@@ -7,6 +7,13 @@ use racm::{
     Racm, Region, Rise, Surrogate, Target,
 };
 
+/// The estimators that are made of surrogates.
+const OF_SURROGATES: [Estimator; 3] = [
+    Estimator::Surrogate,
+    Estimator::SurrogateCorrected,
+    Estimator::Averaged,
+];
+
 fn spec(grid: [usize; 2]) -> MaskSpec {
     MaskSpec::default()
         .grid(grid[0], grid[1])
@@ -279,7 +286,7 @@ fn the_corrected_surrogate_is_unbiased() {
 fn many_masks_give_the_exact_map() {
     let truth = enumerated(product);
     let (plan, ledger) = scores(&spec([2, 2]), [2, 2, 2], 30_000, 5, product);
-    for estimator in [Estimator::Surrogate, Estimator::SurrogateCorrected] {
+    for estimator in OF_SURROGATES {
         let map = estimator
             .maps(&plan, &ledger)
             .unwrap()
@@ -366,7 +373,7 @@ fn every_family_region_and_block_size() {
                 };
                 let (plan, ledger) = scores(&spec, [3, 12, 12], 300, 2, score);
                 let centred = Estimator::Centred.maps(&plan, &ledger).unwrap();
-                for estimator in [Estimator::Surrogate, Estimator::SurrogateCorrected] {
+                for estimator in OF_SURROGATES {
                     let map = estimator.maps(&plan, &ledger).unwrap();
                     let error = estimator.standard_errors(&plan, &ledger).unwrap().unwrap();
                     assert!(map.iter().chain(&error).all(|v| v.is_finite()));
@@ -391,11 +398,66 @@ fn every_family_region_and_block_size() {
     }
 }
 
+/// The average by hand, of planes and of own effects: weights are shares of precision, and what is shared counts
+/// once.
+#[test]
+fn averages_are_weighted_by_precision() {
+    let explained = |estimator, masks| {
+        let explainer = racm::Explainer::builder().grid(4, 4).estimator(estimator);
+        let explainer = explainer.masks(masks).build().unwrap();
+        let model = racm::FnModel::new(|batch: ndarray::ArrayView4<'_, f32>| {
+            let score = |(n, _)| batch.slice(s![n, ..2, 2..6, 5..9]).sum().sin();
+            ndarray::Array2::from_shape_fn((batch.dim().0, 1), score)
+        });
+        let image = Array3::<f32>::ones((3, 16, 16));
+        explainer.explain(&model, &image, 0).unwrap()
+    };
+    for own in [false, true] {
+        let of = |estimator, masks| {
+            let explanation = explained(estimator, masks);
+            if own {
+                explanation.own_effects().unwrap()
+            } else {
+                explanation
+            }
+        };
+        let error = |e: &racm::Explanation| e.standard_error().unwrap();
+        let [a, s, c] = [
+            Estimator::Averaged,
+            Estimator::Surrogate,
+            Estimator::Centred,
+        ]
+        .map(|estimator| of(estimator, 400));
+        let [ea, es, ec] = [&a, &s, &c].map(|e| error(e).unwrap());
+        let mut weights = Vec::new();
+        for (index, &value) in a.map().indexed_iter() {
+            let (vs, vc) = (es[index].powi(2), ec[index].powi(2));
+            let l = vs / (vs + vc);
+            let expected = (1.0 - l) * s.map()[index] + l * c.map()[index];
+            assert!((value - expected).abs() < 1e-5, "{value} {expected}");
+            let covered = (1.0 - l).powi(2) * vs + l * l * vc + 2.0 * l * (1.0 - l) * vs;
+            assert!((ea[index] - covered.sqrt()).abs() < 1e-5);
+            weights.push(l);
+        }
+        // Both count.
+        let mean = weights.iter().sum::<f32>() / weights.len() as f32;
+        assert!((0.001..0.9).contains(&mean), "{mean}");
+        // A contrast is the sum of the map, and no more certain than its parts together.
+        let all = Array3::from_elem((3, 16, 16), 1.0 / 768.0);
+        let (value, deviation) = a.contrast(0, &all).unwrap();
+        assert!((value - f64::from(a.map().mean().unwrap())).abs() < 1e-6);
+        assert!(deviation.unwrap() > 0.0 && deviation.unwrap() < f64::from(ea.mean().unwrap()));
+        // Below 8 blocks the surrogate stands alone.
+        let [a, s] = [Estimator::Averaged, Estimator::Surrogate].map(|e| of(e, 224));
+        assert_eq!((a.map(), error(&a)), (s.map(), error(&s)));
+    }
+}
+
 #[test]
 fn the_same_bits_on_any_number_of_threads() {
     let spec = MaskSpec::default().grid(5, 5);
     let (plan, ledger) = scores(&spec, [3, 20, 20], 300, 9, |image| linear(image).tanh());
-    for estimator in [Estimator::Surrogate, Estimator::SurrogateCorrected] {
+    for estimator in OF_SURROGATES {
         let on = |threads| {
             let pool = rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
@@ -415,7 +477,7 @@ fn the_same_bits_on_any_number_of_threads() {
 #[test]
 fn a_constant_score_has_a_map_of_zero() {
     let (plan, ledger) = scores(&spec([3, 3]), [3, 9, 9], 64, 0, |_| 0.7);
-    for estimator in [Estimator::Surrogate, Estimator::SurrogateCorrected] {
+    for estimator in OF_SURROGATES {
         let map = estimator.maps(&plan, &ledger).unwrap();
         assert!(map.iter().all(|v| v.abs() < 1e-6), "{estimator:?}");
     }

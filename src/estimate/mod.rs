@@ -1,5 +1,6 @@
 //! From plan, seed and ledger to maps and standard errors: arithmetic without a model.
 
+mod averaged;
 mod blocks;
 pub(crate) mod effect;
 mod linalg;
@@ -13,6 +14,7 @@ use std::ops::Range;
 use ndarray::{Array2, Array3, Array4, ArrayRef3, Axis};
 
 use crate::error::{Error, Result};
+use crate::estimate::averaged::Averaged;
 use crate::estimate::effect::{Effect, mixed};
 use crate::estimate::surrogate::{CrossFit, Surrogate};
 use crate::ledger::Ledger;
@@ -65,6 +67,12 @@ pub enum Estimator {
     /// where there are fewer blocks, and at least two). Unbiased like `Centred`, with about a quarter
     /// less squared error on signs at 1000 masks. Standard errors are those of the residual part.
     SurrogateCorrected,
+    /// The average of `Surrogate` and `Centred`, at every pixel weighted by their precision there: with s and c their errors,
+    /// `centred` counts `s^2 / (s^2 + c^2)`. Few masks: nearly the surrogate. With more, what is too fine or too little
+    /// additive for the surrogate comes in. Below 8 blocks the surrogate alone. Its squared error is that of the better of
+    /// both (up to a tenth more at 300 masks), its Insertion and Deletion near the better one's at every N. Standard
+    /// errors count what both share.
+    Averaged,
     /// The coefficients of a ridge regression of the score on what is shown (penalty 1, an intercept without one),
     /// each mask weighted by `exp(-d^2 / (2 * 0.25^2))`, with d 1 less the cosine of the angle between what it shows
     /// and all: LIME for images (Ribeiro, Singh, Guestrin, *"Why Should I Trust You?"*, KDD 2016), by cell and channel.
@@ -91,6 +99,7 @@ named!(
     PassOnly = "pass-only",
     Surrogate = "surrogate",
     SurrogateCorrected = "surrogate-corrected",
+    Averaged = "averaged",
     Lime = "lime",
     KernelShap = "kernel-shap",
 );
@@ -117,6 +126,9 @@ impl Estimator {
         match self {
             Estimator::Surrogate => {
                 return surrogates(plan, ledger, mixing, |fit| fit.map());
+            }
+            Estimator::Averaged => {
+                return averaged(effect, mixing, plan, ledger)?.of_all(|average| average.map);
             }
             Estimator::SurrogateCorrected => {
                 ledger.expect_plan(plan)?;
@@ -156,6 +168,10 @@ impl Estimator {
         let mixing = self.mixing(effect, plan)?;
         if let Estimator::Surrogate = self {
             return surrogates(plan, ledger, mixing, |fit| fit.standard_deviation()).map(Some);
+        }
+        if let Estimator::Averaged = self {
+            let averaged = averaged(effect, mixing, plan, ledger)?;
+            return averaged.of_all(|average| average.error).map(Some);
         }
         if let Some(kernel) = self.kernel() {
             return Ok(Some(
@@ -200,6 +216,9 @@ impl Estimator {
                 let (value, deviation) = Surrogate::fit(plan, ledger, target)?.contrast(weights)?;
                 return Ok((value, Some(deviation)));
             }
+            Estimator::Averaged => {
+                return averaged_contrast(Effect::Plane, None, plan, ledger, target, weights);
+            }
             Estimator::SurrogateCorrected => {
                 ledger.expect_plan(plan)?;
                 let cross = CrossFit::new(plan, ledger, None)?;
@@ -234,6 +253,11 @@ impl Estimator {
         let Some(mixing) = self.mixing(effect, plan)? else {
             return self.contrast(plan, ledger, target, weights);
         };
+        if let Estimator::Averaged = self {
+            // Its weights are those of the effect.
+            plan.expect_weights(weights)?;
+            return averaged_contrast(effect, Some(mixing), plan, ledger, target, weights);
+        }
         // Of K map: that of the map, by the weights K^T w.
         plan.expect_weights(weights)?;
         let transposed = mixing.t().to_owned();
@@ -322,6 +346,37 @@ impl Estimator {
         }
         Fit::new(plan, ledger, targets, sums, mixing)
     }
+}
+
+fn averaged<'a>(
+    effect: Effect,
+    mixing: Option<Array2<f64>>,
+    plan: &'a Plan,
+    ledger: &'a Ledger,
+) -> Result<Averaged<'a>> {
+    let errors = Estimator::Centred.standard_errors_of(effect, plan, ledger)?;
+    let centred = match errors {
+        Some(errors) => Some((Estimator::Centred.maps_of(effect, plan, ledger)?, errors)),
+        None => None,
+    };
+    Ok(Averaged::new(plan, ledger, mixing, centred))
+}
+
+fn averaged_contrast(
+    effect: Effect,
+    mixing: Option<Array2<f64>>,
+    plan: &Plan,
+    ledger: &Ledger,
+    target: usize,
+    weights: &ArrayRef3<f64>,
+) -> Result<(f64, Option<f64>)> {
+    let centred = |weights: &ArrayRef3<f64>| {
+        let contrast = Estimator::Centred.contrast_of(effect, plan, ledger, target, weights);
+        Ok(contrast?.1)
+    };
+    let averaged = averaged(effect, mixing, plan, ledger)?;
+    let (value, error) = averaged.contrast(target, weights, centred)?;
+    Ok((value, Some(error)))
 }
 
 fn surrogates(

@@ -362,6 +362,7 @@ fn own_effects_keep_to_the_region() {
         Estimator::Centred,
         Estimator::SelfNormalised,
         Estimator::SurrogateCorrected,
+        Estimator::Averaged,
     ] {
         let own = explanation
             .with_estimator(estimator)
