@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ndarray::linalg::{general_mat_mul, general_mat_vec_mul};
-use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayViewMut1, Axis};
+use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
 
 use super::basis::{AxisBasis, NEGLIGIBLE, of_segments};
 use super::features::Features;
@@ -118,22 +118,15 @@ impl<'a> Basis<'a> {
                 axes: [rows, columns],
                 kept,
             } => {
-                let terms = columns.share.len();
-                let mut out = Vec::with_capacity(rows.pixels.dim().0 * columns.pixels.dim().0);
-                for y in rows.pixels.outer_iter() {
-                    let mut narrow = Array2::<f64>::zeros((terms, terms));
-                    for (&(r, c), covariance) in kept.iter().zip(covariance.outer_iter()) {
-                        let mut narrow = narrow.row_mut(c);
-                        for (&(s, d), v) in kept.iter().zip(covariance) {
-                            narrow[d] += y[r] * y[s] * v;
-                        }
-                    }
-                    let wide = columns.pixels.dot(&narrow);
-                    for (a, b) in wide.outer_iter().zip(columns.pixels.outer_iter()) {
-                        out.push(a.dot(&b).max(0.0));
+                // A pixel's variance is a form in the products of its rows' terms and of its columns'.
+                let mut form = Array2::<f64>::zeros((pairs(rows), pairs(columns)));
+                for (&(r, c), covariance) in kept.iter().zip(covariance.outer_iter()) {
+                    for (&(s, d), v) in kept.iter().zip(covariance) {
+                        form[[pair(r, s), pair(c, d)]] += v;
                     }
                 }
-                out
+                let form = products(rows).dot(&form).dot(&products(columns).t());
+                form.into_iter().map(|v| v.max(0.0)).collect()
             }
             Basis::Segments { segments, cells } => {
                 let wide = cells.dot(covariance);
@@ -144,6 +137,30 @@ impl<'a> Basis<'a> {
             }
         }
     }
+}
+
+/// The number of unordered pairs of an axis' terms, a term with itself included.
+fn pairs(axis: &AxisBasis) -> usize {
+    pair(0, axis.share.len())
+}
+
+/// The index of an unordered pair of terms.
+fn pair(a: usize, b: usize) -> usize {
+    let (low, high) = (a.min(b), a.max(b));
+    high * (high + 1) / 2 + low
+}
+
+/// The products of each pair of terms at every pixel, `[pixels, pairs]`.
+fn products(axis: &AxisBasis) -> Array2<f64> {
+    let mut out = Array2::zeros((axis.pixels.dim().0, pairs(axis)));
+    for (mut out, terms) in out.outer_iter_mut().zip(axis.pixels.outer_iter()) {
+        for (b, y) in terms.iter().enumerate() {
+            for (a, x) in terms.iter().enumerate().take(b + 1) {
+                out[pair(a, b)] = x * y;
+            }
+        }
+    }
+    out
 }
 
 impl<'a> Design<'a> {
@@ -244,16 +261,9 @@ impl<'a> Design<'a> {
         out
     }
 
-    /// For a plane, the matrix `[features, kept]` that lifts kept pairs of terms to features.
-    pub fn lift(&self, plane: usize) -> Array2<f64> {
-        let kept = self.kept;
-        Array2::from_shape_fn((self.features(), kept), |(f, i)| {
-            if f % kept == i {
-                self.lifts[[plane, f / kept]]
-            } else {
-                0.0
-            }
-        })
+    /// For a plane, what each feature of a state counts in its field.
+    pub fn lift(&self, plane: usize) -> ArrayView1<'_, f64> {
+        self.lifts.row(plane)
     }
 
     /// Makes its map that which a matrix `[J, J]` makes of the planes.

@@ -1,6 +1,6 @@
 //! Ridge regression with independent standard coefficients, and its marginal likelihood.
 
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, Axis};
 
 use crate::estimate::linalg::{Cholesky, gram};
 
@@ -108,6 +108,32 @@ impl Moments {
             Shape::Masks(x, ..) => {
                 let half = fit.factor.half_solve(x.dot(&v));
                 (v.t().dot(&v) - half.t().dot(&half) * fit.ratio) * scale
+            }
+        }
+    }
+
+    /// The posterior covariance of `sum of lift_g w_g`, for coefficients that are one vector `w_g` after the other.
+    pub fn field_covariance(&self, fit: &Fit, lift: ArrayView1<'_, f64>) -> Array2<f64> {
+        let scale = fit.noise * fit.ratio;
+        match &self.shape {
+            Shape::Features(matrix, _) => {
+                let kept = matrix.dim().0 / lift.len();
+                let mut v = Array2::zeros((matrix.dim().0, kept));
+                for (mut part, &weight) in v.axis_chunks_iter_mut(Axis(0), kept).zip(lift) {
+                    part.diag_mut().fill(weight);
+                }
+                self.covariance(fit, v)
+            }
+            Shape::Masks(x, ..) => {
+                let kept = x.dim().1 / lift.len();
+                let mut lifted = Array2::zeros((x.dim().0, kept));
+                for (part, &weight) in x.axis_chunks_iter(Axis(1), kept).zip(lift) {
+                    lifted.scaled_add(weight, &part);
+                }
+                let half = fit.factor.half_solve(lifted);
+                let mut covariance = half.t().dot(&half) * -fit.ratio;
+                covariance.diag_mut().mapv_inplace(|v| v + lift.dot(&lift));
+                covariance * scale
             }
         }
     }

@@ -114,7 +114,7 @@ impl<'a> Mixture<'a> {
             };
             let map = design.map(&member.coefficients);
             let variances = (0..design.planes()).flat_map(|plane| {
-                let covariance = moments.covariance(fit, design.lift(plane));
+                let covariance = moments.field_covariance(fit, design.lift(plane));
                 design.variance(&covariance)
             });
             let square = self.factor * self.factor;
