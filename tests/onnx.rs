@@ -644,7 +644,7 @@ fn ort_never_falls_back_to_the_cpu() {
     let library = library.canonicalize().unwrap_or(library);
     let bytes = toy(&Fed::open(Layout::Nchw));
     let on = |device| {
-        let mut options = plain("scores");
+        let mut options = plain("means");
         options.device = device;
         racm::OrtModel::from_bytes(bytes.clone(), &options)
     };
