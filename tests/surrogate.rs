@@ -442,6 +442,16 @@ fn averages_are_weighted_by_precision() {
         // Both count.
         let mean = weights.iter().sum::<f32>() / weights.len() as f32;
         assert!((0.001..0.9).contains(&mean), "{mean}");
+        // A contrast of one pixel is that pixel, also where the centred map counts most.
+        let most = (0..weights.len()).max_by(|&i, &j| weights[i].total_cmp(&weights[j]));
+        let most = most.unwrap();
+        let mut one = Array3::zeros((3, 16, 16));
+        *one.iter_mut().nth(most).unwrap() = 1.0;
+        let (value, deviation) = a.contrast(0, &one).unwrap();
+        let pixel = f64::from(a.map().into_iter().copied().collect::<Vec<f32>>()[most]);
+        let expected = f64::from(ea.iter().copied().collect::<Vec<f32>>()[most]);
+        assert!((value - pixel).abs() < 1e-5 * (1.0 + pixel.abs()));
+        assert!((deviation.unwrap() / expected - 1.0).abs() < 1e-4);
         // A contrast is the sum of the map, and no more certain than its parts together.
         let all = Array3::from_elem((3, 16, 16), 1.0 / 768.0);
         let (value, deviation) = a.contrast(0, &all).unwrap();

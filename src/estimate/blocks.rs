@@ -9,6 +9,9 @@ use crate::estimate::sums::{Sums, Sweep};
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
 
+/// Blocks below which there is no standard error.
+pub(super) const MIN_BLOCKS: usize = 8;
+
 /// The estimate for a few targets, with what its standard errors need.
 pub(super) struct Fit<'a> {
     sweep: Sweep<'a>,

@@ -11,7 +11,7 @@ pub(crate) mod surrogate;
 
 use std::ops::Range;
 
-use ndarray::{Array2, Array3, Array4, ArrayRef3, Axis};
+use ndarray::{Array2, Array3, Array4, ArrayRef3, ArrayRef4, Axis, Slice};
 
 use crate::error::{Error, Result};
 use crate::estimate::averaged::Averaged;
@@ -20,15 +20,15 @@ use crate::estimate::surrogate::{CrossFit, Surrogate};
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
 use crate::text::named;
-use blocks::Fit;
+use blocks::{Fit, MIN_BLOCKS};
 use regression::{Kernel, Regression};
 use sums::Sums;
 
-/// Blocks below which there is no standard error.
-pub(crate) const MIN_BLOCKS: usize = 8;
-
 /// Targets whose sums are made together: their states are drawn once.
 const GROUP: usize = 8;
+
+/// Maps and, where they were wanted or came with the maps, their standard errors, `[targets, J, H, W]`.
+pub(crate) type Estimates = (Array4<f32>, Option<Array4<f32>>);
 
 /// How scores become a map.
 ///
@@ -70,8 +70,8 @@ pub enum Estimator {
     /// The average of `Surrogate` and `Centred`, at every pixel weighted by their precision there: with s and c their errors,
     /// `centred` counts `s^2 / (s^2 + c^2)`. Few masks: nearly the surrogate. With more, what is too fine or too little
     /// additive for the surrogate comes in. Below 8 blocks the surrogate alone. Its squared error is that of the better of
-    /// both (up to a tenth more at 300 masks), its Insertion and Deletion near the better one's at every N. Standard
-    /// errors count what both share.
+    /// both (at 300 masks a tenth to a fifth more), its Insertion and Deletion near the better one's up to 1000 masks.
+    /// Standard errors count what both share; 16 masks are the least.
     Averaged,
     /// The coefficients of a ridge regression of the score on what is shown (penalty 1, an intercept without one),
     /// each mask weighted by `exp(-d^2 / (2 * 0.25^2))`, with d 1 less the cosine of the angle between what it shows
@@ -122,30 +122,50 @@ impl Estimator {
         plan: &Plan,
         ledger: &Ledger,
     ) -> Result<Array4<f32>> {
+        Ok(self.estimates(effect, plan, ledger, false)?.0)
+    }
+
+    /// The maps of an effect and, if they are wanted, their standard errors (`None` below 8 blocks), of
+    /// one fit.
+    pub(crate) fn estimates(
+        self,
+        effect: Effect,
+        plan: &Plan,
+        ledger: &Ledger,
+        errors: bool,
+    ) -> Result<Estimates> {
         let mixing = self.mixing(effect, plan)?;
+        let mixing = mixing.as_ref();
+        if let Some(kernel) = self.kernel() {
+            let fit = Regression::new(plan, ledger, kernel)?;
+            return Ok((fit.maps(), errors.then(|| fit.standard_errors())));
+        }
         match self {
-            Estimator::Surrogate => {
-                return surrogates(plan, ledger, mixing, |fit| fit.map());
-            }
-            Estimator::Averaged => {
-                return averaged(effect, mixing, plan, ledger)?.of_all(|average| average.map);
-            }
+            Estimator::Surrogate => each_target(plan, ledger, |target| {
+                let fit = Surrogate::fit(plan, ledger, target)?.mixed(mixing);
+                Ok((fit.map(), errors.then(|| fit.standard_deviation())))
+            }),
+            Estimator::Averaged => each_target(plan, ledger, |target| {
+                let average = Averaged::new(plan, ledger, target, mixing)?;
+                Ok((average.map, Some(average.error)))
+            }),
             Estimator::SurrogateCorrected => {
                 ledger.expect_plan(plan)?;
-                let cross = CrossFit::new(plan, ledger, mixing.as_ref())?;
+                let cross = CrossFit::new(plan, ledger, mixing)?;
                 let plain = Estimator::HorvitzThompson;
-                let mut maps = plain.maps_of(effect, plan, &cross.residuals)?;
+                let (mut maps, errors) = plain.estimates(effect, plan, &cross.residuals, errors)?;
                 for (mut map, surrogate) in maps.outer_iter_mut().zip(&cross.maps) {
                     map += surrogate;
                 }
-                return Ok(maps);
+                Ok((maps, errors))
             }
-            _ => {}
+            _ => self.by_groups(
+                plan,
+                ledger,
+                mixing,
+                errors && ledger.blocks() >= MIN_BLOCKS,
+            ),
         }
-        if let Some(kernel) = self.kernel() {
-            return Ok(Regression::new(plan, ledger, kernel)?.maps());
-        }
-        self.over_targets(plan, ledger, mixing, |fit| fit.map)
     }
 
     /// The standard errors of all maps of a ledger, `[targets, J, H, W]`: the spread between blocks,
@@ -165,29 +185,13 @@ impl Estimator {
         plan: &Plan,
         ledger: &Ledger,
     ) -> Result<Option<Array4<f32>>> {
-        let mixing = self.mixing(effect, plan)?;
-        if let Estimator::Surrogate = self {
-            return surrogates(plan, ledger, mixing, |fit| fit.standard_deviation()).map(Some);
-        }
-        if let Estimator::Averaged = self {
-            let averaged = averaged(effect, mixing, plan, ledger)?;
-            return averaged.of_all(|average| average.error).map(Some);
-        }
-        if let Some(kernel) = self.kernel() {
-            return Ok(Some(
-                Regression::new(plan, ledger, kernel)?.standard_errors(),
-            ));
-        }
-        if ledger.blocks() < MIN_BLOCKS {
+        let own_errors = [Estimator::Surrogate, Estimator::Averaged];
+        if self.kernel().is_none() && !own_errors.contains(&self) && ledger.blocks() < MIN_BLOCKS {
+            self.mixing(effect, plan)?;
             ledger.expect_plan(plan)?;
             return Ok(None);
         }
-        if let Estimator::SurrogateCorrected = self {
-            let residuals = CrossFit::new(plan, ledger, None)?.residuals;
-            return Estimator::HorvitzThompson.standard_errors_of(effect, plan, &residuals);
-        }
-        self.over_targets(plan, ledger, mixing, |fit| fit.standard_error())
-            .map(Some)
+        Ok(self.estimates(effect, plan, ledger, true)?.1)
     }
 
     /// A linear functional of one target's map, `sum of weights * map`, and its standard error
@@ -204,41 +208,7 @@ impl Estimator {
         target: usize,
         weights: &ArrayRef3<f64>,
     ) -> Result<(f64, Option<f64>)> {
-        plan.expect_weights(weights)?;
-        if target >= ledger.targets().len() {
-            return Err(Error::Target {
-                target,
-                classes: ledger.targets().len(),
-            });
-        }
-        match self {
-            Estimator::Surrogate => {
-                let (value, deviation) = Surrogate::fit(plan, ledger, target)?.contrast(weights)?;
-                return Ok((value, Some(deviation)));
-            }
-            Estimator::Averaged => {
-                return averaged_contrast(Effect::Plane, None, plan, ledger, target, weights);
-            }
-            Estimator::SurrogateCorrected => {
-                ledger.expect_plan(plan)?;
-                let cross = CrossFit::new(plan, ledger, None)?;
-                let own = cross.maps[target].iter().zip(weights);
-                let own: f64 = own.map(|(&m, w)| f64::from(m) * w).sum();
-                let (left, error) =
-                    Estimator::HorvitzThompson.contrast(plan, &cross.residuals, target, weights)?;
-                return Ok((own + left, error));
-            }
-            _ => {}
-        }
-        if let Some(kernel) = self.kernel() {
-            let (value, error) = Regression::new(plan, ledger, kernel)?.contrast(target, weights);
-            return Ok((value, Some(error)));
-        }
-        let fit = self.fit(plan, ledger, target..target + 1, None)?;
-        let weights: Vec<f64> = weights.iter().copied().collect();
-        let value = weights.iter().zip(&fit.map).map(|(w, m)| w * m).sum();
-        let error = (ledger.blocks() >= MIN_BLOCKS).then(|| fit.contrast_error(&weights));
-        Ok((value, error))
+        self.contrast_of(Effect::Plane, plan, ledger, target, weights)
     }
 
     /// [`Estimator::contrast`], of an effect.
@@ -250,43 +220,79 @@ impl Estimator {
         target: usize,
         weights: &ArrayRef3<f64>,
     ) -> Result<(f64, Option<f64>)> {
-        let Some(mixing) = self.mixing(effect, plan)? else {
-            return self.contrast(plan, ledger, target, weights);
-        };
+        let mixing = self.mixing(effect, plan)?;
+        plan.expect_weights(weights)?;
+        let classes = ledger.targets().len();
+        if target >= classes {
+            return Err(Error::Target { target, classes });
+        }
         if let Estimator::Averaged = self {
-            // Its weights are those of the effect.
-            plan.expect_weights(weights)?;
-            return averaged_contrast(effect, Some(mixing), plan, ledger, target, weights);
+            let average = Averaged::new(plan, ledger, target, mixing.as_ref())?;
+            let (value, error) = average.contrast(weights)?;
+            return Ok((value, Some(error)));
         }
         // Of K map: that of the map, by the weights K^T w.
-        plan.expect_weights(weights)?;
-        let transposed = mixing.t().to_owned();
-        let flat: Vec<f64> = weights.iter().copied().collect();
-        let mut back = weights.to_owned();
-        back.iter_mut()
-            .zip(mixed(&transposed, &flat))
-            .for_each(|(b, v)| *b = v);
-        self.contrast(plan, ledger, target, &back)
+        let mut weights = weights.to_owned();
+        if let Some(mixing) = mixing {
+            let flat: Vec<f64> = weights.iter().copied().collect();
+            let back = mixed(&mixing.t().to_owned(), &flat);
+            weights.iter_mut().zip(back).for_each(|(w, v)| *w = v);
+        }
+        if let Some(kernel) = self.kernel() {
+            let (value, error) = Regression::new(plan, ledger, kernel)?.contrast(target, &weights);
+            return Ok((value, Some(error)));
+        }
+        match self {
+            Estimator::Surrogate => {
+                let (value, error) = Surrogate::fit(plan, ledger, target)?.contrast(&weights)?;
+                Ok((value, Some(error)))
+            }
+            Estimator::SurrogateCorrected => {
+                ledger.expect_plan(plan)?;
+                let cross = CrossFit::new(plan, ledger, None)?;
+                let own = cross.maps[target].iter().zip(&weights);
+                let own: f64 = own.map(|(&m, w)| f64::from(m) * w).sum();
+                let plain = Estimator::HorvitzThompson;
+                let (left, error) = plain.contrast(plan, &cross.residuals, target, &weights)?;
+                Ok((own + left, error))
+            }
+            _ => {
+                let fit = self.fit(plan, ledger, target..target + 1, None)?;
+                let weights: Vec<f64> = weights.into_iter().collect();
+                let value = weights.iter().zip(&fit.map).map(|(w, m)| w * m).sum();
+                let error = (ledger.blocks() >= MIN_BLOCKS).then(|| fit.contrast_error(&weights));
+                Ok((value, error))
+            }
+        }
     }
 
-    fn over_targets(
+    /// The estimates of the estimators that are sums over blocks.
+    fn by_groups(
         self,
         plan: &Plan,
         ledger: &Ledger,
-        mixing: Option<Array2<f64>>,
-        result: impl Fn(Fit<'_>) -> Vec<f64>,
-    ) -> Result<Array4<f32>> {
-        let [_, height, width] = plan.shape();
+        mixing: Option<&Array2<f64>>,
+        errors: bool,
+    ) -> Result<Estimates> {
+        let (mut maps, mut all) = (zeros(plan, ledger), errors.then(|| zeros(plan, ledger)));
+        let fill = |part: &mut ArrayRef4<f32>, values: &[f64]| {
+            let values = part.iter_mut().zip(values);
+            values.for_each(|(o, &v)| *o = v as f32);
+        };
         let targets = ledger.targets().len();
-        let mut maps = Array4::zeros((targets, plan.planes(), height, width));
-        for (group, mut out) in maps.axis_chunks_iter_mut(Axis(0), GROUP).enumerate() {
-            let first = group * GROUP;
-            let targets = first..first + out.dim().0;
-            let fit = self.fit(plan, ledger, targets, mixing.clone())?;
-            let values = result(fit);
-            out.iter_mut().zip(values).for_each(|(o, v)| *o = v as f32);
+        for first in (0..targets).step_by(GROUP) {
+            let group = first..targets.min(first + GROUP);
+            let fit = self.fit(plan, ledger, group.clone(), mixing.cloned())?;
+            let part = Slice::from(group);
+            fill(&mut maps.slice_axis_mut(Axis(0), part), &fit.map);
+            if let Some(all) = &mut all {
+                fill(
+                    &mut all.slice_axis_mut(Axis(0), part),
+                    &fit.standard_error(),
+                );
+            }
         }
-        Ok(maps)
+        Ok((maps, all))
     }
 
     /// That the masks of a plan are of a kind that the estimator can make a map of these effects of.
@@ -348,49 +354,26 @@ impl Estimator {
     }
 }
 
-fn averaged<'a>(
-    effect: Effect,
-    mixing: Option<Array2<f64>>,
-    plan: &'a Plan,
-    ledger: &'a Ledger,
-) -> Result<Averaged<'a>> {
-    let errors = Estimator::Centred.standard_errors_of(effect, plan, ledger)?;
-    let centred = match errors {
-        Some(errors) => Some((Estimator::Centred.maps_of(effect, plan, ledger)?, errors)),
-        None => None,
-    };
-    Ok(Averaged::new(plan, ledger, mixing, centred))
-}
-
-fn averaged_contrast(
-    effect: Effect,
-    mixing: Option<Array2<f64>>,
-    plan: &Plan,
-    ledger: &Ledger,
-    target: usize,
-    weights: &ArrayRef3<f64>,
-) -> Result<(f64, Option<f64>)> {
-    let centred = |weights: &ArrayRef3<f64>| {
-        let contrast = Estimator::Centred.contrast_of(effect, plan, ledger, target, weights);
-        Ok(contrast?.1)
-    };
-    let averaged = averaged(effect, mixing, plan, ledger)?;
-    let (value, error) = averaged.contrast(target, weights, centred)?;
-    Ok((value, Some(error)))
-}
-
-fn surrogates(
-    plan: &Plan,
-    ledger: &Ledger,
-    mixing: Option<Array2<f64>>,
-    result: impl Fn(Surrogate<'_>) -> Array3<f32>,
-) -> Result<Array4<f32>> {
+/// What estimates are written into, `[targets, J, H, W]`.
+fn zeros(plan: &Plan, ledger: &Ledger) -> Array4<f32> {
     let [_, height, width] = plan.shape();
-    let targets = ledger.targets().len();
-    let mut maps = Array4::zeros((targets, plan.planes(), height, width));
+    Array4::zeros((ledger.targets().len(), plan.planes(), height, width))
+}
+
+/// The estimates of all targets, from those of each.
+fn each_target(
+    plan: &Plan,
+    ledger: &Ledger,
+    of: impl Fn(usize) -> Result<(Array3<f32>, Option<Array3<f32>>)>,
+) -> Result<Estimates> {
+    let (mut maps, mut all) = (zeros(plan, ledger), None);
     for (target, mut out) in maps.outer_iter_mut().enumerate() {
-        let fit = Surrogate::fit(plan, ledger, target)?.mixed(mixing.as_ref());
-        out.assign(&result(fit));
+        let (map, errors) = of(target)?;
+        out.assign(&map);
+        if let Some(errors) = errors {
+            let all = all.get_or_insert_with(|| zeros(plan, ledger));
+            all.index_axis_mut(Axis(0), target).assign(&errors);
+        }
     }
-    Ok(maps)
+    Ok((maps, all))
 }

@@ -5,9 +5,9 @@ use std::sync::OnceLock;
 use ndarray::{Array3, Array4, ArrayRef3, ArrayView3, ArrayView4, Axis};
 
 use crate::error::Result;
-use crate::estimate::Estimator;
 use crate::estimate::effect::Effect;
 use crate::estimate::link::Link;
+use crate::estimate::{Estimates, Estimator};
 use crate::explain::stats::RunStats;
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
@@ -37,9 +37,9 @@ impl Explanation {
     /// # Errors
     /// Those of [`Estimator::maps`].
     pub fn from_ledger(plan: Plan, ledger: Ledger, estimator: Estimator) -> Result<Self> {
-        let maps = estimator.maps(&plan, &ledger)?;
         let (effect, link) = (Effect::default(), Link::default());
-        Ok(Self::new(plan, ledger, estimator, effect, link, maps))
+        let estimates = estimator.estimates(effect, &plan, &ledger, false)?;
+        Ok(Self::new(plan, ledger, estimator, effect, link, estimates))
     }
 
     pub(crate) fn new(
@@ -48,7 +48,7 @@ impl Explanation {
         estimator: Estimator,
         effect: Effect,
         link: Link,
-        maps: Array4<f32>,
+        (maps, errors): Estimates,
     ) -> Self {
         Explanation {
             plan,
@@ -57,7 +57,7 @@ impl Explanation {
             effect,
             link,
             maps,
-            errors: OnceLock::new(),
+            errors: kept(errors),
             stats: RunStats::default(),
         }
     }
@@ -150,8 +150,10 @@ impl Explanation {
     /// With the maps of its parameters.
     fn estimated(mut self) -> Result<Self> {
         let ledger = self.link.of(&self.ledger);
-        self.maps = self.estimator.maps_of(self.effect, &self.plan, &ledger)?;
-        self.errors = OnceLock::new();
+        let (maps, errors) = self
+            .estimator
+            .estimates(self.effect, &self.plan, &ledger, false)?;
+        (self.maps, self.errors) = (maps, kept(errors));
         Ok(self)
     }
 
@@ -313,6 +315,11 @@ impl Explanation {
     pub fn run_stats(&self) -> &RunStats {
         &self.stats
     }
+}
+
+/// Standard errors that are there need not be made.
+fn kept(errors: Option<Array4<f32>>) -> OnceLock<Option<Array4<f32>>> {
+    errors.map_or_else(OnceLock::new, |errors| OnceLock::from(Some(errors)))
 }
 
 /// The elements of a map inside the plan's region.

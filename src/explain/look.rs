@@ -56,11 +56,18 @@ impl<'a> Looks<'a> {
             return;
         }
         let (estimator, effect, link) = (explainer.estimator, explainer.effect, explainer.link);
-        let Ok(maps) = estimator.maps_of(effect, plan, &link.of(ledger)) else {
+        // The certainty needs the errors as well.
+        let Ok(estimates) = estimator.estimates(effect, plan, &link.of(ledger), true) else {
             return;
         };
-        let explanation =
-            Explanation::new(plan.clone(), ledger.clone(), estimator, effect, link, maps);
+        let explanation = Explanation::new(
+            plan.clone(),
+            ledger.clone(),
+            estimator,
+            effect,
+            link,
+            estimates,
+        );
         self.certainty = explanation.certainty().ok().flatten();
         stats.looks += 1;
         stats.stopped = rules

@@ -90,15 +90,15 @@ impl Explainer {
     pub fn explain_ledger(&self, shape: [usize; 3], ledger: Ledger) -> error::Result<Explanation> {
         let plan = self.plan(shape)?;
         let scores = self.link.of(&ledger);
-        let maps = self.estimator.maps_of(self.effect, &plan, &scores)?;
         let Explainer {
             estimator,
             effect,
             link,
             ..
         } = *self;
+        let estimates = estimator.estimates(effect, &plan, &scores, false)?;
         Ok(Explanation::new(
-            plan, ledger, estimator, effect, link, maps,
+            plan, ledger, estimator, effect, link, estimates,
         ))
     }
 
@@ -205,12 +205,12 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
             ..
         } = *self.explainer;
         let (plan, ledger, mut stats) = self.execute()?;
-        let maps = match estimator.maps_of(effect, &plan, &link.of(&ledger)) {
-            Ok(maps) => maps,
+        let estimates = match estimator.estimates(effect, &plan, &link.of(&ledger), false) {
+            Ok(estimates) => estimates,
             Err(cause) => return Err(RunError::new(cause, ledger)),
         };
         stats.total_time = started.elapsed();
-        let explanation = Explanation::new(plan, ledger, estimator, effect, link, maps);
+        let explanation = Explanation::new(plan, ledger, estimator, effect, link, estimates);
         Ok(explanation.with_stats(stats))
     }
 

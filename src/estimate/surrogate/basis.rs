@@ -1,9 +1,10 @@
 //! The smooth field behind the cells' coefficients, one axis at a time.
 //!
-//! A pixel at position x (in cells) has the importance g(x), a Gaussian process with Matérn's kernel
-//! of order 3/2 and length l along each axis, which leaves more to fine detail than a Gaussian one, and a cell has that of the pixels it covers, `beta = Uᵀ g`. Cells
-//! of all offsets so share one field, and neighbours are correlated by their overlap and by l. The process, times a
-//! bump where the scores ask for one, is expanded in cosines over the image and a margin (Solin and Särkkä 2020), so that
+//! A pixel at position x (in cells) has the importance g(x), a Gaussian process with Matérn's kernel of
+//! order 3/2 and length l along each axis, which leaves more to fine detail than a Gaussian one; and a
+//! cell has that of the pixels it covers, `beta = Uᵀ g`. Cells of all offsets so share one field, and
+//! neighbours are correlated by their overlap and by l. The process, times a bump where the scores ask
+//! for one, is expanded in cosines over the image and a margin (Solin and Särkkä 2020), so that
 //! `beta = A w` with w independent and standard normal, and the mean over offsets of `U beta`, which
 //! is the map, is `T w`.
 
@@ -183,6 +184,37 @@ fn up(taps: &Taps, field: &Array2<f64>, scale: f64, out: &mut Array2<f64>) {
             let t = f64::from(t);
             out.scaled_add(scale * (1.0 - t), &field.row(run.low));
             out.scaled_add(scale * t, &field.row(run.high));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Far from the edges the expansion has Matérn's kernel, `(1 + r) exp(-r)` with r = sqrt(3) distance / l, as far as
+    /// the terms that are kept go.
+    #[test]
+    fn the_field_has_materns_kernel() {
+        let axis = GridAxis {
+            pixels: 160,
+            cells: 16,
+            enlargement: Enlargement::Bilinear,
+            placement: Placement::Fixed,
+        };
+        for length in [1.2, 2.0] {
+            let (field, _) = field(&axis, length, None);
+            let covariance = |a: usize, b: usize| field.row(a).dot(&field.row(b));
+            for distance in [5_usize, 10, 20, 40] {
+                let (a, b) = (80 - distance / 2, 80 + distance.div_ceil(2));
+                let r = 3f64.sqrt() * distance as f64 / 10.0 / length;
+                let found = covariance(a, b) / (covariance(a, a) * covariance(b, b)).sqrt();
+                let expected = (1.0 + r) * (-r).exp();
+                assert!(
+                    (found - expected).abs() < 0.03,
+                    "{length} {distance}: {found} {expected}"
+                );
+            }
         }
     }
 }

@@ -33,6 +33,14 @@ pub(super) struct Fit {
     pub ratio: f64,
 }
 
+impl Fit {
+    /// What the masks leave of a prior covariance Vᵀ V, from X V.
+    fn left(&self, lifted: Array2<f64>, prior: Array2<f64>) -> Array2<f64> {
+        let half = self.factor.half_solve(lifted);
+        (prior - half.t().dot(&half) * self.ratio) * (self.noise * self.ratio)
+    }
+}
+
 impl Moments {
     pub fn new(mut rows: Array2<f64>, scores: &[f64]) -> Self {
         let (masks, features) = rows.dim();
@@ -99,22 +107,17 @@ impl Moments {
 
     /// Vᵀ C V for the posterior covariance C of the coefficients and columns V.
     pub fn covariance(&self, fit: &Fit, v: Array2<f64>) -> Array2<f64> {
-        let scale = fit.noise * fit.ratio;
         match &self.shape {
             Shape::Features(..) => {
                 let half = fit.factor.half_solve(v);
-                half.t().dot(&half) * scale
+                half.t().dot(&half) * (fit.noise * fit.ratio)
             }
-            Shape::Masks(x, ..) => {
-                let half = fit.factor.half_solve(x.dot(&v));
-                (v.t().dot(&v) - half.t().dot(&half) * fit.ratio) * scale
-            }
+            Shape::Masks(x, ..) => fit.left(x.dot(&v), v.t().dot(&v)),
         }
     }
 
-    /// The posterior covariance of `sum of lift_g w_g`, for coefficients that are one vector `w_g` after the other.
+    /// The same of `sum of lift_g w_g`, for coefficients that are one vector `w_g` after the other.
     pub fn field_covariance(&self, fit: &Fit, lift: ArrayView1<'_, f64>) -> Array2<f64> {
-        let scale = fit.noise * fit.ratio;
         match &self.shape {
             Shape::Features(matrix, _) => {
                 let kept = matrix.dim().0 / lift.len();
@@ -124,16 +127,14 @@ impl Moments {
                 }
                 self.covariance(fit, v)
             }
+            // Without the zeros of V.
             Shape::Masks(x, ..) => {
                 let kept = x.dim().1 / lift.len();
                 let mut lifted = Array2::zeros((x.dim().0, kept));
                 for (part, &weight) in x.axis_chunks_iter(Axis(1), kept).zip(lift) {
                     lifted.scaled_add(weight, &part);
                 }
-                let half = fit.factor.half_solve(lifted);
-                let mut covariance = half.t().dot(&half) * -fit.ratio;
-                covariance.diag_mut().mapv_inplace(|v| v + lift.dot(&lift));
-                covariance * scale
+                fit.left(lifted, Array2::eye(kept) * lift.dot(&lift))
             }
         }
     }
@@ -185,6 +186,29 @@ impl Moments {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// More masks than features and fewer: the covariance of a field is that of the columns that make it.
+    #[test]
+    fn a_field_is_a_sum_of_features() {
+        let lift = ndarray::arr1(&[0.5, -2.0, 1.5]);
+        for (masks, kept) in [(20, 2), (5, 4)] {
+            let value = |i: usize, j: usize| ((3 * i + 5 * j * j + i * j) as f64).sin();
+            let rows = Array2::from_shape_fn((masks, 3 * kept), |(i, j)| value(i, j));
+            let scores: Vec<f64> = (0..masks).map(|i| value(i, 7)).collect();
+            let moments = Moments::new(rows, &scores);
+            let fit = moments.fit(0.7).unwrap();
+            let columns = Array2::from_shape_fn((3 * kept, kept), |(f, i)| {
+                if f % kept == i { lift[f / kept] } else { 0.0 }
+            });
+            let expected = moments.covariance(&fit, columns);
+            let found = moments.field_covariance(&fit, lift.view());
+            assert!(
+                (&found - &expected).iter().all(|d| d.abs() < 1e-12),
+                "{masks}"
+            );
+            assert!(found.diag().iter().all(|&v| v > 0.0));
+        }
+    }
 
     /// More masks than features and fewer: predictions are those of a fit without the mask.
     #[test]

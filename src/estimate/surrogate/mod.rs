@@ -54,11 +54,11 @@ const FOLDS: usize = 5;
 /// of the posterior mean, computed exactly and not from masks. It is biased (towards a smooth, small
 /// map) and has the lower error where masks are few. [`Surrogate::standard_deviation`] is the
 /// posterior's: it is right as far as the model is, and no standard error (nominal 95 % intervals held
-/// 88 to 95 % of the truth, medians over 13 signs at 100 to 1000 masks). For an unbiased map and a
+/// 93 to 95 % of the truth, medians over 13 signs at 100 to 3000 masks). For an unbiased map and a
 /// standard error see [`Estimator::SurrogateCorrected`](crate::Estimator::SurrogateCorrected).
 ///
 /// # References
-/// Rasmussen and Williams, *Gaussian Processes for Machine Learning*, 2006, chapters 2 and 5; Solin
+/// Rasmussen and Williams, *Gaussian Processes for Machine Learning*, 2006, chapters 2, 4 and 5; Solin
 /// and Särkkä, *Hilbert space methods for reduced-rank Gaussian process regression*, Statistics and
 /// Computing 30, 2020; Box and Cox, *An Analysis of Transformations*, Journal of the Royal
 /// Statistical Society B 26, 1964 (the scale and its likelihood); Hoeting et al., *Bayesian Model

@@ -216,11 +216,13 @@ impl Args {
 
     /// The explainer that is asked for, but for its region.
     pub fn builder(&self, image: &Array3<f32>) -> Result<ExplainerBuilder, Failure> {
-        let mut builder = match &self.spec {
-            Some(path) => read_explainer(path)?.to_builder(),
-            None => Explainer::builder().budget(Budget::new()),
+        let (mut builder, mut budget) = match &self.spec {
+            Some(path) => {
+                let explainer = read_explainer(path)?;
+                (explainer.to_builder(), explainer.budget().clone())
+            }
+            None => (Explainer::builder(), Budget::new()),
         };
-        let mut budget = builder.clone().build()?.budget().clone();
         if let Some(Method::Masks(family)) = &self.method {
             builder = builder.family(family.shared());
         }
