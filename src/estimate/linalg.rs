@@ -6,84 +6,73 @@ use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, Slice};
 /// Columns that are factored at a time; the rest of the work is matrix products.
 const STEP: usize = 48;
 
+/// Columns of a symmetric product that are made at a time.
+const STRIP: usize = 96;
+
 /// The lower factor L of a symmetric positive definite matrix L Lᵀ.
-pub(super) struct Cholesky(Array2<f64>);
+pub(super) struct Cholesky {
+    lower: Array2<f64>,
+    /// The inverses of the squares of STEP columns on the diagonal: they make solving a product.
+    inverses: Vec<Array2<f64>>,
+}
 
 impl Cholesky {
     /// Factors a matrix of which the lower triangle is read; `None` if it is not positive definite.
     pub fn new(mut a: Array2<f64>) -> Option<Self> {
         let n = a.dim().0;
+        let mut inverses = Vec::with_capacity(n.div_ceil(STEP));
         for start in (0..n).step_by(STEP) {
             let end = (start + STEP).min(n);
             let (mut head, mut tail) = a.view_mut().split_at(Axis(0), end);
             let mut square = part(&mut head, start..end, start..end);
             factor(&mut square)?;
-            if end == n {
-                break;
-            }
-            let square = square.to_owned();
-            {
+            let inverse = inverted(&square);
+            if end < n {
                 let mut panel = part(&mut tail, 0..n - end, start..end);
-                for mut row in panel.outer_iter_mut() {
-                    for j in 0..end - start {
-                        let sum = (0..j).map(|k| row[k] * square[[j, k]]).sum::<f64>();
-                        row[j] = (row[j] - sum) / square[[j, j]];
-                    }
+                let solved = panel.dot(&inverse.t());
+                panel.assign(&solved);
+                let (_, mut rest) = tail.split_at(Axis(1), end);
+                // Strips of columns: only the lower triangle is brought up to date.
+                for strip in (0..n - end).step_by(STRIP) {
+                    let stop = (strip + STRIP).min(n - end);
+                    let lower = solved.slice_axis(Axis(0), Slice::from(strip..));
+                    let upper = solved.slice_axis(Axis(0), Slice::from(strip..stop));
+                    let mut out = part(&mut rest, strip..n - end, strip..stop);
+                    general_mat_mul(-1.0, &lower, &upper.t(), 1.0, &mut out);
                 }
             }
-            let (panel, mut rest) = tail.split_at(Axis(1), end);
-            let panel = panel
-                .slice_axis(Axis(1), Slice::from(start..end))
-                .to_owned();
-            // Strips of columns: only the lower triangle is brought up to date.
-            for strip in (0..n - end).step_by(4 * STEP) {
-                let stop = (strip + 4 * STEP).min(n - end);
-                let lower = panel.slice_axis(Axis(0), Slice::from(strip..));
-                let upper = panel.slice_axis(Axis(0), Slice::from(strip..stop));
-                let mut out = part(&mut rest, strip..n - end, strip..stop);
-                general_mat_mul(-1.0, &lower, &upper.t(), 1.0, &mut out);
-            }
+            inverses.push(inverse);
         }
-        Some(Cholesky(a))
+        Some(Cholesky { lower: a, inverses })
     }
 
     /// The factor; what stands above its diagonal is to be ignored.
     pub fn lower(&self) -> Array2<f64> {
-        Array2::from_shape_fn(
-            self.0.dim(),
-            |(i, j)| {
-                if j <= i { self.0[[i, j]] } else { 0.0 }
-            },
-        )
+        Array2::from_shape_fn(self.lower.dim(), |(i, j)| {
+            if j <= i { self.lower[[i, j]] } else { 0.0 }
+        })
     }
 
     /// The logarithm of the matrix's determinant.
     pub fn log_determinant(&self) -> f64 {
-        2.0 * self.0.diag().iter().map(|v| v.ln()).sum::<f64>()
+        2.0 * self.lower.diag().iter().map(|v| v.ln()).sum::<f64>()
     }
 
     /// L⁻¹ B.
     pub fn half_solve(&self, mut b: Array2<f64>) -> Array2<f64> {
-        let n = self.0.dim().0;
-        for start in (0..n).step_by(STEP) {
+        let n = b.dim().0;
+        for (start, inverse) in (0..n).step_by(STEP).zip(&self.inverses) {
             let end = (start + STEP).min(n);
             let (mut head, mut tail) = b.view_mut().split_at(Axis(0), end);
             let columns = head.dim().1;
             let mut rows = part(&mut head, start..end, 0..columns);
-            for i in 0..end - start {
-                let (done, mut row) = rows.view_mut().split_at(Axis(0), i);
-                let mut row = row.index_axis_mut(Axis(0), 0);
-                for (k, done) in done.outer_iter().enumerate() {
-                    row.scaled_add(-self.0[[start + i, start + k]], &done);
-                }
-                row /= self.0[[start + i, start + i]];
+            let solved = inverse.dot(&rows);
+            rows.assign(&solved);
+            if end < n {
+                let below = self.lower.slice_axis(Axis(0), Slice::from(end..));
+                let below = below.slice_axis(Axis(1), Slice::from(start..end));
+                general_mat_mul(-1.0, &below, &solved, 1.0, &mut tail);
             }
-            if end == n {
-                break;
-            }
-            let below = self.0.slice_axis(Axis(0), Slice::from(end..));
-            let below = below.slice_axis(Axis(1), Slice::from(start..end));
-            general_mat_mul(-1.0, &below, &rows, 1.0, &mut tail);
         }
         b
     }
@@ -93,9 +82,9 @@ impl Cholesky {
         let b = b.view().insert_axis(Axis(1)).to_owned();
         let mut x = self.half_solve(b).remove_axis(Axis(1));
         for i in (0..x.len()).rev() {
-            x[i] /= self.0[[i, i]];
+            x[i] /= self.lower[[i, i]];
             let (mut before, last) = x.view_mut().split_at(Axis(0), i);
-            let row = self.0.row(i);
+            let row = self.lower.row(i);
             before.scaled_add(-last[0], &row.slice_axis(Axis(0), Slice::from(..i)));
         }
         x
@@ -132,19 +121,40 @@ fn factor(a: &mut ArrayViewMut2<'_, f64>) -> Option<()> {
     Some(())
 }
 
+/// The inverse of a small lower triangle.
+fn inverted(lower: &ArrayViewMut2<'_, f64>) -> Array2<f64> {
+    let n = lower.dim().0;
+    let mut out = Array2::eye(n);
+    for i in 0..n {
+        let (done, mut row) = out.view_mut().split_at(Axis(0), i);
+        let mut row = row.index_axis_mut(Axis(0), 0);
+        for (k, done) in done.outer_iter().enumerate() {
+            row.scaled_add(-lower[[i, k]], &done);
+        }
+        row /= lower[[i, i]];
+    }
+    out
+}
+
 /// A Aᵀ, of which only the lower triangle is right.
 pub(super) fn gram(a: ArrayView2<'_, f64>) -> Array2<f64> {
     let n = a.dim().0;
     let mut out = Array2::zeros((n, n));
-    for strip in (0..n).step_by(4 * STEP) {
-        let stop = (strip + 4 * STEP).min(n);
+    add_gram(a, &mut out);
+    out
+}
+
+/// Adds A Aᵀ to the lower triangle of a matrix.
+pub(super) fn add_gram(a: ArrayView2<'_, f64>, out: &mut Array2<f64>) {
+    let n = a.dim().0;
+    for strip in (0..n).step_by(STRIP) {
+        let stop = (strip + STRIP).min(n);
         let lower = a.slice_axis(Axis(0), Slice::from(strip..));
         let upper = a.slice_axis(Axis(0), Slice::from(strip..stop));
         let mut view = out.view_mut();
         let mut view = part(&mut view, strip..n, strip..stop);
-        general_mat_mul(1.0, &lower, &upper.t(), 0.0, &mut view);
+        general_mat_mul(1.0, &lower, &upper.t(), 1.0, &mut view);
     }
-    out
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub(crate) mod surrogate;
 use std::ops::Range;
 
 use ndarray::{Array2, Array3, Array4, ArrayRef3, ArrayRef4, Axis, Slice};
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::estimate::averaged::Averaged;
@@ -364,15 +365,20 @@ fn zeros(plan: &Plan, ledger: &Ledger) -> Array4<f32> {
 fn each_target(
     plan: &Plan,
     ledger: &Ledger,
-    of: impl Fn(usize) -> Result<(Array3<f32>, Option<Array3<f32>>)>,
+    of: impl Fn(usize) -> Result<(Array3<f32>, Option<Array3<f32>>)> + Sync,
 ) -> Result<Estimates> {
     let (mut maps, mut all) = (zeros(plan, ledger), None);
-    for (target, mut out) in maps.outer_iter_mut().enumerate() {
-        let (map, errors) = of(target)?;
-        out.assign(&map);
-        if let Some(errors) = errors {
-            let all = all.get_or_insert_with(|| zeros(plan, ledger));
-            all.index_axis_mut(Axis(0), target).assign(&errors);
+    let targets = (0..ledger.targets().len()).collect::<Vec<_>>();
+    // A group at a time, so that not more estimates lie about than threads make.
+    for group in targets.chunks(rayon::current_num_threads()) {
+        let estimates: Vec<_> = group.par_iter().map(|&target| of(target)).collect();
+        for (&target, estimate) in group.iter().zip(estimates) {
+            let (map, errors) = estimate?;
+            maps.index_axis_mut(Axis(0), target).assign(&map);
+            if let Some(errors) = errors {
+                let all = all.get_or_insert_with(|| zeros(plan, ledger));
+                all.index_axis_mut(Axis(0), target).assign(&errors);
+            }
         }
     }
     Ok((maps, all))

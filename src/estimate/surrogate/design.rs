@@ -12,16 +12,20 @@ use crate::masks::mask::Block;
 use crate::masks::plan::Plan;
 use crate::masks::segments::Segments;
 
+/// Masks, about, whose rows are made at a time.
+const PART: usize = 1024;
+
 /// A block of a ledger: its index and its scores `[masks, targets]`.
 pub(super) type Scores<'a> = (u64, ArrayView2<'a, f32>);
 
 /// The features of masks under one prior: row n holds, for each feature g of a state and each pair
 /// of terms, `sum over cells of A[row, r] A[column, c] (F_g(state) - E F_g)`, times the prior's
 /// deviation of g. Their coefficients are independent and of equal variance.
+#[derive(Clone)]
 pub(super) struct Design<'a> {
     plan: &'a Plan,
     seed: u64,
-    basis: Basis<'a>,
+    basis: Arc<Basis<'a>>,
     /// Coefficients of a field: one for each pair of terms that is kept, for each feature of a state.
     kept: usize,
     states: Arc<Features>,
@@ -174,13 +178,20 @@ impl<'a> Design<'a> {
             lifts: &states.lifts * &deviations,
             deviations,
             states,
-            basis,
+            basis: Arc::new(basis),
         }
     }
 
     /// The number of features.
     pub fn features(&self) -> usize {
         self.kept * self.states.count()
+    }
+
+    /// [`Design::rows`], a part of the masks at a time.
+    pub fn parts(&self, blocks: &[Scores<'_>]) -> impl Iterator<Item = Array2<f64>> {
+        let size = blocks.first().map_or(1, |(_, scores)| scores.dim().0);
+        let parts = blocks.chunks(PART.div_ceil(size.max(1)));
+        parts.map(|blocks| self.rows(blocks))
     }
 
     /// The rows of the masks of some blocks, in order.

@@ -1,25 +1,93 @@
 //! Ridge regression with independent standard coefficients, and its marginal likelihood.
 
-use ndarray::{Array1, Array2, ArrayView1, Axis};
+use std::sync::Arc;
 
-use crate::estimate::linalg::{Cholesky, gram};
+use ndarray::{Array1, Array2, ArrayView1, Axis, Slice};
 
-/// What a regression of centred scores on centred rows needs, in the smaller of the two dimensions.
-pub(super) struct Moments {
-    shape: Shape,
-    /// The sum of squares of the centred scores.
-    squares: f64,
-    masks: f64,
-    /// Mean row and mean score.
+use crate::estimate::linalg::{Cholesky, add_gram, gram};
+
+/// What all regressions on the same rows share: products of the centred rows, in the smaller of the
+/// two dimensions.
+pub(super) struct Products {
+    /// X Xᵀ if X is kept, else Xᵀ X; only the lower triangle is right.
+    matrix: Array2<f64>,
+    /// X, where the masks are fewer than the features.
+    rows: Option<Array2<f64>>,
     row_mean: Array1<f64>,
-    mean: f64,
+    masks: f64,
 }
 
-enum Shape {
-    /// Xᵀ X and Xᵀ y.
-    Features(Array2<f64>, Array1<f64>),
-    /// X, X Xᵀ and y.
-    Masks(Array2<f64>, Array2<f64>, Array1<f64>),
+impl Products {
+    /// The products of the rows `[masks, features]`, which come part by part and are not kept where
+    /// masks are many; and for the centred scores y what a regression needs of them: y itself, or Xᵀ y.
+    pub fn new(
+        [masks, features]: [usize; 2],
+        parts: impl Iterator<Item = Array2<f64>>,
+        centred: &Array1<f64>,
+    ) -> (Self, Array1<f64>) {
+        let n = masks as f64;
+        if masks < features {
+            let mut rows = Array2::zeros((masks, features));
+            for (own, part) in numbered(parts) {
+                rows.slice_axis_mut(Axis(0), own).assign(&part);
+            }
+            let row_mean = rows.sum_axis(Axis(0)) / n;
+            rows -= &row_mean;
+            let products = Products {
+                matrix: gram(rows.view()),
+                rows: Some(rows),
+                row_mean,
+                masks: n,
+            };
+            return (products, centred.clone());
+        }
+        let mut matrix = Array2::zeros((features, features));
+        let mut sums = Array1::zeros(features);
+        let mut side = Array1::zeros(features);
+        for (own, part) in numbered(parts) {
+            add_gram(part.t(), &mut matrix);
+            sums += &part.sum_axis(Axis(0));
+            side += &part.t().dot(&centred.slice_axis(Axis(0), own));
+        }
+        let row_mean = sums / n;
+        for (i, mut row) in matrix.outer_iter_mut().enumerate() {
+            row.scaled_add(-n * row_mean[i], &row_mean);
+        }
+        let products = Products {
+            matrix,
+            rows: None,
+            row_mean,
+            masks: n,
+        };
+        (products, side)
+    }
+
+    /// What a regression needs of other centred scores.
+    pub fn side(
+        &self,
+        parts: impl Iterator<Item = Array2<f64>>,
+        centred: &Array1<f64>,
+    ) -> Array1<f64> {
+        if self.rows.is_some() {
+            return centred.clone();
+        }
+        let mut side = Array1::zeros(self.row_mean.len());
+        for (own, part) in numbered(parts) {
+            side += &part.t().dot(&centred.slice_axis(Axis(0), own));
+        }
+        side
+    }
+}
+
+/// What a regression of centred scores on centred rows needs.
+pub(super) struct Moments {
+    products: Arc<Products>,
+    /// y where X is kept, else Xᵀ y.
+    side: Array1<f64>,
+    /// The sum of squares of the centred scores.
+    squares: f64,
+    /// The mean score.
+    mean: f64,
 }
 
 /// A regression for one ratio of the coefficients' variance to the noise's.
@@ -42,33 +110,36 @@ impl Fit {
 }
 
 impl Moments {
-    pub fn new(mut rows: Array2<f64>, scores: &[f64]) -> Self {
-        let (masks, features) = rows.dim();
-        let n = masks as f64;
-        let row_mean = rows.sum_axis(Axis(0)) / n;
-        let mean = scores.iter().sum::<f64>() / n;
-        let centred = Array1::from_iter(scores.iter().map(|f| f - mean));
-        rows -= &row_mean;
-        let squares = centred.dot(&centred);
-        let shape = if features <= masks {
-            Shape::Features(gram(rows.t()), rows.t().dot(&centred))
-        } else {
-            let kernel = gram(rows.view());
-            Shape::Masks(rows, kernel, centred)
-        };
+    /// The moments of the scores of the masks whose rows come part by part.
+    pub fn new(
+        shape: [usize; 2],
+        parts: impl Iterator<Item = Array2<f64>>,
+        scores: &[f64],
+    ) -> Self {
+        let (mean, centred) = centred(scores);
+        let (products, side) = Products::new(shape, parts, &centred);
         Moments {
-            shape,
-            squares,
-            masks: n,
-            row_mean,
+            products: Arc::new(products),
+            side,
+            squares: centred.dot(&centred),
+            mean,
+        }
+    }
+
+    /// The moments of other scores of the same masks.
+    pub fn of_other(&self, parts: impl Iterator<Item = Array2<f64>>, scores: &[f64]) -> Self {
+        let (mean, centred) = centred(scores);
+        Moments {
+            products: self.products.clone(),
+            side: self.products.side(parts, &centred),
+            squares: centred.dot(&centred),
             mean,
         }
     }
 
     /// The mean variance of a score under the prior, over the coefficients' variance.
     pub fn scale(&self) -> f64 {
-        let (Shape::Features(m, _) | Shape::Masks(_, m, _)) = &self.shape;
-        m.diag().sum() / self.masks
+        self.products.matrix.diag().sum() / self.products.masks
     }
 
     /// Whether all scores are the same.
@@ -78,15 +149,15 @@ impl Moments {
 
     /// The regression for a ratio; `None` if it cannot be computed (an overflow).
     pub fn fit(&self, ratio: f64) -> Option<Fit> {
-        let (Shape::Features(matrix, _) | Shape::Masks(_, matrix, _)) = &self.shape;
-        let mut matrix = matrix * ratio;
+        let mut matrix = &self.products.matrix * ratio;
         matrix.diag_mut().mapv_inplace(|v| v + 1.0);
         let factor = Cholesky::new(matrix)?;
-        let left = match &self.shape {
-            Shape::Features(_, b) => self.squares - ratio * b.dot(&factor.solve(b)),
-            Shape::Masks(_, _, y) => y.dot(&factor.solve(y)),
+        let explained = self.side.dot(&factor.solve(&self.side));
+        let left = match self.products.rows {
+            None => self.squares - ratio * explained,
+            Some(_) => explained,
         };
-        let degrees = self.masks - 1.0;
+        let degrees = self.products.masks - 1.0;
         let noise = left.max(1e-12 * self.squares) / degrees;
         let evidence = -0.5 * (degrees * noise.ln() + factor.log_determinant());
         evidence.is_finite().then_some(Fit {
@@ -99,37 +170,38 @@ impl Moments {
 
     /// The posterior mean of the coefficients.
     pub fn coefficients(&self, fit: &Fit) -> Array1<f64> {
-        match &self.shape {
-            Shape::Features(_, b) => fit.factor.solve(b) * fit.ratio,
-            Shape::Masks(x, _, y) => x.t().dot(&fit.factor.solve(y)) * fit.ratio,
+        let solved = fit.factor.solve(&self.side) * fit.ratio;
+        match &self.products.rows {
+            None => solved,
+            Some(x) => x.t().dot(&solved),
         }
     }
 
     /// Vᵀ C V for the posterior covariance C of the coefficients and columns V.
     pub fn covariance(&self, fit: &Fit, v: Array2<f64>) -> Array2<f64> {
-        match &self.shape {
-            Shape::Features(..) => {
+        match &self.products.rows {
+            None => {
                 let half = fit.factor.half_solve(v);
                 half.t().dot(&half) * (fit.noise * fit.ratio)
             }
-            Shape::Masks(x, ..) => fit.left(x.dot(&v), v.t().dot(&v)),
+            Some(x) => fit.left(x.dot(&v), v.t().dot(&v)),
         }
     }
 
     /// The same of `sum of lift_g w_g`, for coefficients that are one vector `w_g` after the other.
     pub fn field_covariance(&self, fit: &Fit, lift: ArrayView1<'_, f64>) -> Array2<f64> {
-        match &self.shape {
-            Shape::Features(matrix, _) => {
-                let kept = matrix.dim().0 / lift.len();
-                let mut v = Array2::zeros((matrix.dim().0, kept));
+        let features = self.products.row_mean.len();
+        let kept = features / lift.len();
+        match &self.products.rows {
+            None => {
+                let mut v = Array2::zeros((features, kept));
                 for (mut part, &weight) in v.axis_chunks_iter_mut(Axis(0), kept).zip(lift) {
                     part.diag_mut().fill(weight);
                 }
                 self.covariance(fit, v)
             }
             // Without the zeros of V.
-            Shape::Masks(x, ..) => {
-                let kept = x.dim().1 / lift.len();
+            Some(x) => {
                 let mut lifted = Array2::zeros((x.dim().0, kept));
                 for (part, &weight) in x.axis_chunks_iter(Axis(1), kept).zip(lift) {
                     lifted.scaled_add(weight, &part);
@@ -152,40 +224,69 @@ impl Moments {
         scores: &[f64],
     ) -> Vec<f64> {
         let squares = |m: Array2<f64>| m.mapv_into(|v| v * v).sum_axis(Axis(0));
-        let diagonal = match &self.shape {
-            Shape::Features(..) => {
-                let centred = rows - &self.row_mean;
+        let Products {
+            row_mean, masks, ..
+        } = &*self.products;
+        let diagonal = match &self.products.rows {
+            None => {
+                let centred = rows - row_mean;
                 let half = fit.factor.half_solve(centred.t().to_owned());
                 1.0 - squares(half) * fit.ratio
             }
-            Shape::Masks(_, matrix, _) => {
+            Some(x) => {
                 let unit = |(i, j)| if i == first + j { 1.0 } else { 0.0 };
-                let shape = (matrix.dim().0, rows.dim().0);
+                let shape = (x.dim().0, rows.dim().0);
                 squares(fit.factor.half_solve(Array2::from_shape_fn(shape, unit)))
             }
         };
         let predicted = self.effects(coefficients, rows) + self.mean;
         let parts = scores.iter().zip(&predicted).zip(&diagonal);
         parts
-            .map(|((y, own), d)| y - (y - own) / (d - 1.0 / self.masks))
+            .map(|((y, own), d)| y - (y - own) / (d - 1.0 / masks))
             .collect()
     }
 
     /// What rows add to the mean score.
     pub fn effects(&self, coefficients: &Array1<f64>, rows: &Array2<f64>) -> Array1<f64> {
-        rows.dot(coefficients) - self.row_mean.dot(coefficients)
+        rows.dot(coefficients) - self.products.row_mean.dot(coefficients)
     }
 
     /// The restricted log-likelihood of no effect at all, up to the constant of [`Fit::evidence`].
     pub fn nothing(&self) -> f64 {
-        let degrees = self.masks - 1.0;
+        let degrees = self.products.masks - 1.0;
         -0.5 * degrees * (self.squares / degrees).ln()
     }
+}
+
+/// Parts of rows, with where in the whole they are.
+fn numbered(
+    parts: impl Iterator<Item = Array2<f64>>,
+) -> impl Iterator<Item = (Slice, Array2<f64>)> {
+    parts.scan(0, |first, part| {
+        let own = *first..*first + part.dim().0;
+        *first = own.end;
+        Some((Slice::from(own), part))
+    })
+}
+
+/// The mean of scores, and what each is above it.
+fn centred(scores: &[f64]) -> (f64, Array1<f64>) {
+    let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+    (mean, scores.iter().map(|f| f - mean).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The moments of rows that come in two parts.
+    fn of_rows(rows: &Array2<f64>, scores: &[f64]) -> Moments {
+        let (masks, features) = rows.dim();
+        let half = masks / 2;
+        let parts =
+            [0..half, half..masks].map(|part| rows.slice_axis(Axis(0), part.into()).to_owned());
+        Moments::new([masks, features], parts.into_iter(), scores)
+    }
 
     /// More masks than features and fewer: the covariance of a field is that of the columns that make it.
     #[test]
@@ -195,7 +296,7 @@ mod tests {
             let value = |i: usize, j: usize| ((3 * i + 5 * j * j + i * j) as f64).sin();
             let rows = Array2::from_shape_fn((masks, 3 * kept), |(i, j)| value(i, j));
             let scores: Vec<f64> = (0..masks).map(|i| value(i, 7)).collect();
-            let moments = Moments::new(rows, &scores);
+            let moments = of_rows(&rows, &scores);
             let fit = moments.fit(0.7).unwrap();
             let columns = Array2::from_shape_fn((3 * kept, kept), |(f, i)| {
                 if f % kept == i { lift[f / kept] } else { 0.0 }
@@ -217,7 +318,7 @@ mod tests {
             let value = |i: usize, j: usize| ((3 * i + 5 * j * j + i * j) as f64).sin();
             let rows = Array2::from_shape_fn((masks, features), |(i, j)| value(i, j) + 0.3);
             let scores: Vec<f64> = (0..masks).map(|i| value(i, 7)).collect();
-            let moments = Moments::new(rows.clone(), &scores);
+            let moments = of_rows(&rows, &scores);
             let fit = moments.fit(0.7).unwrap();
             let coefficients = moments.coefficients(&fit);
             let mut found = Vec::new();
@@ -235,7 +336,7 @@ mod tests {
             for (i, found) in found.into_iter().enumerate() {
                 let others: Vec<usize> = (0..masks).filter(|&k| k != i).collect();
                 let left: Vec<f64> = others.iter().map(|&k| scores[k]).collect();
-                let moments = Moments::new(rows.select(Axis(0), &others), &left);
+                let moments = of_rows(&rows.select(Axis(0), &others), &left);
                 let fit = moments.fit(0.7).unwrap();
                 let own = rows.select(Axis(0), &[i]);
                 let effects = moments.effects(&moments.coefficients(&fit), &own);

@@ -1,12 +1,10 @@
 //! The average of a few regressions.
 
 use ndarray::{Array1, Array2, Axis};
+use rayon::prelude::*;
 
 use super::design::Scores;
 use super::search::Candidate;
-
-/// Masks, about, that are predicted at a time.
-const CHUNK: usize = 1024;
 
 /// Regressions of the same values under several priors, each with a weight. What the weights leave
 /// of 1 is the weight of no effect at all.
@@ -75,9 +73,7 @@ impl<'a> Mixture<'a> {
         } = &self.members[0];
         let fit = candidate.fit.as_ref()?;
         let mut out = Vec::with_capacity(values.len());
-        let size = blocks.first().map_or(1, |(_, scores)| scores.dim().0);
-        for blocks in blocks.chunks(CHUNK.div_ceil(size.max(1))) {
-            let rows = candidate.design.rows(blocks);
+        for rows in candidate.design.parts(blocks) {
             let own = out.len()..out.len() + rows.dim().0;
             let moments = &candidate.moments;
             out.extend(moments.leave_one_out(fit, coefficients, &rows, own.start, &values[own]));
@@ -102,21 +98,26 @@ impl<'a> Mixture<'a> {
         for (o, mean) in out.iter_mut().zip(&mean) {
             *o += (share + nothing) * mean * mean;
         }
-        for member in &self.members {
+        let variances = self.members.par_iter().map(|member| {
             let Candidate {
                 design,
                 moments,
-                fit: Some(fit),
+                fit,
                 ..
-            } = &member.candidate
-            else {
-                continue;
-            };
-            let map = design.map(&member.coefficients);
-            let variances = (0..design.planes()).flat_map(|plane| {
+            } = &member.candidate;
+            let fit = fit.as_ref()?;
+            let variance = |plane| {
                 let covariance = moments.field_covariance(fit, design.lift(plane));
                 design.variance(&covariance)
-            });
+            };
+            Some((0..design.planes()).flat_map(variance).collect::<Vec<_>>())
+        });
+        let variances: Vec<_> = variances.collect();
+        for (member, variances) in self.members.iter().zip(variances) {
+            let Some(variances) = variances else {
+                continue;
+            };
+            let map = member.candidate.design.map(&member.coefficients);
             let square = self.factor * self.factor;
             for (((o, v), m), mean) in out.iter_mut().zip(variances).zip(map).zip(&mean) {
                 *o += member.weight * (square * v + (self.factor * m - mean).powi(2));

@@ -26,6 +26,9 @@ use search::{SELECT, Search};
 /// Masks below which there is no surrogate.
 pub(crate) const MIN_MASKS: u64 = 16;
 
+/// Of the likelihood of the best prior, what one that is kept must have.
+const LEAST: f64 = 0.1;
+
 /// Folds of blocks in the cross-fit.
 const FOLDS: usize = 5;
 
@@ -40,7 +43,7 @@ const FOLDS: usize = 5;
 /// the planes has a variance of its own. The variance of g is the same all over the image, or larger
 /// about one place, as an object's is. Its place and width, the length, the variances and the noise
 /// are those of the largest restricted likelihoods that a climb meets on the first 384 masks; the
-/// six best are averaged, weighted by them. mu has a flat prior.
+/// four best, or fewer, are averaged, weighted by them. mu has a flat prior.
 ///
 /// The scale is the score itself or, where that is likelier, a logarithm of its distance from the
 /// lowest score (or the highest): of a class that needs most of its object to be seen, most scores
@@ -138,10 +141,12 @@ impl<'a> Surrogate<'a> {
             }
         }
         let mut best = Search::new(plan, seed, states, few, &scale.values[..count]).best(start);
+        // What would weigh next to nothing is not worth a regression on all masks, the more so the more
+        // they are.
+        let least = best[0].evidence() + LEAST.ln() * share.sqrt();
+        best.retain(|c| c.evidence() >= least);
         if few.len() < blocks.len() {
-            let all = Search::new(plan, seed, states, blocks, &scale.values);
-            best = best.into_iter().map(|c| all.candidate(c.prior)).collect();
-            best.sort_by(|a, b| b.evidence().total_cmp(&a.evidence()));
+            best = Search::new(plan, seed, states, blocks, &scale.values).again(&best);
         }
         let mut scaled = Mixture::new(best);
         let (mut left, mut uncertainty) = (None, 0.0);
@@ -151,7 +156,7 @@ impl<'a> Surrogate<'a> {
         if let Some(predictions) = bent.flatten() {
             let (worth, residuals) = Worth::new(&predictions, &scores);
             let search = Search::new(plan, seed, states, blocks, &residuals);
-            left = Some(Mixture::or_nothing(search.candidate(scaled.first().prior)));
+            left = Some(Mixture::or_nothing(search.of_other(scaled.first())));
             (scaled.factor, uncertainty) = (worth.factor, worth.uncertainty);
         }
         Ok(Surrogate {

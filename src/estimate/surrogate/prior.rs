@@ -24,7 +24,7 @@ impl Prior {
         length: 2,
         bumps: [None, None],
         common: 0,
-        step: 0,
+        step: -1,
     };
 
     pub fn length_in_cells(&self) -> f64 {

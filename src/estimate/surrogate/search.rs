@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ndarray::Array1;
+use rayon::prelude::*;
 
 use super::basis::Bump;
 use super::design::{Design, Scores};
@@ -24,14 +25,14 @@ const GAIN: f64 = 0.02;
 /// Steps of the common features' weight.
 const COMMON_STEPS: i32 = 6;
 
-/// Designs that are tried at most.
-const TRIALS: usize = 24;
+/// Designs that are tried at most; more steps fit the scores' noise.
+const TRIALS: usize = 14;
 
 /// Priors that are kept: averaging over those of similar likelihood has the lower error.
-const KEEP: usize = 6;
+const KEEP: usize = 4;
 
-/// Of the likelihood of the best, what a prior that is kept must have.
-const LEAST: f64 = 0.1;
+/// Of the logarithm of the likelihood, how far behind the best a prior is not worth a better ratio.
+const FAR: f64 = 3.0;
 
 /// A prior, with the best ratio for it.
 pub(super) struct Candidate<'a> {
@@ -89,7 +90,7 @@ impl<'a, 'b> Search<'a, 'b> {
 
     /// The regression under the first prior of the climb.
     pub fn start(&self) -> Candidate<'a> {
-        self.candidate(Prior::START)
+        self.candidate(Prior::START, f64::NEG_INFINITY)
     }
 
     /// The priors of the largest likelihoods that a climb from `start` meets, the largest first; one
@@ -111,39 +112,70 @@ impl<'a, 'b> Search<'a, 'b> {
             climb.lengths();
             climb.common();
         }
-        // What would weigh next to nothing is not worth a regression on all masks.
-        let least = climb.best[0].evidence() + LEAST.ln();
-        climb.best.retain(|c| c.evidence() >= least);
         climb.best
     }
 
-    /// The regression under a prior, whose ratio is where the climb for a better one begins.
-    pub fn candidate(&self, prior: Prior) -> Candidate<'a> {
+    /// The regressions under the priors of candidates of fewer masks, the likeliest first. The best
+    /// ratio is looked for under the first of the priors, and the others follow.
+    pub fn again(&self, candidates: &[Candidate<'_>]) -> Vec<Candidate<'a>> {
+        let first = self.candidate(candidates[0].prior, f64::NEG_INFINITY);
+        let moved = first.prior.step - candidates[0].prior.step;
+        let others = candidates[1..].par_iter().map(|Candidate { prior, .. }| {
+            let step = (prior.step + moved).clamp(-STEPS, STEPS);
+            self.candidate(Prior { step, ..*prior }, f64::INFINITY)
+        });
+        let mut all = vec![first];
+        all.par_extend(others);
+        all.sort_by(|a, b| b.evidence().total_cmp(&a.evidence()));
+        all
+    }
+
+    /// The regression of other values under a candidate's prior.
+    pub fn of_other(&self, candidate: &Candidate<'a>) -> Candidate<'a> {
+        let (prior, design) = (candidate.prior, candidate.design.clone());
+        let parts = design.parts(self.blocks);
+        let moments = candidate.moments.of_other(parts, self.values);
+        with_ratio(prior, design, moments, f64::NEG_INFINITY)
+    }
+
+    /// The regression under a prior, whose ratio is where the climb for a better one begins. There is
+    /// no such climb where the likelihood is below `least` to begin with.
+    fn candidate(&self, prior: Prior, least: f64) -> Candidate<'a> {
         let design = Design::new(self.plan, self.seed, self.states.clone(), &prior);
-        let moments = Moments::new(design.rows(self.blocks), self.values);
-        let start = prior.step;
-        let mut step = start;
-        let mut fit = None;
-        if !moments.constant() && moments.scale() > 0.0 {
-            let at = |step: i32| moments.fit(STEP.powi(step) / moments.scale());
-            fit = at(start);
-            for direction in [1, -1] {
-                // Downwards only if not already upwards.
-                while (step + direction).abs() <= STEPS && (direction == 1 || step <= start) {
-                    let next = at(step + direction);
-                    if evidence(&next) <= evidence(&fit) + GAIN {
-                        break;
-                    }
-                    (step, fit) = (step + direction, next);
+        let shape = [self.values.len(), design.features()];
+        let moments = Moments::new(shape, design.parts(self.blocks), self.values);
+        with_ratio(prior, design, moments, least)
+    }
+}
+
+fn with_ratio<'a>(prior: Prior, design: Design<'a>, moments: Moments, least: f64) -> Candidate<'a> {
+    let start = prior.step;
+    let mut step = start;
+    let mut fit = None;
+    if !moments.constant() && moments.scale() > 0.0 {
+        let at = |step: i32| moments.fit(STEP.powi(step) / moments.scale());
+        fit = at(start);
+        let directions: &[i32] = if evidence(&fit) < least {
+            &[]
+        } else {
+            &[1, -1]
+        };
+        for &direction in directions {
+            // Downwards only if not already upwards.
+            while (step + direction).abs() <= STEPS && (direction == 1 || step <= start) {
+                let next = at(step + direction);
+                if evidence(&next) <= evidence(&fit) + GAIN {
+                    break;
                 }
+                (step, fit) = (step + direction, next);
             }
         }
-        Candidate {
-            prior: Prior { step, ..prior },
-            design,
-            moments,
-            fit,
-        }
+    }
+    Candidate {
+        prior: Prior { step, ..prior },
+        design,
+        moments,
+        fit,
     }
 }
 
@@ -166,7 +198,7 @@ impl Climb<'_, '_, '_> {
             return false;
         }
         self.trials += 1;
-        let candidate = self.search.candidate(prior);
+        let candidate = self.search.candidate(prior, self.best[0].evidence() - FAR);
         let rank = self
             .best
             .partition_point(|c| c.evidence() >= candidate.evidence());
