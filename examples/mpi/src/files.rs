@@ -13,6 +13,11 @@ pub fn save(path: &Path, bytes: &[u8]) -> Result<(), BoxError> {
     written.map_err(|e| format!("{}: {e}", path.display()).into())
 }
 
+pub fn make_folder(path: &Path) -> Result<(), BoxError> {
+    let made = fs::create_dir_all(path);
+    made.map_err(|e| format!("{}: {e}", path.display()).into())
+}
+
 /// A map `[planes, H, W]` as a NumPy file.
 pub fn write_map(path: &Path, map: &ArrayRef3<f32>) -> Result<(), BoxError> {
     let mut bytes = Vec::new();

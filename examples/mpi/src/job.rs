@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use clap::Parser;
 use racm::ndarray::{Array2, Array3, ArrayView4};
@@ -35,6 +37,14 @@ pub struct Args {
     /// A rehearsal: from its N-th image on, the model fails
     #[arg(long, value_name = "N")]
     fail_after: Option<u64>,
+    /// A rehearsal: the model takes so much longer for each image
+    #[arg(
+        long,
+        default_value_t = 0,
+        value_name = "MS",
+        hide_default_value = true
+    )]
+    wait: u64,
 }
 
 pub struct Job {
@@ -56,9 +66,13 @@ impl Args {
                 (Box::new(model), [height, width])
             }
         };
-        let model = match self.fail_after {
-            Some(images) => Box::new(Failing(model, Cell::new(images))),
-            None => model,
+        let model = match (self.fail_after, self.wait) {
+            (None, 0) => model,
+            (images, wait) => Box::new(Rehearsal {
+                model,
+                left: Cell::new(images.unwrap_or(u64::MAX)),
+                wait: Duration::from_millis(wait),
+            }),
         };
         let explainer = Explainer::builder().masks(self.masks).seed(self.seed);
         Ok(Job {
@@ -91,12 +105,20 @@ impl Job {
     }
 }
 
-struct Failing(Box<dyn BlackBoxModel>, Cell<u64>);
+/// A model that fails, or takes its time.
+struct Rehearsal {
+    model: Box<dyn BlackBoxModel>,
+    left: Cell<u64>,
+    wait: Duration,
+}
 
-impl BlackBoxModel for Failing {
+impl BlackBoxModel for Rehearsal {
     fn predict(&self, batch: ArrayView4<'_, f32>) -> Result<Array2<f32>, BoxError> {
-        let left = self.1.get().checked_sub(batch.dim().0 as u64);
-        self.1.set(left.ok_or("failed, as --fail-after wants it")?);
-        self.0.predict(batch)
+        let images = batch.dim().0;
+        let left = self.left.get().checked_sub(images as u64);
+        self.left
+            .set(left.ok_or("failed, as --fail-after wants it")?);
+        sleep(self.wait * images as u32);
+        self.model.predict(batch)
     }
 }

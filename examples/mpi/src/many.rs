@@ -8,7 +8,7 @@ use mpi::topology::SimpleCommunicator;
 use mpi::traits::*;
 use racm::{BoxError, Target};
 
-use crate::files::write_map;
+use crate::files::{make_folder, write_map};
 use crate::job::Args;
 use crate::share::{Giver, Share, Taker};
 
@@ -28,7 +28,7 @@ pub fn run(world: &SimpleCommunicator, args: &Args, folder: &Path) -> Result<(),
 }
 
 fn lead(args: &Args, folder: &Path, share: &mut Giver<'_>) -> Result<(), BoxError> {
-    fs::create_dir_all(&args.out)?;
+    make_folder(&args.out)?;
     let images = list(folder)?;
     let missing = (0..images.len()).filter(|&i| !map_of(args, &images[i]).exists());
     let missing: Vec<_> = missing.map(|i| i as u64..i as u64 + 1).collect();

@@ -1,7 +1,6 @@
 //! One image: the ranks share its masks.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::fs;
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
@@ -12,7 +11,7 @@ use mpi::traits::*;
 use racm::ndarray::Array3;
 use racm::{BoxError, Ledger, Target};
 
-use crate::files::{save, write_map};
+use crate::files::{make_folder, save, write_map};
 use crate::job::{Args, Job};
 use crate::share::{Giver, Share, Taker};
 
@@ -41,12 +40,11 @@ fn follow(args: &Args, own: PathBuf, share: &mut Taker<'_>) -> Result<Vec<u8>, B
 }
 
 fn lead(args: &Args, own: PathBuf, share: &mut Giver<'_>) -> Result<Scorer, BoxError> {
-    fs::create_dir_all(&args.out)?;
+    make_folder(&args.out)?;
     let mut scorer = Scorer::new(args, own)?;
     scorer.take_up(&args.out)?;
-    let missing = scorer.missing();
-    let known = scorer.ledger.as_ref().map_or(0, Ledger::masks);
-    share.offer(missing, scorer.job.explainer.masks().saturating_sub(known));
+    let (missing, masks) = scorer.missing();
+    share.offer(missing, masks);
     scorer.score(share)?;
     Ok(scorer)
 }
@@ -165,8 +163,8 @@ impl Scorer {
         Ok(())
     }
 
-    /// The blocks that have not all of their masks, as ranges.
-    fn missing(&self) -> Vec<Range<u64>> {
+    /// The blocks that have not all of their masks, as ranges, and how many masks are in them.
+    fn missing(&self) -> (Vec<Range<u64>>, u64) {
         let explainer = &self.job.explainer;
         let (size, masks) = (explainer.spec().block_size as u64, explainer.masks());
         let mut known = BTreeMap::new();
@@ -174,16 +172,19 @@ impl Scorer {
             *known.entry(mask / size).or_insert(0) += 1;
         }
         let mut missing: Vec<Range<u64>> = Vec::new();
+        let mut total = 0;
         for block in 0..masks.div_ceil(size) {
-            if known.get(&block).copied().unwrap_or(0) >= size.min(masks - block * size) {
+            let whole = size.min(masks - block * size);
+            if known.get(&block).is_some_and(|known| *known >= whole) {
                 continue;
             }
+            total += whole;
             match missing.last_mut() {
                 Some(last) if last.end == block => last.end += 1,
                 _ => missing.push(block..block + 1),
             }
         }
-        missing
+        (missing, total)
     }
 
     /// The map of all ranks' scores, into a file.
@@ -208,12 +209,15 @@ impl Scorer {
     }
 }
 
+/// `ledger.racm`, and those of ranks that an earlier job left.
 fn saved_files(out: &Path) -> Result<Vec<PathBuf>, BoxError> {
     let mut files = Vec::new();
     for entry in fs::read_dir(out)? {
-        let path = entry?.path();
-        if path.extension() == Some(OsStr::new("racm")) {
-            files.push(path);
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let of_rank = name.starts_with("rank-") && name.ends_with(".racm");
+        if of_rank || name == "ledger.racm" {
+            files.push(entry.path());
         }
     }
     Ok(files)
