@@ -15,10 +15,7 @@ const FORGOTTEN: Duration = Duration::from_secs(3600);
 /// may do so at once: the last one's file stays.
 pub fn put(path: &Path, write: impl FnOnce(&Path) -> Result<(), Failure>) -> Result<(), Failure> {
     let fault = |e: std::io::Error| Failure::from(format!("{}: {e}", path.display()));
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".");
     let part = tempfile::Builder::new()
-        .prefix(&name)
         .suffix(UNFINISHED)
         .make_in(path.parent().unwrap_or(Path::new("")), |part| {
             File::create_new(part)
