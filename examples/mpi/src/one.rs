@@ -17,7 +17,7 @@ use crate::share::{Giver, Share, Taker};
 
 /// At most so many blocks a piece, each of which costs one call for the unmasked image, too.
 const LARGEST: u64 = 16;
-/// A rank that is killed loses no more than that.
+/// A rank that is killed loses the piece at hand, and no more than that.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
 
 pub fn run(world: &SimpleCommunicator, args: &Args) -> Result<(), BoxError> {
@@ -74,7 +74,6 @@ impl Scorer {
     /// Scores what this rank is given, and saves it, also if that fails at some point.
     fn score(&mut self, share: &mut dyn Share) -> Result<(), BoxError> {
         let mut done = 0;
-        let mut outcome = Ok(());
         while let Some(blocks) = share.next(done) {
             let run = self
                 .job
@@ -84,28 +83,27 @@ impl Scorer {
                 share.between_batches(done + progress.masks());
                 ControlFlow::Continue(())
             });
-            let (scores, cause) = match run.score() {
-                Ok(scores) => (Some(scores), None),
+            let (scores, outcome) = match run.score() {
+                Ok(scores) => (Some(scores), Ok(())),
                 Err(error) => {
                     let (cause, scores) = error.into_parts();
-                    (scores, Some(cause))
+                    (scores, Err(cause))
                 }
             };
             if let Some(scores) = scores {
                 done += scores.masks();
                 self.add(&scores)?;
             }
-            if let Some(cause) = cause {
-                outcome = Err(cause.into());
-                break;
+            if let Err(cause) = outcome {
+                self.save()?;
+                return Err(cause.into());
             }
             if self.saved.elapsed() > SAVE_EVERY {
                 self.save()?;
                 self.saved = Instant::now();
             }
         }
-        self.save()?;
-        outcome
+        self.save()
     }
 
     fn add(&mut self, scores: &Ledger) -> racm::Result<()> {
