@@ -55,6 +55,14 @@ pub struct Job {
 }
 
 impl Args {
+    /// What maps depend on, besides the images.
+    pub fn asked(&self) -> String {
+        let Args {
+            model, masks, seed, ..
+        } = self;
+        format!("the model {model}, {masks} masks and seed {seed}")
+    }
+
     pub fn job(&self) -> Result<Job, BoxError> {
         let (model, size): (Box<dyn BlackBoxModel>, _) = match &*self.model {
             "demo" => (Box::new(demo::Classifier), [None; 2]),

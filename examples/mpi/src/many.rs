@@ -8,7 +8,7 @@ use mpi::topology::SimpleCommunicator;
 use mpi::traits::*;
 use racm::{BoxError, Target};
 
-use crate::files::{make_folder, write_map};
+use crate::files::{make_folder, save, write_map};
 use crate::job::Args;
 use crate::share::{Giver, Share, Taker};
 
@@ -29,12 +29,29 @@ pub fn run(world: &SimpleCommunicator, args: &Args, folder: &Path) -> Result<(),
 
 fn lead(args: &Args, folder: &Path, share: &mut Giver<'_>) -> Result<(), BoxError> {
     make_folder(&args.out)?;
+    refuse_others(args)?;
     let images = list(folder)?;
     let missing = (0..images.len()).filter(|&i| !map_of(args, &images[i]).exists());
     let missing: Vec<_> = missing.map(|i| i as u64..i as u64 + 1).collect();
     let total = missing.len() as u64;
     share.offer(missing, total);
     explain(args, &images, share)
+}
+
+/// Maps do not say how they were made: a file beside them does.
+fn refuse_others(args: &Args) -> Result<(), BoxError> {
+    let (path, asked) = (args.out.join("job.txt"), args.asked());
+    match fs::read_to_string(&path) {
+        Ok(made) if made == asked => Ok(()),
+        Ok(made) => {
+            let path = path.display();
+            Err(
+                format!("{path}: the maps are of {made}, now it is {asked}; take another --out")
+                    .into(),
+            )
+        }
+        Err(_) => save(&path, asked.as_bytes()),
+    }
 }
 
 /// Explains the images that this rank is given.
