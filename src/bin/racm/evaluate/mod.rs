@@ -15,13 +15,11 @@ mod table;
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use racm::ndarray::Array2;
 
 pub use args::Args;
 
 use crate::Failure;
 use crate::model::Model;
-use crate::npy::read_map;
 use crate::say::line;
 use crate::signals::{Ended, Signals};
 use crate::white_box::WhiteBox;
@@ -120,17 +118,6 @@ fn white_box(args: &Args, model: &Model, first: &Item) -> Result<WhiteBox, Failu
     let (image, _) = model.image(Some(&first.path), args.model.layout)?;
     white_box.check(model, &image)?;
     Ok(white_box)
-}
-
-/// The refinement map, which must have the size of the image that the model sees.
-fn refinement(
-    path: &std::path::Path,
-    model: &Model,
-    item: &Item,
-    args: &Args,
-) -> Result<Array2<f32>, Failure> {
-    let (image, _) = model.image(Some(&item.path), args.model.layout)?;
-    read_map(path, image.dim().1, image.dim().2)
 }
 
 fn progress_bar(calls: u64) -> ProgressBar {

@@ -1,11 +1,16 @@
 //! The results of all images: read, or measured now, also where other processes do the same at the same time.
 
+use std::path::Path;
+
+use racm::ndarray::Array2;
+
 use super::args::Args;
 use super::list::Item;
 use super::measure::Bench;
-use super::refinement;
 use super::store::{Begun, Record, Store};
 use crate::Failure;
+use crate::model::Model;
+use crate::npy::read_map;
 
 /// What is known of each image.
 pub struct Records<'a> {
@@ -91,4 +96,15 @@ impl<'a> Records<'a> {
         self.known[index] = record;
         Ok(())
     }
+}
+
+/// The refinement map, which must have the size of the image that the model sees.
+fn refinement(
+    path: &Path,
+    model: &Model,
+    item: &Item,
+    args: &Args,
+) -> Result<Array2<f32>, Failure> {
+    let (image, _) = model.image(Some(&item.path), args.model.layout)?;
+    read_map(path, image.dim().1, image.dim().2)
 }
