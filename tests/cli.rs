@@ -13,6 +13,8 @@ mod npy;
 #[path = "onnx/proto.rs"]
 #[allow(dead_code)]
 mod proto;
+#[path = "cli/shards.rs"]
+mod shards;
 
 /// A folder of its own for each test, below the build's.
 fn folder(name: &str) -> PathBuf {
@@ -230,7 +232,7 @@ fn evaluate_goes_on_where_it_stopped() {
     succeeds(&format!("{arguments} --limit 1"), &to(&pieces));
     let record = |name: &str| pieces.join("images").join(name);
     let first = fs::read(record("a.png.json")).unwrap();
-    fs::write(record("b.png.json.part"), "{\"par").unwrap();
+    fs::write(record("b.png.json.x.racm-part"), "{\"par").unwrap();
     succeeds(&format!("{arguments} --threads 1 --batch 7"), &to(&pieces));
     assert_eq!(
         fs::read(record("a.png.json")).unwrap(),
@@ -867,7 +869,7 @@ fn explain_refines_its_map_until_the_budget_ends() {
     let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
     assert!(
         left.iter()
-            .all(|name| !name.to_str().unwrap().ends_with(".part"))
+            .all(|name| !name.to_str().unwrap().ends_with("part"))
     );
 }
 

@@ -7,6 +7,7 @@ mod explain;
 mod model;
 mod npy;
 mod say;
+mod signals;
 mod white_box;
 mod whole;
 
@@ -57,7 +58,10 @@ fn main() -> ExitCode {
                 }
                 cause = error.source();
             }
-            ExitCode::FAILURE
+            match failure.downcast_ref::<signals::Ended>() {
+                Some(ended) => ExitCode::from(128 + ended.signal as u8),
+                None => ExitCode::FAILURE,
+            }
         }
     }
 }

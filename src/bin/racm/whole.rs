@@ -1,22 +1,30 @@
 //! Files that are written whole or not at all, so that nobody reads half of one.
 
+use std::fs::File;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::Failure;
 
-/// Lets `write` make the file under a name of its own beside `path`, and puts it there once it is whole.
+/// Nobody else's files end so.
+const UNFINISHED: &str = ".racm-part";
+/// Nobody takes so long to write a file.
+const FORGOTTEN: Duration = Duration::from_secs(3600);
+
+/// Lets `write` make the file under a name of its own beside `path`, and puts it there once it is whole. Several processes
+/// may do so at once: the last one's file stays.
 pub fn put(path: &Path, write: impl FnOnce(&Path) -> Result<(), Failure>) -> Result<(), Failure> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    let written = write(&part).and_then(|()| {
-        std::fs::rename(&part, path).map_err(|e| format!("{}: {e}", path.display()).into())
-    });
-    if written.is_err() {
-        // What failed is said; that its half stays behind may be all the disk allows.
-        let _ = std::fs::remove_file(&part);
-    }
-    written
+    let fault = |e: std::io::Error| Failure::from(format!("{}: {e}", path.display()));
+    let part = tempfile::Builder::new()
+        .suffix(UNFINISHED)
+        .make_in(path.parent().unwrap_or(Path::new("")), |part| {
+            File::create_new(part)
+        })
+        .map_err(fault)?;
+    // Dropped, it removes the file: that half of one stays behind is all that a killed process leaves.
+    let part = part.into_temp_path();
+    write(&part)?;
+    part.persist(path).map_err(|e| fault(e.error))
 }
 
 /// A file of these bytes.
@@ -24,4 +32,19 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     put(path, |part| {
         std::fs::write(part, bytes).map_err(|e| format!("{}: {e}", path.display()).into())
     })
+}
+
+/// Removes what processes that were killed while they wrote left in a folder.
+pub fn tidy(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let old = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
+        let unfinished = entry.file_name().to_string_lossy().ends_with(UNFINISHED);
+        if unfinished && old().is_some_and(|age| age > FORGOTTEN) {
+            // Another process may have been faster.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }

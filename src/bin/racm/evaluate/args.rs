@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::list::Item;
 use super::methods::{Kind, MethodArg, cases};
+use super::shard::Shard;
 use super::store::{Case, fingerprint};
 use crate::Failure;
 use crate::args::{MaskArgs, named, size, value_name, whole_number};
@@ -70,6 +71,11 @@ pub struct Args {
     /// Only the first images of the list
     #[arg(long, value_name = "IMAGES", value_parser = size)]
     pub limit: Option<usize>,
+    /// Only the K-th image of every N, and no tables: the part of one of N processes or machines. They may share --out, or
+    /// their folders are copied together (images/*.json is all that counts); there, the command without --shard makes the
+    /// tables and asks the model nothing more
+    #[arg(long, value_name = "K/N", allow_hyphen_values = true)]
+    pub shard: Option<Shard>,
     /// Images a model call [default: 32, or what fits into 5 MiB]
     #[arg(long, value_name = "B", value_parser = size)]
     pub batch: Option<usize>,

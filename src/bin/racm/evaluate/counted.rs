@@ -9,24 +9,32 @@ use racm::{BlackBoxModel, BoxError, CamMap, CamMethod};
 
 use crate::Failure;
 use crate::model::Model;
+use crate::signals::Signals;
 use crate::white_box::WhiteBox;
 
-/// The model, with a count of what it is asked.
+/// The model, with a count of what it is asked, until a signal comes.
 pub struct Counted<'a> {
     pub model: &'a Model,
     pub bar: ProgressBar,
     /// The same model with its layer, where a method needs it.
     pub white_box: Option<&'a WhiteBox>,
+    signals: &'a Signals,
     images: AtomicU64,
     nanoseconds: AtomicU64,
 }
 
 impl<'a> Counted<'a> {
-    pub fn new(model: &'a Model, white_box: Option<&'a WhiteBox>, bar: ProgressBar) -> Self {
+    pub fn new(
+        model: &'a Model,
+        white_box: Option<&'a WhiteBox>,
+        bar: ProgressBar,
+        signals: &'a Signals,
+    ) -> Self {
         Counted {
             model,
             bar,
             white_box,
+            signals,
             images: AtomicU64::new(0),
             nanoseconds: AtomicU64::new(0),
         }
@@ -41,11 +49,20 @@ impl Counted<'_> {
         image: &Array3<f32>,
         class: usize,
     ) -> Result<CamMap, Failure> {
+        self.go_on()?;
         let started = Instant::now();
         let white_box = self.white_box.ok_or("the model was not cut at a layer")?;
         let found = white_box.explain(method, image, class.into())?;
         self.count(found.image_calls, started);
         Ok(found)
+    }
+
+    /// After a signal nothing more is asked: the image that is at work is given up.
+    fn go_on(&self) -> Result<(), BoxError> {
+        match self.signals.caught() {
+            Some(_) => Err("a signal came".into()),
+            None => Ok(()),
+        }
     }
 
     /// Images so far, and nanoseconds.
@@ -63,6 +80,7 @@ impl Counted<'_> {
 
 impl BlackBoxModel for Counted<'_> {
     fn predict(&self, batch: ArrayView4<'_, f32>) -> Result<Array2<f32>, BoxError> {
+        self.go_on()?;
         let (images, started) = (batch.dim().0 as u64, Instant::now());
         let scores = self.model.predict(batch);
         self.count(images, started);

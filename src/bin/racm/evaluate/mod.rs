@@ -7,75 +7,67 @@ mod maps;
 mod measure;
 mod methods;
 mod plot;
+mod records;
+mod shard;
 mod store;
 mod table;
 
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use racm::ndarray::Array2;
 
 pub use args::Args;
 
 use crate::Failure;
 use crate::model::Model;
-use crate::npy::read_map;
 use crate::say::line;
+use crate::signals::{Ended, Signals};
 use crate::white_box::WhiteBox;
 use counted::Counted;
 use list::Item;
 use measure::Bench;
-use store::Store;
+use methods::Kind;
+use records::Records;
+use store::{Case, Store};
 
 pub fn run(args: &Args) -> Result<(), Failure> {
     args.check()?;
     args.model.start_threads()?;
     let mut items = list::read(&args.images)?;
     items.truncate(args.limit.unwrap_or(items.len()));
+    let listed = items.len();
+    if let Some(shard) = args.shard {
+        items = shard.of(items);
+    }
     let names = args.model.class_names()?;
-    let model = args.model.load()?;
+    args.model.options()?;
     let (kinds, cases) = args.cases();
     let parameters = args.parameters()?;
     let store = Store::open(&args.out, &parameters)?;
 
-    let calls = args.calls(&kinds);
-    let white_box = match args.cams().is_empty() && args.refining_cam().is_none() {
-        true => None,
-        false => Some(white_box(args, &model, &items[0])?),
-    };
-    let counted = Counted::new(
-        &model,
-        white_box.as_ref(),
-        progress_bar(calls * items.len() as u64),
-    );
-    let bench = Bench {
-        args,
-        model: &counted,
-        kinds: &kinds,
-        cases: &cases,
-        costs: Default::default(),
-    };
-    let mut records = Vec::new();
-    for (index, item) in items.iter().enumerate() {
-        let (map, input) = args.inputs(item)?;
-        let record = match store.load(item, &input)? {
-            Some(record) => record,
-            None => {
-                counted.bar.set_message(item.name.clone());
-                let map = map
-                    .map(|path| refinement(&path, &model, item, args))
-                    .transpose()?;
-                let record = bench.measure(item, map.as_ref(), store.parameters(), &input)?;
-                store.save(item, &record)?;
-                // What is read back is the same now and after an interruption.
-                store.load(item, &input)?.unwrap_or(record)
-            }
-        };
-        records.push(record);
-        counted.bar.set_position(calls * (index as u64 + 1));
+    let mut records = Records::read(args, &store, &items)?;
+    if records.known() < items.len() {
+        let signals = Signals::new()?;
+        let outcome = complete(args, &kinds, &cases, &mut records, &signals);
+        if let (Err(_), Some(signal)) = (&outcome, signals.caught()) {
+            let (known, images, out) = (records.known(), items.len(), args.out.display());
+            let go_on = format!(
+                "{known} of {images} images are kept in {out}: the same command goes on from there"
+            );
+            return Err(Ended { signal, go_on }.into());
+        }
+        outcome?;
     }
-    counted.bar.finish_and_clear();
+    if let Some(shard) = args.shard {
+        return line(format_args!(
+            "shard {shard}: the results of its {} of {listed} images are in {}; when those of all shards are in one \
+             folder, the command without --shard makes the tables there",
+            items.len(),
+            args.out.display(),
+        ));
+    }
 
+    let records = records.into_vec();
     let table = table::Table::new(args.columns(), &cases, &records);
     let mut written = table.write(&args.out, &parameters, &records, &names)?;
     written.extend(plot::write_all(&args.out, &cases, &records)?);
@@ -87,23 +79,45 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     ))
 }
 
+/// Asks the model about the images without results. Where all have some, it is not even loaded.
+fn complete(
+    args: &Args,
+    kinds: &[Kind],
+    cases: &[Case],
+    records: &mut Records<'_>,
+    signals: &Signals,
+) -> Result<(), Failure> {
+    let Some(first) = records.first_missing() else {
+        return Ok(());
+    };
+    let model = args.model.load()?;
+    let white_box = match args.cams().is_empty() && args.refining_cam().is_none() {
+        true => None,
+        false => Some(white_box(args, &model, first)?),
+    };
+    let calls = args.calls(kinds);
+    let bar = progress_bar(calls * records.len() as u64);
+    let counted = Counted::new(&model, white_box.as_ref(), bar, signals);
+    let bench = Bench {
+        args,
+        model: &counted,
+        kinds,
+        cases,
+        costs: Default::default(),
+    };
+    let outcome = records.complete(&bench, |known| {
+        counted.bar.set_position(calls * known as u64);
+    });
+    counted.bar.finish_and_clear();
+    outcome
+}
+
 /// The model in two parts, tried on the first image.
 fn white_box(args: &Args, model: &Model, first: &Item) -> Result<WhiteBox, Failure> {
     let white_box = args.model.split(&args.layer)?;
     let (image, _) = model.image(Some(&first.path), args.model.layout)?;
     white_box.check(model, &image)?;
     Ok(white_box)
-}
-
-/// The refinement map, which must have the size of the image that the model sees.
-fn refinement(
-    path: &std::path::Path,
-    model: &Model,
-    item: &Item,
-    args: &Args,
-) -> Result<Array2<f32>, Failure> {
-    let (image, _) = model.image(Some(&item.path), args.model.layout)?;
-    read_map(path, image.dim().1, image.dim().2)
 }
 
 fn progress_bar(calls: u64) -> ProgressBar {

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::list::{Item, file_name};
 use crate::Failure;
-use crate::whole::write;
+use crate::whole::{tidy, write};
 
 /// One row of the table: which maps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -121,11 +124,13 @@ impl Store {
     pub fn open(folder: &Path, parameters: &Json) -> Result<Self, Failure> {
         let images = folder.join("images");
         std::fs::create_dir_all(&images).map_err(|e| format!("{}: {e}", images.display()))?;
+        [folder, &images].into_iter().for_each(tidy);
         let path = folder.join("parameters.json");
         let text = serde_json::to_string_pretty(parameters)? + "\n";
         if path.exists() {
             let stored = std::fs::read_to_string(&path)?;
-            let empty = std::fs::read_dir(&images)?.next().is_none();
+            let mut files = std::fs::read_dir(&images)?.flatten();
+            let empty = !files.any(|file| file.path().extension().is_some_and(|e| e == "json"));
             match refuse_others(folder, &path, &stored, &text) {
                 // Nothing was measured with the others.
                 Err(_) if empty => write(&path, text.as_bytes())?,
@@ -149,6 +154,33 @@ impl Store {
         self.folder.join("images").join(name)
     }
 
+    /// Marks an image as begun, for other processes of the same evaluation; `None` if it already was. A mark is a hint:
+    /// who made it may have been killed, or just be ready.
+    pub fn begin(&self, item: &Item) -> Option<Begun> {
+        let path = self.mark(item);
+        match File::create_new(&path) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => None,
+            // A mark that cannot be made helps nobody; why not is said when the results are written.
+            _ => Some(Begun(path)),
+        }
+    }
+
+    /// Marks an image as begun anew.
+    pub fn begin_again(&self, item: &Item) -> Begun {
+        let path = self.mark(item);
+        let _ = File::create(&path).and_then(|mark| mark.set_modified(SystemTime::now()));
+        Begun(path)
+    }
+
+    /// When an image was begun, the last time; nothing if it has no mark any more.
+    pub fn begun(&self, item: &Item) -> Option<SystemTime> {
+        self.mark(item).metadata().ok()?.modified().ok()
+    }
+
+    fn mark(&self, item: &Item) -> PathBuf {
+        self.path(item).with_extension("begun")
+    }
+
     /// The results of an image, if there are any.
     pub fn load(&self, item: &Item, input: &str) -> Result<Option<Record>, Failure> {
         let path = self.path(item);
@@ -169,6 +201,15 @@ impl Store {
 
     pub fn save(&self, item: &Item, record: &Record) -> Result<(), Failure> {
         write(&self.path(item), serde_json::to_string(record)?.as_bytes())
+    }
+}
+
+/// The mark of an image that is being measured, which goes when that ends, whether well or not.
+pub struct Begun(PathBuf);
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 
