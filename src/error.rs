@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::time::Duration;
 
 /// The error of a user's model: any error, boxed.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
@@ -123,6 +124,20 @@ pub enum Error {
         inputs: Inputs,
         /// The panic's message.
         message: String,
+    },
+    /// A [`TimeLimit`](crate::TimeLimit) waited for the model in vain.
+    #[error(
+        "no answer within {waited:?}; the call was abandoned, and runs until the model returns"
+    )]
+    TimeLimit {
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// A [`TimeLimit`](crate::TimeLimit) with too many calls that it abandoned and that still run.
+    #[error("{calls} abandoned calls of the model are still running, so no further one is begun")]
+    Abandoned {
+        /// Their number.
+        calls: usize,
     },
     /// The model answered with an array of another shape than `[n, K]`.
     #[error("the model answered {inputs} with scores of shape {given:?}, expected [{rows}, {classes}]", classes = .classes.map_or_else(|| "K >= 1".to_owned(), |k| k.to_string()))]

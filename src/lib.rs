@@ -126,6 +126,8 @@ pub use models::ort::OrtModel;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
 pub use models::preprocess::{Layout, Preprocess};
+pub use models::time_limit::TimeLimit;
+pub use models::tolerant::{Retry, Tolerant, Tolerated};
 pub use ndarray;
 pub use white_box::cam::{Cam, CamMap, CamMethod, CamOf};
 pub use white_box::model::WhiteBoxModel;

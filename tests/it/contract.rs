@@ -175,6 +175,8 @@ fn results_are_send_and_sync() {
     shared::<racm::Masker<'_>>();
     shared::<racm::Surrogate<'_>>();
     shared::<std::sync::Arc<dyn racm::MaskFamily>>();
+    shared::<racm::Tolerant<racm::demo::Classifier>>();
+    shared::<racm::TimeLimit<racm::demo::Classifier>>();
     #[cfg(feature = "onnx")]
     shared::<racm::OnnxModel>();
     #[cfg(feature = "ort")]

@@ -25,5 +25,7 @@ mod shapes;
 mod statistics;
 mod stopping;
 mod text;
+mod time_limits;
+mod tolerance;
 mod value_stability;
 mod worlds;
