@@ -18,6 +18,9 @@ pub enum Inputs {
     Unmasked,
     /// The masked images with these indices (0 is the first mask of the seed).
     Masks(Range<u64>),
+    /// The masked image with this index and the unmasked one, both for a second time: see
+    /// [`Repeats`](crate::Repeats).
+    Repeat(u64),
     /// The states of a metric's curve with these indices.
     States(Range<usize>),
     /// The altered activations with these indices that a head was scoring.
@@ -33,6 +36,8 @@ impl Inputs {
                 let n = r.start + row as u64;
                 Inputs::Masks(n..n + 1)
             }
+            Inputs::Repeat(mask) if row == 0 => Inputs::Masks(*mask..mask + 1),
+            Inputs::Repeat(_) => Inputs::Unmasked,
             Inputs::States(r) => Inputs::States(r.start + row..r.start + row + 1),
             Inputs::Activations(r) => Inputs::Activations(r.start + row..r.start + row + 1),
         }
@@ -45,6 +50,7 @@ impl fmt::Display for Inputs {
             Inputs::Unmasked => write!(f, "the unmasked image"),
             Inputs::Masks(r) if r.end == r.start + 1 => write!(f, "mask {}", r.start),
             Inputs::Masks(r) => write!(f, "masks {}..{}", r.start, r.end),
+            Inputs::Repeat(mask) => write!(f, "mask {mask} and the unmasked image once more"),
             Inputs::States(r) if r.end == r.start + 1 => write!(f, "curve state {}", r.start),
             Inputs::States(r) => write!(f, "curve states {}..{}", r.start, r.end),
             Inputs::Activations(r) if r.end == r.start + 1 => {

@@ -96,6 +96,7 @@ pub use explain::explainer::{Explainer, ExplainerBuilder};
 pub use explain::explanation::Explanation;
 pub use explain::pilot::{Pilot, PilotCandidate};
 pub use explain::progress::Progress;
+pub use explain::repeats::Repeats;
 pub use explain::run::Run;
 pub use explain::run_error::RunError;
 pub use explain::stats::RunStats;

@@ -18,6 +18,7 @@ mod own_scores;
 mod reference;
 mod refusals;
 mod region;
+mod repeats;
 #[cfg(feature = "cli")]
 mod saved;
 mod segments;
