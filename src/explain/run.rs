@@ -221,7 +221,15 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
     /// # Errors
     /// Those of [`Explainer::explain`], but for the estimator's.
     pub fn score(self) -> Result<Ledger, RunError> {
-        self.execute().map(|(_, ledger, _)| ledger)
+        self.score_with_stats().map(|(ledger, _)| ledger)
+    }
+
+    /// Scores the masks only, and says what that cost and whether the model repeated its answers.
+    ///
+    /// # Errors
+    /// Those of [`Run::score`].
+    pub fn score_with_stats(self) -> Result<(Ledger, RunStats), RunError> {
+        self.execute().map(|(_, ledger, stats)| (ledger, stats))
     }
 
     fn execute(self) -> Result<(Plan, Ledger, RunStats), RunError> {

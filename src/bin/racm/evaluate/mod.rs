@@ -20,7 +20,7 @@ pub use args::Args;
 use crate::Failure;
 use crate::model::Model;
 use crate::npy::read_map;
-use crate::say::line;
+use crate::say::{differing, line};
 use crate::white_box::WhiteBox;
 use counted::Counted;
 use list::Item;
@@ -54,6 +54,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         kinds: &kinds,
         cases: &cases,
         costs: Default::default(),
+        differing: Default::default(),
     };
     let mut records = Vec::new();
     for (index, item) in items.iter().enumerate() {
@@ -80,6 +81,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let mut written = table.write(&args.out, &parameters, &records, &names)?;
     written.extend(plot::write_all(&args.out, &cases, &records)?);
     line(table.markdown())?;
+    let differ: Vec<_> = records.iter().filter_map(|r| r.differing).collect();
+    if let Some(first) = differ.first() {
+        let (images, all) = (differ.len(), records.len());
+        let what = differing(first);
+        line(format_args!("warning: on {images} of {all} images: {what}"))?;
+    }
     line(format_args!(
         "wrote {} to {}",
         written.join(", "),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use racm::Repeats;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -86,6 +87,8 @@ pub struct Record {
     /// One a case.
     pub scores: Vec<Scores>,
     pub costs: BTreeMap<String, Cost>,
+    /// Of a run whose model did not repeat its answers.
+    pub differing: Option<Repeats>,
 }
 
 /// Why a folder with results cannot be continued.
