@@ -31,6 +31,8 @@
 //!   every mask.
 //! - A [`Run`] shows the masked images to the [`BlackBoxModel`] and keeps its scores, nothing else,
 //!   in a [`Ledger`].
+//! - [`Tolerant`] asks a model that fails again, and [`TimeLimit`] stops waiting for one that hangs. A model must be a
+//!   function, one image, one score; a run finds out if it is not ([`Repeats`]).
 //! - An [`Estimator`] makes the map of plan, seed and ledger. Another estimator, a standard error,
 //!   a [contrast](Explanation::contrast) between regions or channels cost no model call, and neither
 //!   do [own effects](Explanation::own_effects): of a channel by itself, without what passes along.
