@@ -23,7 +23,8 @@ const OF_LARGEST: f64 = 1e-3;
 /// updated meanwhile), it scores the unmasked image, alone at first, a second time in a batch with the
 /// last masked image before: after 200 masks, each time that they have doubled, and at the end if 100
 /// or more came since. That is 2 model calls each time, 12 in a run of 5000 masks. It changes neither
-/// ledger nor map, and where it happens depends on the masks that this run scored and its batches alone.
+/// ledger nor map, and when it happens depends on the number of masks that this run scored, after the
+/// batches then under way, and never on time.
 ///
 /// Tolerated are differences up to 1 % of the standard deviation of the target's scores over the
 /// masks, which the map would not show, or 0.1 % of its largest score, if that is more: so much can
