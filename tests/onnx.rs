@@ -136,6 +136,7 @@ cases! {
     scores_signs,
     scores_photos,
     repeats_its_answers,
+    does_not_repeat_scores_of_the_batch,
 }
 
 /// Random images with another value in every element.
@@ -805,6 +806,17 @@ fn scores_signs<A: Adapter>() {
 
 fn scores_photos<A: Adapter>() {
     scores_as_listed::<A>("mobilenet_v2.onnx", "photos", [3, 224, 224], 1001);
+}
+
+/// A network that normalises by its batch is none.
+fn does_not_repeat_scores_of_the_batch<A: Adapter>() {
+    let model = A::from_bytes(proto::of_the_batch(), &OnnxOptions::default()).unwrap();
+    let explainer = racm::Explainer::builder().grid(2, 2).masks(100).batch(16);
+    let image = images(1, 3, 4, 7);
+    let image = image.index_axis(Axis(0), 0);
+    let explanation = explainer.build().unwrap().explain(&model, &image, 1);
+    let repeats = explanation.unwrap().run_stats().repeats;
+    assert!(repeats.count == 1 && !repeats.agree(), "{repeats:?}");
 }
 
 /// Networks whose rounding depends on the size of the batch are functions all the same.
