@@ -3,6 +3,7 @@
 //! This one plays a remote service that counts its requests, is not `Sync`, and goes down in the
 //! middle of the run. Nothing is lost: the error carries the scores so far, and the second run
 //! goes on from them. The map is the same, to the bit, as that of a run without the failure.
+//! (`racm::Tolerant` would ask again by itself; `examples/remote` does so, with a server.)
 
 use std::cell::Cell;
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::time::Duration;
 
 /// The error of a user's model: any error, boxed.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
@@ -17,6 +18,9 @@ pub enum Inputs {
     Unmasked,
     /// The masked images with these indices (0 is the first mask of the seed).
     Masks(Range<u64>),
+    /// The masked image with this index and the unmasked one, both for a second time: see
+    /// [`Repeats`](crate::Repeats).
+    Repeat(u64),
     /// The states of a metric's curve with these indices.
     States(Range<usize>),
     /// The altered activations with these indices that a head was scoring.
@@ -32,6 +36,8 @@ impl Inputs {
                 let n = r.start + row as u64;
                 Inputs::Masks(n..n + 1)
             }
+            Inputs::Repeat(mask) if row == 0 => Inputs::Masks(*mask..mask + 1),
+            Inputs::Repeat(_) => Inputs::Unmasked,
             Inputs::States(r) => Inputs::States(r.start + row..r.start + row + 1),
             Inputs::Activations(r) => Inputs::Activations(r.start + row..r.start + row + 1),
         }
@@ -44,6 +50,7 @@ impl fmt::Display for Inputs {
             Inputs::Unmasked => write!(f, "the unmasked image"),
             Inputs::Masks(r) if r.end == r.start + 1 => write!(f, "mask {}", r.start),
             Inputs::Masks(r) => write!(f, "masks {}..{}", r.start, r.end),
+            Inputs::Repeat(mask) => write!(f, "mask {mask} and the unmasked image once more"),
             Inputs::States(r) if r.end == r.start + 1 => write!(f, "curve state {}", r.start),
             Inputs::States(r) => write!(f, "curve states {}..{}", r.start, r.end),
             Inputs::Activations(r) if r.end == r.start + 1 => {
@@ -123,6 +130,20 @@ pub enum Error {
         inputs: Inputs,
         /// The panic's message.
         message: String,
+    },
+    /// A [`TimeLimit`](crate::TimeLimit) waited for the model in vain.
+    #[error(
+        "no answer within {waited:?}; the call was abandoned, and runs until the model returns"
+    )]
+    TimeLimit {
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// A [`TimeLimit`](crate::TimeLimit) with too many calls that it abandoned and that still run.
+    #[error("{calls} abandoned calls of the model are still running, so no further one is begun")]
+    Abandoned {
+        /// Their number.
+        calls: usize,
     },
     /// The model answered with an array of another shape than `[n, K]`.
     #[error("the model answered {inputs} with scores of shape {given:?}, expected [{rows}, {classes}]", classes = .classes.map_or_else(|| "K >= 1".to_owned(), |k| k.to_string()))]

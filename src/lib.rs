@@ -31,6 +31,8 @@
 //!   every mask.
 //! - A [`Run`] shows the masked images to the [`BlackBoxModel`] and keeps its scores, nothing else,
 //!   in a [`Ledger`].
+//! - [`Tolerant`] asks a model that fails again, and [`TimeLimit`] stops waiting for one that hangs. A model must be a
+//!   function, one image, one score; a run finds out if it is not ([`Repeats`]).
 //! - An [`Estimator`] makes the map of plan, seed and ledger. Another estimator, a standard error,
 //!   a [contrast](Explanation::contrast) between regions or channels cost no model call, and neither
 //!   do [own effects](Explanation::own_effects): of a channel by itself, without what passes along.
@@ -96,6 +98,7 @@ pub use explain::explainer::{Explainer, ExplainerBuilder};
 pub use explain::explanation::Explanation;
 pub use explain::pilot::{Pilot, PilotCandidate};
 pub use explain::progress::Progress;
+pub use explain::repeats::Repeats;
 pub use explain::run::Run;
 pub use explain::run_error::RunError;
 pub use explain::stats::RunStats;
@@ -126,6 +129,8 @@ pub use models::ort::OrtModel;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
 pub use models::preprocess::{Layout, Preprocess};
+pub use models::time_limit::TimeLimit;
+pub use models::tolerant::{Retry, Tolerant, Tolerated};
 pub use ndarray;
 pub use white_box::cam::{Cam, CamMap, CamMethod, CamOf};
 pub use white_box::model::WhiteBoxModel;

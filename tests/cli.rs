@@ -72,7 +72,10 @@ fn explain_writes_maps_pictures_and_a_report() {
     let report = json(&out.join("report.json"));
     assert_eq!(report["method"], "racm");
     assert_eq!(report["masks"], 300);
-    assert_eq!(report["model_calls"], 301);
+    assert_eq!(report["model_calls"], 301 + 2);
+    assert_eq!(report["repeats"]["count"], 1);
+    assert_eq!(report["repeats"]["agree"], true);
+    assert!(!said.contains("warning"), "{said}");
     assert_eq!(report["image_shape"], serde_json::json!([3, 96, 96]));
     assert_eq!(report["targets"][1]["name"], "meadow");
     assert_eq!(report["region"], Value::Null);
@@ -314,7 +317,7 @@ fn evaluate_counts_what_has_no_value() {
     assert!(mean(racm, "deletion_rank") < mean(random, "deletion_rank") - 0.05);
     let cost = fs::read_to_string(out.join("cost.csv")).unwrap();
     // Nine runs of 100 masks and three more with a region, each with the unmasked image.
-    assert!(cost.contains("score masks,12,1212,101,"), "{cost}");
+    assert!(cost.contains("score masks,12,1236,103,"), "{cost}");
 }
 
 #[test]
@@ -976,6 +979,39 @@ fn masks_are_refined_by_a_class_activation_map() {
     assert!(refined.contains("(1 undefined)"), "{table}");
     let text = fs::read_to_string(out.join("images.csv")).unwrap();
     assert!(text.contains("the map of ablation-cam is the same everywhere"));
+}
+
+/// A score that depends on the rest of the batch is no score of the image: the program says so, and goes on.
+#[test]
+fn a_model_that_does_not_repeat_its_answers_is_named() {
+    let [model, image, out] = skipping("differing");
+    fs::write(&model, proto::of_the_batch()).unwrap();
+    let files = [("--model", &*model), ("--image", &*image), ("--out", &*out)];
+    let warning = "asked again about the same image, the model gave scores ";
+    let said = succeeds("explain --masks 100 --grid 2 --target 1", &files);
+    assert!(said.contains(&format!("warning: {warning}")), "{said}");
+    let report = json(&out.join("report.json"));
+    let repeats = &report["repeats"];
+    assert_eq!(
+        (&repeats["count"], &repeats["agree"]),
+        (&1.into(), &false.into())
+    );
+    assert!(repeats["difference"].as_f64() > repeats["tolerance"].as_f64());
+    assert_eq!(report["model_calls"], 101 + 2);
+
+    let list = image.parent().unwrap().to_owned();
+    let out = out.with_file_name("evaluated");
+    let files = [("--model", &*model), ("--images", &*list), ("--out", &*out)];
+    // Once measured, and once read.
+    for _ in 0..2 {
+        let arguments =
+            "evaluate --masks 100 --grid 2 --steps 4 --methods racm,rise --metrics insertion";
+        let said = succeeds(arguments, &files);
+        let expected = format!("warning: on 1 of 1 images: {warning}");
+        assert!(said.contains(&expected), "{said}");
+        let table = json(&out.join("table.json"));
+        assert_eq!(table["images_with_differing_answers"], 1);
+    }
 }
 
 #[test]

@@ -135,6 +135,8 @@ cases! {
     splits_a_file_whose_weights_lie_beside_it,
     scores_signs,
     scores_photos,
+    repeats_its_answers,
+    does_not_repeat_scores_of_the_batch,
 }
 
 /// Random images with another value in every element.
@@ -804,6 +806,42 @@ fn scores_signs<A: Adapter>() {
 
 fn scores_photos<A: Adapter>() {
     scores_as_listed::<A>("mobilenet_v2.onnx", "photos", [3, 224, 224], 1001);
+}
+
+/// A network that normalises by its batch is none.
+fn does_not_repeat_scores_of_the_batch<A: Adapter>() {
+    let model = A::from_bytes(proto::of_the_batch(), &OnnxOptions::default()).unwrap();
+    let explainer = racm::Explainer::builder().grid(2, 2).masks(100).batch(16);
+    let image = images(1, 3, 4, 7);
+    let image = image.index_axis(Axis(0), 0);
+    let explanation = explainer.build().unwrap().explain(&model, &image, 1);
+    let repeats = explanation.unwrap().run_stats().repeats;
+    assert!(repeats.count == 1 && !repeats.agree(), "{repeats:?}");
+}
+
+/// Networks whose rounding depends on the size of the batch are functions all the same.
+fn repeats_its_answers<A: Adapter>() {
+    let Some(data) = data(&["sign.onnx", "mobilenet_v2.onnx"]) else {
+        return;
+    };
+    let mut worst = 0f64;
+    for (file, images, output, every, batch) in [
+        ("sign.onnx", "signs", "prob", 30, 32),
+        ("sign.onnx", "signs", "logits", 30, 32),
+        ("mobilenet_v2.onnx", "photos", "prob", 18, 8),
+    ] {
+        let model = A::from_path(&data.join(file), &plain(output)).unwrap();
+        let (batches, _) = listed(&data, images);
+        let builder = racm::Explainer::builder().masks(100).batch(batch);
+        let explainer = builder.build().unwrap();
+        for image in batches.outer_iter().step_by(every) {
+            let explanation = explainer.explain(&model, &image, racm::Target::Top);
+            let repeats = explanation.unwrap().run_stats().repeats;
+            assert!(repeats.count == 1 && repeats.agree(), "{file}: {repeats:?}");
+            worst = worst.max(repeats.difference / repeats.tolerance);
+        }
+    }
+    println!("answers differ by at most {worst:.1e} of what is tolerated");
 }
 
 /// Both runtimes answer alike: probabilities within 1e-4, logits within 1e-4 of the largest.

@@ -34,7 +34,8 @@ use crate::error::{Error, Result};
 #[non_exhaustive]
 #[must_use]
 pub struct Budget {
-    /// The most masks, 1 to 2^28, and so the most model calls but for that of the unmasked image.
+    /// The most masks, 1 to 2^28, and so the most model calls but for the unmasked image and
+    /// [`Repeats`](crate::Repeats).
     pub calls: u64,
     /// The most seconds since the run began, looks included; the map itself comes after them.
     pub seconds: Option<f64>,

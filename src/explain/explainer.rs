@@ -152,7 +152,8 @@ impl ExplainerBuilder {
         self
     }
 
-    /// N, the exact number of masks (and of model calls, but for the unmasked image): 1 to 2^28;
+    /// N, the exact number of masks (and of model calls, but for the unmasked image and
+    /// [`Repeats`](crate::Repeats)): 1 to 2^28;
     /// short for [`Budget::exactly`]. Default: 5000.
     pub fn masks(self, masks: u64) -> Self {
         self.budget(Budget::exactly(masks))

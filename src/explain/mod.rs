@@ -6,6 +6,7 @@ pub(crate) mod explanation;
 mod look;
 pub(crate) mod pilot;
 pub(crate) mod progress;
+pub(crate) mod repeats;
 pub(crate) mod run;
 pub(crate) mod run_error;
 #[cfg(feature = "serde")]

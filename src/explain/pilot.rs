@@ -65,7 +65,7 @@ impl Explainer {
     /// let explainer = Explainer::builder().masks(1000).build()?;
     /// let pilot = explainer.pilot(
     ///     &demo::Classifier, &demo::image(), Target::Top, &[0.3, 0.5, 0.7], &[Link::Identity])?;
-    /// assert_eq!(pilot.model_calls, 3 * 257);
+    /// assert_eq!(pilot.model_calls, 3 * 259);
     /// let p_pix = pilot.best().map_or(0.5, |best| best.p_pix);
     /// assert!([0.3, 0.5, 0.7].contains(&p_pix));
     /// # Ok::<(), racm::Error>(())

@@ -12,6 +12,7 @@ use crate::explain::explainer::Explainer;
 use crate::explain::explanation::Explanation;
 use crate::explain::look::{LookHook, Looks};
 use crate::explain::progress::{Hook, Progress};
+use crate::explain::repeats::Again;
 use crate::explain::run_error::RunError;
 use crate::explain::stats::RunStats;
 use crate::explain::target::Target;
@@ -57,7 +58,8 @@ pub struct Run<'a, M: ?Sized> {
 }
 
 impl Explainer {
-    /// Explains what `model` says of `image` (`[C, H, W]`, finite): N + 1 model calls.
+    /// Explains what `model` says of `image` (`[C, H, W]`, finite): N + 1 model calls, and from
+    /// 100 masks on some more that check the model ([`Repeats`](crate::Repeats)).
     ///
     /// [`Explainer::run`] adds progress, stopping, shards, resuming and parallel model calls.
     ///
@@ -219,7 +221,15 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
     /// # Errors
     /// Those of [`Explainer::explain`], but for the estimator's.
     pub fn score(self) -> Result<Ledger, RunError> {
-        self.execute().map(|(_, ledger, _)| ledger)
+        self.score_with_stats().map(|(ledger, _)| ledger)
+    }
+
+    /// Scores the masks only, and says what that cost and whether the model repeated its answers.
+    ///
+    /// # Errors
+    /// Those of [`Run::score`].
+    pub fn score_with_stats(self) -> Result<(Ledger, RunStats), RunError> {
+        self.execute().map(|(_, ledger, stats)| (ledger, stats))
     }
 
     fn execute(self) -> Result<(Plan, Ledger, RunStats), RunError> {
@@ -269,13 +279,13 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
             false => Vec::new(),
         };
         let pixels = masker.image().len();
-        let size = self.explainer.batch(pixels);
         let mut work = Scoring {
             model: self.model,
             masker: &masker,
             plan: &plan,
             seed: self.explainer.seed,
             classes,
+            size: self.explainer.batch(pixels),
             batches: Vec::new(),
             targets,
             total: missing.iter().map(|r| r.end - r.start).sum(),
@@ -285,6 +295,8 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
             limit: budget.limit(),
             started,
             masks: 0,
+            again: Again::new(),
+            last: None,
             stats: RunStats {
                 model_calls: 1,
                 batches: 1,
@@ -292,13 +304,7 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
                 ..RunStats::default()
             },
         };
-        let outcome = work.segments(
-            &missing,
-            &checkpoints,
-            size as u64,
-            self.calls,
-            self.explainer,
-        );
+        let outcome = work.segments(&missing, &checkpoints, self.calls, self.explainer);
         // The batches that other threads had begun may have completed the run.
         if work.masks >= work.total {
             work.stats.stopped = None;

@@ -12,6 +12,7 @@ use crate::explain::budget::StopReason;
 use crate::explain::explainer::Explainer;
 use crate::explain::look::Looks;
 use crate::explain::progress::{Hook, Progress};
+use crate::explain::repeats::Again;
 use crate::explain::stats::RunStats;
 use crate::images::masker::Masker;
 use crate::ledger::Ledger;
@@ -50,6 +51,8 @@ pub(super) struct Scoring<'r, 'a, M: ?Sized> {
     pub seed: u64,
     pub classes: usize,
     pub targets: Vec<usize>,
+    /// Images a batch.
+    pub size: usize,
     pub batches: Vec<Range<u64>>,
     pub total: u64,
     pub ledger: Ledger,
@@ -58,6 +61,9 @@ pub(super) struct Scoring<'r, 'a, M: ?Sized> {
     pub limit: Option<Duration>,
     pub started: Instant,
     pub masks: u64,
+    pub again: Again,
+    /// The mask that was scored last.
+    pub last: Option<u64>,
     pub stats: RunStats,
 }
 
@@ -67,7 +73,6 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
         &mut self,
         missing: &[Range<u64>],
         checkpoints: &[u64],
-        batch: u64,
         calls: Calls<'a, M>,
         explainer: &Explainer,
     ) -> Result<()> {
@@ -79,7 +84,7 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
                 .map(within)
                 .filter(|r| r.start < r.end)
                 .collect();
-            self.batches = batches(&segment, batch);
+            self.batches = batches(&segment, self.size as u64);
             calls(self)?;
             if self.stats.stopped.is_some() {
                 break;
@@ -94,6 +99,35 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
             }
             start = end;
         }
+        match self.again.is_due_at_end(self.masks) {
+            true => self.ask_again(),
+            false => Ok(()),
+        }
+    }
+
+    /// Scores the last mask and the unmasked image once more, in one batch.
+    fn ask_again(&mut self) -> Result<()> {
+        let (Some(mask), image) = (self.last, self.masker.image()) else {
+            return Ok(());
+        };
+        let mut images = vec![0.0; 2 * image.len()];
+        let (masked, unmasked) = images.split_at_mut(image.len());
+        self.masker.fill_on(self.seed, mask, masked, true);
+        unmasked.copy_from_slice(image);
+        let questions = match self.size {
+            1 => vec![
+                (&*masked, Inputs::Masks(mask..mask + 1)),
+                (&*unmasked, Inputs::Unmasked),
+            ],
+            _ => vec![(&*images, Inputs::Repeat(mask))],
+        };
+        let mut answers = Vec::new();
+        for (images, inputs) in questions {
+            let (scores, time) = predict(self.model, self.plan, images, self.classes, inputs);
+            self.account(images.len() / image.len(), time);
+            answers.extend(self.of_targets(&scores?));
+        }
+        self.stats.repeats.compare(&self.ledger, mask, &answers);
         Ok(())
     }
 
@@ -118,12 +152,16 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
                 if let Some(next) = next {
                     scope.spawn(|_| masker.fill_on(seed, next.start, &mut back, true));
                 }
-                predict(self.model, self.plan, &front, self.classes, batch)
+                let inputs = Inputs::Masks(batch.clone());
+                predict(self.model, self.plan, &front, self.classes, inputs)
             });
-            self.account(batch, time);
+            self.account((batch.end - batch.start) as usize, time);
             self.record(batch, &scores?);
             if self.report().is_break() {
                 break;
+            }
+            if self.again.is_due(self.masks) {
+                self.ask_again()?;
             }
             std::mem::swap(&mut front, &mut back);
         }
@@ -147,7 +185,8 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
                 .map_or_else(|_| Vec::new(), |mut all| all.pop().unwrap_or_default());
             buffer.resize((batch.end - batch.start) as usize * pixels, 0.0);
             masker.fill_on(seed, batch.start, &mut buffer, false);
-            let answer = predict(model, plan, &buffer, classes, batch);
+            let inputs = Inputs::Masks(batch.clone());
+            let answer = predict(model, plan, &buffer, classes, inputs);
             if let Ok(mut all) = buffers.lock() {
                 all.push(buffer);
             }
@@ -159,7 +198,7 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
             let mut outcome = Ok(());
             let mut flow = ControlFlow::Continue(());
             for (batch, (scores, time)) in wave.iter().zip(answers) {
-                self.account(batch, time);
+                self.account((batch.end - batch.start) as usize, time);
                 match scores {
                     // After a failure, later batches count only if their block has no gap.
                     Ok(scores) if self.follows(batch) => {
@@ -177,6 +216,9 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
             if flow.is_break() {
                 break;
             }
+            if self.again.is_due(self.masks) {
+                self.ask_again()?;
+            }
         }
         Ok(())
     }
@@ -188,18 +230,24 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
         self.ledger.missing(block..next.end) == [next]
     }
 
-    fn account(&mut self, batch: &Range<u64>, time: Duration) {
-        self.stats.model_calls += batch.end - batch.start;
+    fn account(&mut self, images: usize, time: Duration) {
+        self.stats.model_calls += images as u64;
         self.stats.batches += 1;
         self.stats.model_time += time;
     }
 
     fn record(&mut self, batch: &Range<u64>, scores: &Array2<f32>) {
-        let targets = &self.targets;
-        let rows = scores.rows().into_iter();
-        let scores = rows.flat_map(|row| targets.iter().map(move |&k| row[k]));
+        let scores = self.of_targets(scores);
         self.ledger.record(batch.start, scores);
         self.masks += batch.end - batch.start;
+        self.last = Some(batch.end - 1);
+    }
+
+    /// The scores of the targets, row by row.
+    fn of_targets(&self, scores: &Array2<f32>) -> Vec<f32> {
+        let rows = scores.rows().into_iter();
+        rows.flat_map(|row| self.targets.iter().map(move |&k| row[k]))
+            .collect()
     }
 
     fn report(&mut self) -> ControlFlow<()> {
@@ -233,10 +281,9 @@ fn predict<M: BlackBoxModel + ?Sized>(
     plan: &Plan,
     batch: &[f32],
     classes: usize,
-    masks: &Range<u64>,
+    inputs: Inputs,
 ) -> (Result<Array2<f32>>, Duration) {
     let started = Instant::now();
-    let inputs = Inputs::Masks(masks.clone());
     let scores =
         shaped(plan, batch).and_then(|batch| predict_checked(model, batch, Some(classes), inputs));
     (scores, started.elapsed())

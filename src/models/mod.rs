@@ -1,4 +1,4 @@
-//! The model to explain: the trait, and the adapters that make models of ONNX files.
+//! The model to explain: the trait, the adapters that make models of ONNX files, and those around models that fail.
 
 #[cfg(any(feature = "onnx", feature = "ort"))]
 pub(crate) mod adapter;
@@ -14,3 +14,5 @@ pub(crate) mod onnx;
 pub(crate) mod ort;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 pub(crate) mod preprocess;
+pub(crate) mod time_limit;
+pub(crate) mod tolerant;

@@ -36,11 +36,13 @@ pub trait BlackBoxModel {
     /// lies in the space of the explained image: what a model wants beyond that (a mean and a
     /// standard deviation, another layout) it does itself. The answer has shape `[n, K]`: one
     /// finite score for each image and class, on whatever scale the model speaks (probability,
-    /// logit, match score). The library checks its shape and its values.
+    /// logit, match score). The library checks its shape and its values. The same image must have the
+    /// same score each time, whatever else is in the batch, but for rounding: see
+    /// [`Repeats`](crate::Repeats).
     ///
     /// # Errors
     /// Whatever the model reports. The run ends with [`Error::Model`], which names the masks that
-    /// were being scored.
+    /// were being scored; a [`Tolerant`](crate::Tolerant) asks again before.
     ///
     /// # Panics
     /// A panic is caught here and ends the run with [`Error::ModelPanic`]: like any other failure it

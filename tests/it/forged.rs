@@ -38,10 +38,14 @@ fn key(active: &Active, mask: &racm::Mask<'_>) -> Key {
     (mask.offset(), visible.collect())
 }
 
-/// A model that answers `answers[0]`, `answers[1]`, ... whatever it is shown; the unmasked image comes first.
+/// A model that answers `answers[0]`, `answers[1]`, ... whatever it is shown; the unmasked image comes first. Two images
+/// at a time are asked about for a second time (`repeats`), for which there is no answer here.
 fn recited(answers: Vec<f32>) -> impl racm::BlackBoxModel {
     let answers = RefCell::new(answers.into_iter());
     FnModel::new(move |batch: ArrayView4<'_, f32>| {
+        if batch.dim().0 == 2 {
+            return Array2::zeros((2, 1));
+        }
         let mut answers = answers.borrow_mut();
         Array2::from_shape_fn((batch.dim().0, 1), |_| answers.next().unwrap())
     })

@@ -18,6 +18,7 @@ mod own_scores;
 mod reference;
 mod refusals;
 mod region;
+mod repeats;
 #[cfg(feature = "cli")]
 mod saved;
 mod segments;
@@ -25,5 +26,7 @@ mod shapes;
 mod statistics;
 mod stopping;
 mod text;
+mod time_limits;
+mod tolerance;
 mod value_stability;
 mod worlds;

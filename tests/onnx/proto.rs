@@ -104,6 +104,22 @@ pub fn skipping(batch: Option<u64>) -> Vec<u8> {
     model(&nodes, value("image", FLOAT, &image), &outputs)
 }
 
+/// `scores` [n, 3]: the means of each image less those of the batch, as a layer that normalises by its batch gives them.
+pub fn of_the_batch() -> Vec<u8> {
+    let mut less = node("Sub", "means", "scores", &[]);
+    let after = bytes(1, b"means").len();
+    less.splice(after..after, bytes(1, b"batch"));
+    let mean = |axes: &[u64], keep| [ints("axes", axes), int("keepdims", keep)].concat();
+    let nodes = [
+        node("ReduceMean", "image", "means", &mean(&[2, 3], 0)),
+        node("ReduceMean", "means", "batch", &mean(&[0], 1)),
+        less,
+    ];
+    let image = [None, Some(3), Some(4), Some(7)];
+    let scores = value("scores", FLOAT, &[None, Some(3)]);
+    model(&nodes, value("image", FLOAT, &image), &[scores])
+}
+
 /// `image` plus `shift` [1, 3, 1, 1] to `layer`, and its means to `scores`. The values of `shift` lie in the file
 /// `location`, from byte 4 on; `shift` is also an input, as old exporters write it.
 pub fn with_external_data(location: &str) -> Vec<u8> {

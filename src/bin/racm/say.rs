@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io::{ErrorKind, Write, stderr, stdout};
 
+use racm::Repeats;
+
 use crate::Failure;
 
 /// A line for the standard output. Nobody may be there to read it (`racm .. | head`): that is no
@@ -15,6 +17,15 @@ pub fn line(text: impl Display) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// What is wrong with a model that did not repeat its answers.
+pub fn differing(repeats: &Repeats) -> String {
+    format!(
+        "asked again about the same image, the model gave scores {:.2e} apart, where rounding explains \
+         {:.2e}: they change from call to call (dropout?) or depend on the rest of the batch",
+        repeats.difference, repeats.tolerance
+    )
 }
 
 /// A line for the standard error stream. If it cannot be written, there is no place left to say so.

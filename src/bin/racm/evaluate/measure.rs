@@ -1,6 +1,6 @@
 //! One image: its maps, and their metrics.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use racm::metrics::{
     gini, pointing_game, uniform_map,
 };
 use racm::ndarray::{Array2, Array3, ArrayView3, Axis};
-use racm::{Baseline, BlackBoxModel, Explainer, Family, Ledger, Region};
+use racm::{Baseline, BlackBoxModel, Explainer, Family, Ledger, Region, Repeats};
 
 use super::args::{Args, Metric};
 use super::counted::Counted;
@@ -28,6 +28,8 @@ pub struct Bench<'a> {
     pub kinds: &'a [Kind],
     pub cases: &'a [Case],
     pub costs: RefCell<BTreeMap<String, Cost>>,
+    /// The first of an image's runs whose model did not repeat its answers.
+    pub differing: Cell<Option<Repeats>>,
 }
 
 /// One image, read.
@@ -51,6 +53,7 @@ impl Bench<'_> {
         input: &str,
     ) -> Result<Record, Failure> {
         self.costs.take();
+        self.differing.take();
         let (image, resized_from) = self
             .model
             .model
@@ -117,6 +120,7 @@ impl Bench<'_> {
             cases: self.cases.to_vec(),
             scores,
             costs: self.costs.take(),
+            differing: self.differing.take(),
         })
     }
 
@@ -154,9 +158,12 @@ impl Bench<'_> {
                         Model::Demo => run.parallel(),
                         _ => run,
                     };
-                    let ledger = self
-                        .timed("score masks", || run.score())
+                    let (ledger, stats) = self
+                        .timed("score masks", || run.score_with_stats())
                         .map_err(|e| in_image(subject.item, e))?;
+                    if self.differing.get().is_none() && !stats.repeats.agree() {
+                        self.differing.set(Some(stats.repeats));
+                    }
                     ledgers.push((&kind.family, kind.segments, kind.keep, ledger));
                     &ledgers[ledgers.len() - 1].3
                 }

@@ -20,7 +20,7 @@ pub use args::Args;
 
 use crate::Failure;
 use crate::model::Model;
-use crate::say::line;
+use crate::say::{differing, line};
 use crate::signals::{Ended, Signals};
 use crate::white_box::WhiteBox;
 use counted::Counted;
@@ -72,6 +72,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let mut written = table.write(&args.out, &parameters, &records, &names)?;
     written.extend(plot::write_all(&args.out, &cases, &records)?);
     line(table.markdown())?;
+    let differ: Vec<_> = records.iter().filter_map(|r| r.differing).collect();
+    if let Some(first) = differ.first() {
+        let (images, all) = (differ.len(), records.len());
+        let what = differing(first);
+        line(format_args!("warning: on {images} of {all} images: {what}"))?;
+    }
     line(format_args!(
         "wrote {} to {}",
         written.join(", "),
@@ -104,6 +110,7 @@ fn complete(
         kinds,
         cases,
         costs: Default::default(),
+        differing: Default::default(),
     };
     let outcome = records.complete(&bench, |known| {
         counted.bar.set_position(calls * known as u64);

@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use racm::Repeats;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -89,6 +90,8 @@ pub struct Record {
     /// One a case.
     pub scores: Vec<Scores>,
     pub costs: BTreeMap<String, Cost>,
+    /// Of a run whose model did not repeat its answers.
+    pub differing: Option<Repeats>,
 }
 
 /// Why a folder with results cannot be continued.

@@ -217,6 +217,7 @@ impl Table {
             "rows": rows(&self.rows),
             "differences_to_the_first_row": rows(&self.differences),
             "without_a_value": self.reasons(records),
+            "images_with_differing_answers": records.iter().filter(|r| r.differing.is_some()).count(),
         })
     }
 

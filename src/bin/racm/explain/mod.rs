@@ -18,7 +18,7 @@ use args::Method;
 use refined::refined_by;
 use report::Origin;
 
-use crate::say::line;
+use crate::say::{differing, line};
 use crate::{Failure, whole};
 
 /// The values of P_pix that `auto` tries.
@@ -116,6 +116,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     let written = write(&explanation, true)?;
     print_summary(&names, &explanation)?;
+    let repeats = explanation.run_stats().repeats;
+    if !repeats.agree() {
+        line(format_args!("warning: {}", differing(&repeats)))?;
+    }
     line(format_args!(
         "{} masks, {}; wrote {} to {}",
         explanation.masks(),

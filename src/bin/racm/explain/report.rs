@@ -292,6 +292,12 @@ fn report(
         "targets": targets,
         "model_calls": stats.model_calls,
         "batches": stats.batches,
+        "repeats": {
+            "count": stats.repeats.count,
+            "difference": stats.repeats.difference,
+            "tolerance": stats.repeats.tolerance,
+            "agree": stats.repeats.agree(),
+        },
         "looks": stats.looks,
         "seconds_in_looks": stats.look_time.as_secs_f64(),
         "seconds_in_model": in_model,
