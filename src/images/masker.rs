@@ -182,6 +182,12 @@ impl<'p> Masker<'p> {
         &self.image
     }
 
+    /// A number that tells images apart.
+    pub(crate) fn image_fingerprint(&self) -> u64 {
+        let values = self.image.iter();
+        fingerprint(values.flat_map(|v| v.to_bits().to_le_bytes()))
+    }
+
     /// A number that tells images and baselines apart.
     pub(crate) fn fingerprint(&self) -> u64 {
         let base = self.base.iter().flat_map(|base| match base {
