@@ -153,6 +153,12 @@ impl Identity {
         Ok(plan)
     }
 
+    /// That the image is the one of this fingerprint, if it is known.
+    pub fn expect_image(&self, fingerprint: u64) -> Result<()> {
+        let expected = format!("{fingerprint:016x}");
+        differs(IMAGE, self.facts.get(IMAGE).unwrap_or(&expected), &expected)
+    }
+
     /// The name that the model was given.
     pub fn model(&self) -> Option<String> {
         self.facts.get(MODEL).map(facts::unescaped)

@@ -11,10 +11,11 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::Range;
 
-use identity::Identity;
-use ndarray::{ArrayRef2, ArrayView2};
+use identity::{BASELINE, Identity};
+use ndarray::{ArrayRef2, ArrayRef3, ArrayView2};
 
 use crate::error::{Error, Inputs, Result};
+use crate::masks::facts::unescaped;
 use crate::masks::plan::{Plan, fingerprint};
 
 /// The scores of a run, block by block: 4 bytes a mask and target, and all that a map needs
@@ -279,6 +280,20 @@ impl Ledger {
     /// The name of the model, if the run was given one ([`Run::model_name`](crate::Run::model_name)).
     pub fn model_name(&self) -> Option<String> {
         self.identity.model()
+    }
+
+    /// That the scores are of masked copies of this image, as far as the ledger knows.
+    ///
+    /// # Errors
+    /// [`Error::Ledger`] for another image.
+    pub fn expect_image(&self, image: &ArrayRef3<f32>) -> Result<()> {
+        let values = image.iter().flat_map(|v| v.to_bits().to_le_bytes());
+        self.identity.expect_image(fingerprint(values))
+    }
+
+    /// The name of the baseline, as its `to_string` gives it, if it is known.
+    pub fn baseline_name(&self) -> Option<String> {
+        self.identity.facts.get(BASELINE).map(unescaped)
     }
 
     /// How many masks the run is to have, all its shards together; `None` if it is not known, or if a rule may end the

@@ -4,9 +4,11 @@
 mod args;
 mod evaluate;
 mod explain;
+mod merge;
 mod model;
 mod npy;
 mod say;
+mod signals;
 mod white_box;
 mod whole;
 
@@ -27,6 +29,8 @@ enum Command {
     /// Explain what a model says of one image.
     #[command(allow_negative_numbers = true)]
     Explain(Box<explain::Args>),
+    /// Make the map of a run whose masks were scored in several places.
+    Merge(Box<merge::Args>),
     /// Measure how good maps are, over many images.
     #[command(allow_negative_numbers = true)]
     Evaluate(Box<evaluate::Args>),
@@ -41,6 +45,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Explain(args) => explain::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Layers(args) => white_box::layers(&args),
     };
@@ -57,7 +62,10 @@ fn main() -> ExitCode {
                 }
                 cause = error.source();
             }
-            ExitCode::FAILURE
+            match failure.downcast_ref::<signals::Stopped>() {
+                Some(stopped) => ExitCode::from(stopped.status()),
+                None => ExitCode::FAILURE,
+            }
         }
     }
 }
