@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use ndarray::ArrayRef3;
 
+use super::identity::identity;
 use super::scoring::{Calls, Scoring, unmasked_scores};
 use crate::error;
 use crate::explain::budget::checkpoints;
@@ -19,8 +20,6 @@ use crate::explain::target::{Target, highest};
 use crate::images::masker::Masker;
 use crate::ledger::Ledger;
 use crate::ledger::file::{Earlier, LedgerFile};
-use crate::ledger::identity::{BASELINE, CLASSES, Facts, IMAGE, Identity, MODEL, TOP};
-use crate::masks::facts::escaped;
 use crate::masks::plan::Plan;
 use crate::models::model::BlackBoxModel;
 
@@ -320,24 +319,13 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
             }
         };
         let unconfirmed = (stats.model_calls == 0).then_some(top);
-        let identity = {
-            let mut facts = Facts::from(&plan);
-            if let Some(name) = &self.model_name {
-                facts.set(MODEL, escaped(name));
-            }
-            facts.set(CLASSES, classes.to_string());
-            facts.set(TOP, top.to_string());
-            facts.set(IMAGE, format!("{:016x}", masker.image_fingerprint()));
-            facts.set(BASELINE, escaped(&self.explainer.baseline.to_string()));
-            Identity {
-                plan: plan.fingerprint(),
-                seed: self.explainer.seed,
-                input: masker.fingerprint(),
-                block_size: plan.block_size(),
-                targets: targets.iter().map(|&k| k as u64).collect(),
-                facts,
-            }
-        };
+        let identity = identity(
+            &masker,
+            self.explainer,
+            self.model_name.as_deref(),
+            [classes, top],
+            &targets,
+        );
         let mut ledger = match known {
             Some(mut ledger) => {
                 ledger.expect(&identity, &unmasked)?;

@@ -177,6 +177,10 @@ impl<'p> Masker<'p> {
         Ok(())
     }
 
+    pub(crate) fn plan(&self) -> &Plan {
+        self.plan
+    }
+
     /// The image, C-contiguous `[C, H, W]`.
     pub(crate) fn image(&self) -> &[f32] {
         &self.image

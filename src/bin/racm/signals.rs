@@ -22,7 +22,7 @@ pub struct Signals {
 
 /// A signal that ended a run, and what there is to say about it.
 #[derive(Debug, thiserror::Error)]
-#[error("stopped by {name} {left}")]
+#[error("stopped by {name}\n{left}")]
 pub struct Stopped {
     pub name: &'static str,
     /// What is there.

@@ -89,10 +89,7 @@ impl Kept {
         };
         if let Some((ledger, torn)) = &ledger {
             let masks = ledger.masks();
-            line(format_args!(
-                "goes on from {masks} masks in {}",
-                path.display()
-            ))?;
+            line(format_args!("{masks} masks are in {}", path.display()))?;
             if *torn > 0 {
                 line(say_torn(*torn))?;
             }
