@@ -169,17 +169,22 @@ fn changed_files_are_refused_or_give_right_scores() {
                 break;
             }
             let (at, other) = (at.index(changed.len()), other.index(changed.len()));
-            let (from, to) = (at.min(other), at.max(other));
+            // Half of the cuts and copies are of whole records.
+            let snap = |at: usize| match at.checked_sub(head) {
+                Some(behind) if byte % 2 == 0 => head + behind / 52 * 52,
+                _ => at,
+            };
+            let (from, to) = (snap(at.min(other)), snap(at.max(other)));
             match how {
                 0 => changed[at] = byte,
                 1 => changed[at] ^= 1 << (byte % 8),
-                2 => changed.truncate(at),
-                3 => drop(changed.drain(from..to.min(from + 70))),
+                2 => changed.truncate(to),
+                3 => drop(changed.drain(from..to.min(from + 104))),
                 4 => changed.insert(at, byte),
                 5 => changed[from..to].fill(byte),
                 6 => {
                     let piece = changed[from..to].to_vec();
-                    changed.splice(other..other, piece);
+                    changed.splice(from..from, piece);
                 }
                 // A record of scores of one's own, with the checksum of something else.
                 _ => {

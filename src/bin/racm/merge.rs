@@ -70,8 +70,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     ledger.expect_image(&image)?;
 
     let out = args.out.join("ledger.racm");
-    if let Some(earlier) = earlier(&out, &ledger)? {
-        ledger = earlier;
+    if let Some(all) = with_earlier(&out, &ledger)? {
+        ledger = all;
     }
     let wanted = args.masks.or(ledger.wanted_masks());
     let wanted =
@@ -172,15 +172,15 @@ fn read(path: &Path) -> Result<Ledger, Failure> {
     Ok(ledger)
 }
 
-/// What is in the folder already, with the new scores; another run's is not written over.
-fn earlier(path: &Path, ledger: &Ledger) -> Result<Option<Ledger>, Failure> {
+/// The scores with those that are in the folder already; another run's is not written over.
+fn with_earlier(path: &Path, ledger: &Ledger) -> Result<Option<Ledger>, Failure> {
     if !path.exists() {
         return Ok(None);
     }
-    let mut earlier = read(path)?;
-    let merged = earlier.merge(ledger);
+    let mut all = ledger.clone();
+    let merged = all.merge(&read(path)?);
     merged.map_err(|e| format!("{}: {e}; take another --out", path.display()))?;
-    Ok(Some(earlier))
+    Ok(Some(all))
 }
 
 /// That the model is the one whose name the ledgers hold, as far as its file goes.
