@@ -139,7 +139,11 @@ impl LedgerFile {
     pub fn sync(&mut self) -> Result<()> {
         let synced = self.file.sync_data();
         self.synced = Instant::now();
-        synced.map_err(|source| failed("writing", &self.path, source))
+        match synced {
+            // Of no disk: /dev/null, a pipe.
+            Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
+            synced => synced.map_err(|source| failed("writing", &self.path, source)),
+        }
     }
 }
 
