@@ -34,10 +34,17 @@ impl Earlier {
     /// Reads the file, if there is one.
     pub fn read(path: &Path) -> Result<Self> {
         let mut contents = Vec::new();
-        match File::open(path).and_then(|mut file| file.read_to_end(&mut contents)) {
-            Ok(_) => {}
+        match path.metadata() {
+            // A device may have no end.
+            Ok(about) if !about.is_file() => {
+                let reason = format!("{}: it is a folder or a device", path.display());
+                return Err(Error::LedgerFormat { reason });
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(source) => return Err(failed("reading", path, source)),
+            _ => {
+                let read = File::open(path).and_then(|mut file| file.read_to_end(&mut contents));
+                read.map_err(|source| failed("reading", path, source))?;
+            }
         }
         let found = bytes::read(&contents).map_err(|error| match error {
             Error::LedgerFormat { reason } => Error::LedgerFormat {
@@ -78,9 +85,14 @@ impl Earlier {
             return Ok(open);
         }
         open.cut(&found)?;
-        let wants_more = |other: &Ledger| other.wanted < ledger.wanted;
-        if found.ledger.as_ref().is_none_or(wants_more) {
-            open.write(&ledger.header())?;
+        let header = ledger.header();
+        // More is known, or more masks are wanted, than the file says.
+        if found
+            .ledger
+            .as_ref()
+            .is_none_or(|stored| stored.header() != header)
+        {
+            open.write(&header)?;
         }
         let stored = found.ledger.as_ref();
         for (first, scores) in ledger.blocks.iter().filter_map(|(&block, scores)| {
@@ -139,11 +151,7 @@ impl LedgerFile {
     pub fn sync(&mut self) -> Result<()> {
         let synced = self.file.sync_data();
         self.synced = Instant::now();
-        match synced {
-            // Of no disk: /dev/null, a pipe.
-            Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
-            synced => synced.map_err(|source| failed("writing", &self.path, source)),
-        }
+        synced.map_err(|source| failed("writing", &self.path, source))
     }
 }
 

@@ -9,7 +9,7 @@ use racm::{Baseline, Budget, Effect, Estimator, Explainer, Ledger, Link, demo};
 use serde_json::{Map, Value, json};
 
 use crate::args::{named, whole_number};
-use crate::explain::kept::say_torn;
+use crate::explain::kept::{lock, open, say_torn};
 use crate::explain::report::{self, Origin, Stage};
 use crate::explain::{print_summary, say_written, span};
 use crate::model::{file_name, fitted};
@@ -70,6 +70,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     ledger.expect_image(&image)?;
 
     let out = args.out.join("ledger.racm");
+    // Nobody may be adding to the ledger there.
+    let _lock = if args.out.is_dir() {
+        lock(&args.out)?
+    } else {
+        None
+    };
     if let Some(all) = with_earlier(&out, &ledger)? {
         ledger = all;
     }
@@ -163,7 +169,7 @@ fn union(paths: &[PathBuf]) -> Result<Ledger, Failure> {
 }
 
 fn read(path: &Path) -> Result<Ledger, Failure> {
-    let file = File::open(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let file = open(path).map_err(|e| format!("{}: {e}", path.display()))?;
     let (ledger, torn) =
         Ledger::recover_from(file).map_err(|e| format!("{}: {e}", path.display()))?;
     if torn > 0 {

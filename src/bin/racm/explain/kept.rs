@@ -81,12 +81,10 @@ impl Kept {
         if restart {
             remove(&path)?;
         }
-        let ledger = match File::open(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(format!("{}: {error}", path.display()).into()),
-            // What cannot be read is the run's to refuse, or to begin.
-            Ok(file) => Ledger::recover_from(file).ok(),
-        };
+        // What cannot be read is the run's to refuse, or to begin.
+        let ledger = open(&path)
+            .ok()
+            .and_then(|file| Ledger::recover_from(file).ok());
         if let Some((ledger, torn)) = &ledger {
             let masks = ledger.masks();
             line(format_args!("{masks} masks are in {}", path.display()))?;
@@ -138,10 +136,18 @@ pub fn say_torn(bytes: u64) -> String {
     )
 }
 
+/// Opens a file, and no device that may have no end.
+pub fn open(path: &Path) -> std::io::Result<File> {
+    match path.metadata()?.is_file() {
+        true => File::open(path),
+        false => Err(std::io::Error::other("it is a folder or a device")),
+    }
+}
+
 /// Removes a ledger, and nothing else.
 fn remove(path: &Path) -> Result<(), Failure> {
     let mut start = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(7).read_to_end(&mut start));
+    let read = open(path).and_then(|file| file.take(7).read_to_end(&mut start));
     match read {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(format!("{}: {error}", path.display()).into()),
@@ -160,7 +166,7 @@ fn remove(path: &Path) -> Result<(), Failure> {
 /// Refuses a folder in which another process is writing maps, but for one that is just ending.
 // The program needs a newer compiler than the library.
 #[allow(clippy::incompatible_msrv)]
-fn lock(folder: &Path) -> Result<Option<File>, Failure> {
+pub fn lock(folder: &Path) -> Result<Option<File>, Failure> {
     if !cfg!(unix) {
         return Ok(None);
     }

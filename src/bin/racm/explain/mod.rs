@@ -192,8 +192,12 @@ impl Job<'_> {
         })?;
         let wanted = (start * size).min(masks)..(end * size).min(masks);
         if !ledger.missing(wanted.clone()).is_empty() {
-            let stopped = signals.stopped(kept.left(&ledger));
-            return stopped.map_or(Ok(()), |stopped| Err(stopped.into()));
+            // By a signal, or by the time limit.
+            let left = kept.left(&ledger);
+            return match signals.stopped(left.clone()) {
+                Some(stopped) => Err(stopped.into()),
+                None => line(left),
+            };
         }
         line(format_args!(
             "masks {} of {masks} are in {}; racm merge makes the map of all",
