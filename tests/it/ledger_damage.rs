@@ -141,6 +141,23 @@ fn two_runs_on_one_file_harm_nothing() {
     assert_eq!(all.wanted_masks(), Some(2000));
 }
 
+/// Whoever writes first: the order of records changes nothing.
+#[test]
+fn records_may_come_in_any_order() {
+    let file = path("order");
+    let explainer = builder().build().unwrap();
+    on_file(&explainer, &file).0.unwrap();
+    let bytes = fs::read(&file).unwrap();
+    let head = bytes.len() - header(&bytes).1.len();
+    let mut turned = bytes[..head].to_vec();
+    for record in bytes[head..].chunks_exact(52).rev() {
+        turned.extend(record);
+        turned.extend(record);
+    }
+    let ledger = Ledger::read_from(&turned[..]).unwrap();
+    assert_eq!(&ledger, whole(&explainer).ledger());
+}
+
 /// 20,000 files changed in all ways that a test can think of: refused, or right scores and no others.
 #[test]
 fn changed_files_are_refused_or_give_right_scores() {
