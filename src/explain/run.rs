@@ -214,7 +214,7 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
     /// When the run is started: [`Error::Ledger`](crate::Error::Ledger) says where the file's run differs from this
     /// one, [`Error::LedgerFormat`](crate::Error::LedgerFormat) that the file holds no ledger or a damaged one,
     /// [`Error::LedgerConflict`](crate::Error::LedgerConflict) that its scores are of another model, and
-    /// [`Error::Io`](crate::Error::Io) what the system says; the file is then as it was.
+    /// [`Error::Io`](crate::Error::Io) what the system says. No score is then added to the file, and none removed.
     pub fn ledger_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.ledger_file = Some(path.into());
         self
