@@ -63,12 +63,12 @@
 //! ```
 //! use racm::{Explainer, Explanation, Ledger, Target, demo};
 //!
-//! let explainer = Explainer::builder().masks(1000).build()?;
+//! let (explainer, image) = (Explainer::builder().masks(1000).build()?, demo::image());
 //! let blocks = 1000u64.div_ceil(32);
 //! let mut files = Vec::new();
 //! // Each on a machine of its own; the program does the same with `racm explain --shard 1/3`.
 //! for k in 0..3 {
-//!     let run = explainer.run(&demo::Classifier, &demo::image(), Target::Top);
+//!     let run = explainer.run(&demo::Classifier, &image, Target::Top);
 //!     let shard = run.blocks(k * blocks / 3..(k + 1) * blocks / 3).score()?;
 //!     let mut file = Vec::new();
 //!     shard.write_to(&mut file)?;
@@ -81,7 +81,7 @@
 //! }
 //! assert!(all.missing(0..1000).is_empty());
 //! let explanation = Explanation::from_ledger(all.plan()?, all, explainer.estimator())?;
-//! assert_eq!(explanation.map(), explainer.explain(&demo::Classifier, &demo::image(), Target::Top)?.map());
+//! assert_eq!(explanation.map(), explainer.explain(&demo::Classifier, &image, Target::Top)?.map());
 //! # Ok::<(), racm::Error>(())
 //! ```
 //!

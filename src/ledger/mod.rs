@@ -317,8 +317,8 @@ impl Ledger {
     /// ```
     /// use racm::{Explainer, Target, demo};
     ///
-    /// let explainer = Explainer::builder().masks(500).build()?;
-    /// let run = explainer.run(&demo::Classifier, &demo::image(), Target::Top);
+    /// let (explainer, image) = (Explainer::builder().masks(500).build()?, demo::image());
+    /// let run = explainer.run(&demo::Classifier, &image, Target::Top);
     /// let shard = run.blocks(5..10).score()?; // of 32 masks each
     /// assert_eq!(shard.missing(0..500), [0..160, 320..500]);
     /// # Ok::<(), racm::Error>(())
