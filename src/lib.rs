@@ -30,7 +30,7 @@
 //! - A [`Plan`] (family, grid, `P_pix`, [`Enlargement`], [`Placement`], [`Region`]) and a seed fix
 //!   every mask.
 //! - A [`Run`] shows the masked images to the [`BlackBoxModel`] and keeps its scores, nothing else,
-//!   in a [`Ledger`].
+//!   in a [`Ledger`], in memory or on disk ([`Run::ledger_file`]), from which the same run given again goes on.
 //! - [`Tolerant`] asks a model that fails again, and [`TimeLimit`] stops waiting for one that hangs. A model must be a
 //!   function, one image, one score; a run finds out if it is not ([`Repeats`]).
 //! - An [`Estimator`] makes the map of plan, seed and ledger. Another estimator, a standard error,
@@ -56,6 +56,36 @@
 //! first 1000 of a run of 5000. A [`Budget`] with a time limit is the one thing that makes a run
 //! depend on the machine. Masks only change for the same seed in a release whose changelog
 //! says *value-breaking*.
+//!
+//! # Shards
+//! Processes and machines score a part of the masks each ([`Run::blocks`]), with a file each; their ledgers
+//! [merge](Ledger::merge), [`Ledger::missing`] says what is not there yet, and [`Explainer::explain_ledger`], or
+//! [`Ledger::plan`] and [`Explanation::from_ledger`], make the map: that of one run, bit for bit, without a model call.
+//!
+//! ```
+//! use racm::{Explainer, Explanation, Ledger, Target, demo};
+//!
+//! let (explainer, image) = (Explainer::builder().masks(1000).build()?, demo::image());
+//! let blocks = 1000u64.div_ceil(32);
+//! let mut files = Vec::new();
+//! // Each on a machine of its own; the program does the same with `racm explain --shard 1/3`.
+//! for k in 0..3 {
+//!     let run = explainer.run(&demo::Classifier, &image, Target::Top);
+//!     let shard = run.blocks(k * blocks / 3..(k + 1) * blocks / 3).score()?;
+//!     let mut file = Vec::new();
+//!     shard.write_to(&mut file)?;
+//!     files.push(file);
+//! }
+//! // And then, anywhere: `racm merge`.
+//! let mut all = Ledger::read_from(&files[0][..])?;
+//! for file in &files[1..] {
+//!     all.merge(&Ledger::read_from(&file[..])?)?;
+//! }
+//! assert!(all.missing(0..1000).is_empty());
+//! let explanation = Explanation::from_ledger(all.plan()?, all, explainer.estimator())?;
+//! assert_eq!(explanation.map(), explainer.explain(&demo::Classifier, &image, Target::Top)?.map());
+//! # Ok::<(), racm::Error>(())
+//! ```
 //!
 //! # Memory
 //! Masks and masked images live inside a batch only (two batches are in memory at a time); a run

@@ -124,8 +124,12 @@ fn explain_refuses_what_it_cannot_do() {
             ("--refine", &small),
             "the saliency map has shape [9, 9], expected [96, 96]",
         ),
-        ("", ("--resume", &nowhere), "nowhere.png"),
-        ("", ("--resume", &text), "not a ledger"),
+        (
+            "",
+            ("--ledger", &text),
+            "a.png: it does not begin with RACMLED3",
+        ),
+        ("--restart", ("--ledger", &text), "a.png: is no ledger"),
         ("", ("--labels", &nowhere), "nowhere.png"),
         ("--p-pix NaN", ("--image", &picture), "p_pix is NaN"),
         ("--p-pix 1", ("--image", &picture), "p_pix is 1"),
@@ -183,6 +187,12 @@ fn a_wrong_command_line_is_an_error_of_usage() {
         "explain --model demo --masks 50 --calls 20 --out x",
         "explain --model demo --masks 50 --seconds 1 --out x",
         "explain --model demo --until certain --out x",
+        "explain --model demo --shard 0/3 --out x",
+        "explain --model demo --shard 4/3 --out x",
+        "explain --model demo --shard 1/3 --blocks 0..4 --out x",
+        "explain --model demo --shard 1/3 --until 0.9 --out x",
+        "explain --model demo --blocks 4..4 --out x",
+        "merge --out x",
         "explain --model demo --device gpu --out x",
         "layers --model demo --device cuda:256",
     ] {
@@ -591,7 +601,7 @@ fn a_wrong_layout_is_named() {
             &expected,
         );
         succeeds(
-            &format!("explain --masks 20 --grid 2 --layout {layout}"),
+            &format!("explain --masks 20 --grid 2 --layout {layout} --restart"),
             &more,
         );
     }
@@ -884,7 +894,7 @@ fn explain_stops_where_it_cannot_write() {
     fails(
         "explain --model demo --masks 268435456",
         &[("--out", &out)],
-        "128 masks are saved: go on with --resume ",
+        "128 masks are in ",
     );
 }
 
@@ -954,7 +964,9 @@ fn masks_are_refined_by_a_class_activation_map() {
     succeeds("explain --method grad-cam --layer early --target 1", &alone);
     let map = cam.join("map.npy");
     let more = [files[0], files[1], files[2], ("--refine", &*map)];
-    succeeds("explain --masks 40 --grid 2 --target 1 --keep 0.5", &more);
+    let said = succeeds("explain --masks 40 --grid 2 --target 1 --keep 0.5", &more);
+    // It is the same run, whose scores are there.
+    assert!(said.starts_with("40 masks are in "), "{said}");
     let by_file: Array3<f32> = npy::read(out.join("map.npy"));
     let bits = |map: &Array3<f32>| map.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(&by_name), bits(&by_file));
@@ -1061,7 +1073,7 @@ fn regressions_and_masks_of_segments() {
     let files = [("--out", &*out), ("--segments", &*labels)];
     for (method, planes) in [("lime", 1), ("kernel-shap", 1), ("rise", 1), ("racm", 3)] {
         succeeds(
-            &format!("explain --model demo --masks 300 --method {method}"),
+            &format!("explain --model demo --masks 300 --method {method} --restart"),
             &files,
         );
         let map: Array3<f32> = npy::read(out.join("map.npy"));
@@ -1072,7 +1084,10 @@ fn regressions_and_masks_of_segments() {
         assert!(out.join("standard_error.npy").is_file());
     }
     // Without a label map: the cells of the grid, 1000 masks, and the mean of a cell behind it.
-    succeeds("explain --model demo --method lime --grid 4x6", &files[..1]);
+    succeeds(
+        "explain --model demo --method lime --grid 4x6 --restart",
+        &files[..1],
+    );
     let report = json(&out.join("report.json"));
     assert!(report["masks"].as_u64() <= Some(1000));
     assert_eq!(report["explainer"]["budget"]["calls"], 1000);
@@ -1101,7 +1116,13 @@ fn regressions_and_masks_of_segments() {
     )
     .unwrap();
     let more = [("--image", &*other), ("--out", &*again)];
-    succeeds("explain --model demo --method lime --grid 4x6", &more);
+    let lime = "explain --model demo --method lime --grid 4x6";
+    fails(
+        lime,
+        &more,
+        "ledger.racm: the ledger belongs to another image: it has ",
+    );
+    succeeds(&format!("{lime} --restart"), &more);
     let own: Array3<f32> = npy::read(again.join("map.npy"));
     succeeds(
         "explain --model demo",
@@ -1167,4 +1188,407 @@ fn regressions_and_masks_of_segments() {
     ] {
         assert!(table.contains(row), "{table}");
     }
+}
+
+/// The command given again goes on, or does nothing; other options go on or are refused.
+#[test]
+fn the_same_command_goes_on() {
+    let out = folder("again");
+    let explain = "explain --model demo --masks 400 --batch 7";
+    succeeds(explain, &[("--out", &out)]);
+    let files = ["map.npy", "standard_error.npy", "panel.png", "overlay.png"];
+    let read = |out: &Path| files.map(|file| fs::read(out.join(file)).unwrap());
+    let first = read(&out);
+    let calls = || {
+        let report = json(&out.join("report.json"));
+        ["model_calls", "masks_from_ledger"].map(|name| report[name].as_u64().unwrap())
+    };
+    assert_eq!(calls(), [401, 0]);
+    let said = succeeds(explain, &[("--out", &out)]);
+    assert!(said.starts_with("400 masks are in "), "{said}");
+    assert_eq!((calls(), &read(&out)), ([0, 400], &first));
+
+    // What was being written when the process was killed, and what nobody wrote.
+    let ledger = out.join("ledger.racm");
+    let whole = fs::read(&ledger).unwrap();
+    fs::write(&ledger, &whole[..whole.len() - 9]).unwrap();
+    let said = succeeds(explain, &[("--out", &out)]);
+    // The last batch is of 7 masks: 28 bytes of scores and 32 around them.
+    assert!(
+        said.contains("\n  51 bytes of it are of no whole record"),
+        "{said}"
+    );
+    assert_eq!((calls(), &read(&out)), ([8, 393], &first));
+    let mut damaged = whole.clone();
+    let at = damaged.len() - 100;
+    damaged[at] ^= 1;
+    fs::write(&ledger, &damaged).unwrap();
+    fails(
+        explain,
+        &[("--out", &out)],
+        "is damaged; take another --out or --ledger, or begin anew with --restart",
+    );
+    assert_eq!(fs::read(&ledger).unwrap(), damaged);
+    succeeds(&format!("{explain} --restart"), &[("--out", &out)]);
+    assert_eq!((calls(), &read(&out)), ([401, 0], &first));
+
+    // Another estimator, effect and link over the same scores; more masks, and fewer.
+    for (more, expected) in [
+        ("--estimator self-normalised", [0, 400]),
+        ("--effect own", [0, 400]),
+        ("--link log", [0, 400]),
+        ("--target 0", [0, 400]),
+    ] {
+        succeeds(&format!("{explain} {more}"), &[("--out", &out)]);
+        assert_eq!(calls(), expected, "{more}");
+    }
+    for (masks, expected) in [(600, [201, 400]), (300, [0, 600]), (400, [0, 600])] {
+        succeeds(
+            &format!("explain --model demo --masks {masks}"),
+            &[("--out", &out)],
+        );
+        assert_eq!(calls(), expected);
+        assert_eq!(json(&out.join("report.json"))["masks"], masks);
+    }
+    assert_eq!(read(&out), first);
+    for (more, expected) in [
+        ("--seed 5", "another seed: it has 0, expected 5"),
+        ("--grid 6", "another grid: it has 8 8, expected 6 6"),
+        ("--p-pix 0.3", "another P_pix: it has 0.5, expected 0.3"),
+        ("--baseline 0.5", "another baseline: it has 0, expected 0.5"),
+        (
+            "--method rise",
+            "another family: it has racm, expected rise",
+        ),
+        (
+            "--target 1",
+            "another set of targets: it has [0], expected [1]",
+        ),
+    ] {
+        let expected = format!("ledger.racm: the ledger belongs to {expected}; take another --out");
+        fails(&format!("{explain} {more}"), &[("--out", &out)], &expected);
+    }
+    assert_eq!(read(&out), first);
+    // One ledger for two folders.
+    let other = folder("again_elsewhere");
+    succeeds(explain, &[("--out", &other), ("--ledger", &ledger)]);
+    assert_eq!(read(&other), first);
+    assert!(!other.join("ledger.racm").exists());
+
+    // What a pilot found is found in the ledger.
+    let piloted = folder("again_pilot");
+    let explain = "explain --model demo --masks 64 --p-pix auto";
+    let said = succeeds(explain, &[("--out", &piloted)]);
+    assert!(said.starts_with("pilot of 1799 model calls"), "{said}");
+    let p_pix = json(&piloted.join("report.json"))["p_pix"].clone();
+    let said = succeeds(explain, &[("--out", &piloted)]);
+    assert!(
+        said.contains(&format!("P_pix {p_pix}, as in the ledger")),
+        "{said}"
+    );
+    assert_eq!(json(&piloted.join("report.json"))["model_calls"], 0);
+}
+
+/// A model is known by its file's bytes and by how it is fed.
+#[test]
+fn scores_of_another_model_are_refused() {
+    let out = folder("models");
+    let (model, picture) = (out.join("toy.onnx"), out.join("toy.png"));
+    let bytes = proto::toy(&proto::Fed::open(racm::Layout::Nchw));
+    fs::write(&model, &bytes).unwrap();
+    write_png(&picture, &to_rgb(&demo::image(), Bands::Auto).unwrap()).unwrap();
+    let more = [
+        ("--model", &*model),
+        ("--image", &*picture),
+        ("--out", &*out),
+    ];
+    let explain = "explain --masks 20";
+    succeeds(explain, &more);
+    // Elsewhere, and again.
+    let moved = out.join("moved.onnx");
+    fs::rename(&model, &moved).unwrap();
+    let more = [("--model", &*moved), more[1], more[2]];
+    succeeds(explain, &more);
+    assert_eq!(json(&out.join("report.json"))["model_calls"], 0);
+    fails(
+        &format!("{explain} --scale 2"),
+        &more,
+        "another model: it has file of ",
+    );
+    // A field that no reader knows: the same network in another file.
+    let padded = [&bytes[..], &[0xa2, 0x06, 0x01, 0x00]].concat();
+    fs::write(&moved, padded).unwrap();
+    fails(explain, &more, "another model: it has file of ");
+    let ledger = out.join("ledger.racm");
+    let merged = out.join("merged");
+    let merge = |model: &Path| {
+        racm(
+            "merge",
+            &[
+                ("--model", model),
+                more[1],
+                ("--out", &merged),
+                ("--", &ledger),
+            ],
+        )
+    };
+    let refused = merge(&moved);
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        error.contains("the ledgers belong to another model: it is file of "),
+        "{error}"
+    );
+    fs::write(&moved, &bytes).unwrap();
+    assert!(merge(&moved).status.success());
+    let map = |out: &Path| fs::read(out.join("map.npy")).unwrap();
+    assert_eq!(map(&merged), map(&out));
+}
+
+#[test]
+fn shards_merge_into_one_map() {
+    let (out, whole) = (folder("shards"), folder("shards_whole"));
+    let options = "--model demo --masks 1000 --seed 4 --method mc-rise --p-pix 0.3";
+    succeeds(
+        &format!("explain {options} --estimator self-normalised"),
+        &[("--out", &whole)],
+    );
+    let mut files = Vec::new();
+    for k in 1..=4 {
+        let said = succeeds(
+            &format!("explain {options} --batch {k} --shard {k}/4"),
+            &[("--out", &out)],
+        );
+        assert!(said.contains("racm merge makes the map of all"), "{said}");
+        files.push(out.join(format!("ledger-{k}-of-4.racm")));
+    }
+    // 32 blocks, 8 a shard; the last mask is 999.
+    let said = succeeds(
+        &format!("explain {options} --shard 4/4"),
+        &[("--out", &out)],
+    );
+    assert!(
+        said.starts_with("232 masks are in ") && said.contains("masks 768 to 999 of 1000 are in "),
+        "{said}"
+    );
+    succeeds(
+        &format!("explain {options} --blocks 6..10"),
+        &[("--out", &out)],
+    );
+    files.push(out.join("ledger-6-to-10.racm"));
+    let left: Vec<_> = fs::read_dir(&out)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert_eq!(left.len(), 5, "{left:?}");
+
+    let merged = out.join("merged");
+    let merge = |which: &[usize], more: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_racm"));
+        command
+            .arg("merge")
+            .args(which.iter().map(|&i| &files[i]))
+            .arg("--out")
+            .arg(&merged);
+        let output = command.args(more.split_whitespace()).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let (code, _, error) = merge(&[3, 1, 4], "");
+    let expected = "racm: masks 0 to 191, 512 to 767 of 1000 are missing: score them, or make the map of the others with --partial\n";
+    assert_eq!((code, &error[..]), (Some(1), expected));
+    assert!(!merged.exists());
+    let (code, said, _) = merge(&[3, 1, 4], "--partial");
+    assert_eq!(code, Some(0));
+    assert!(
+        said.starts_with("masks 0 to 191, 512 to 767 of 1000 are missing\n"),
+        "{said}"
+    );
+    let report = json(&merged.join("report.json"));
+    assert_eq!(
+        (&report["masks"], &report["model_calls"]),
+        (&552.into(), &0.into())
+    );
+    assert_eq!(
+        report["missing_masks"],
+        serde_json::json!(["0 to 191", "512 to 767"])
+    );
+    // The rest comes later; what is in the folder counts.
+    let (code, _, error) = merge(&[2, 0], "--estimator self-normalised");
+    assert_eq!(code, Some(0), "{error}");
+    for file in ["map.npy", "standard_error.npy", "panel.png", "overlay.png"] {
+        let read = |out: &Path| fs::read(out.join(file)).unwrap();
+        assert_eq!(read(&merged), read(&whole), "{file}");
+    }
+    // The merged ledger is one to go on from.
+    succeeds(&format!("explain {options}"), &[("--out", &merged)]);
+    let report = json(&merged.join("report.json"));
+    assert_eq!(
+        (&report["masks_from_ledger"], &report["model_calls"]),
+        (&1000.into(), &0.into())
+    );
+    let (code, _, error) = merge(&[0], "--masks 200");
+    assert_eq!(code, Some(0), "{error}");
+    assert_eq!(json(&merged.join("report.json"))["masks"], 200);
+
+    // Ledgers of two runs, and files that are none.
+    succeeds(
+        "explain --model demo --masks 100 --seed 5 --method mc-rise --p-pix 0.3",
+        &[("--out", &out)],
+    );
+    let other = out.join("ledger.racm");
+    fails(
+        "merge",
+        &[("--out", &merged), ("--", &other)],
+        "ledger.racm: the ledger belongs to another seed: it has 4, expected 5; take another --out",
+    );
+    let both = |second: &Path, expected: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_racm"));
+        command
+            .arg("merge")
+            .arg(&files[0])
+            .arg(second)
+            .arg("--out")
+            .arg(out.join("never"));
+        let output = command.output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.code() == Some(1) && error.contains(expected),
+            "{error}"
+        );
+    };
+    both(
+        &other,
+        "ledger.racm: the ledger belongs to another seed: it has 5, expected 4, as in ",
+    );
+    both(
+        &whole.join("panel.png"),
+        "panel.png: not a ledger: it does not begin with RACMLED3",
+    );
+    both(&out.join("nowhere"), "nowhere: ");
+    let picture = out.join("other.png");
+    let darker = demo::image().mapv(|v| 0.5 * v);
+    write_png(&picture, &to_rgb(&darker, Bands::Auto).unwrap()).unwrap();
+    let more = [("--out", &*out), ("--image", &*picture), ("--", &*files[0])];
+    fails("merge --partial", &more, "another image: it has ");
+    assert!(!out.join("never").exists());
+}
+
+/// A region and segments are in the ledger, and so in the map that is merged.
+#[test]
+fn shards_of_regions_and_segments_merge() {
+    let out = folder("shards_region");
+    let (saliency, labels) = (out.join("saliency.npy"), out.join("labels.npy"));
+    npy::write(
+        &saliency,
+        &Array2::from_shape_fn((96, 96), |(y, x)| ((y * 13 + x * 7) % 50) as f32),
+    );
+    npy::write(
+        &labels,
+        &Array2::from_shape_fn((96, 96), |(y, x)| (y / 20 * 10 + x / 30) as i32),
+    );
+    for (name, option, file) in [
+        ("region", "--refine", &saliency),
+        ("segments", "--segments", &labels),
+    ] {
+        let folders = ["whole", "parts", "merged"].map(|part| out.join(name).join(part));
+        let [whole, parts, merged] = &folders;
+        let explain = "explain --model demo --masks 320";
+        succeeds(explain, &[("--out", whole), (option, file)]);
+        for k in [1, 2] {
+            succeeds(
+                &format!("{explain} --shard {k}/2"),
+                &[("--out", parts), (option, file)],
+            );
+        }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_racm"));
+        let shards = [1, 2].map(|k| parts.join(format!("ledger-{k}-of-2.racm")));
+        command.arg("merge").args(shards).arg("--out").arg(merged);
+        assert!(command.output().unwrap().status.success());
+        let read = |out: &Path| fs::read(out.join("map.npy")).unwrap();
+        assert_eq!(read(merged), read(whole), "{name}");
+    }
+}
+
+/// A signal ends a run in order: its results so far are there, and the status says which signal it was.
+#[cfg(target_os = "linux")]
+#[test]
+fn signals_end_a_run_in_order() {
+    let start = |out: &Path, part: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_racm"));
+        command.args("explain --model demo --masks 5000000 --batch 4 --out".split(' '));
+        command.arg(out).args(part.split_whitespace());
+        let pipe = std::process::Stdio::piped;
+        command.stdout(pipe()).stderr(pipe()).spawn().unwrap()
+    };
+    let stop = |child: std::process::Child, signal: &str| {
+        let process = child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-s", signal, &process])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let output = child.wait_with_output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let wait_for = |path: &Path| {
+        while fs::metadata(path).map_or(0, |about| about.len()) < 4000 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    };
+    for (signal, status) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        let out = folder(&format!("signal_{signal}"));
+        let child = start(&out, "");
+        wait_for(&out.join("ledger.racm"));
+        // Nobody else writes here meanwhile.
+        fails(
+            "explain --model demo --masks 40",
+            &[("--out", &out)],
+            "another racm is writing into ",
+        );
+        let (code, error) = stop(child, signal);
+        assert_eq!(code, Some(status), "{error}");
+        assert!(
+            error.starts_with(&format!("racm: stopped by SIG{signal}\n")),
+            "{error}"
+        );
+        assert!(
+            error.contains(": the same command goes on from them"),
+            "{error}"
+        );
+        let report = json(&out.join("report.json"));
+        assert_eq!(report["stopped_by"], format!("SIG{signal}"));
+        assert_eq!(report["finished"], false);
+        let masks = report["masks"].as_u64().unwrap();
+        assert!(
+            error.contains(&format!("\n{masks} masks are in ")),
+            "{error}"
+        );
+        // It is the map of so many masks.
+        let exact = out.join("exact");
+        succeeds(
+            &format!("explain --model demo --masks {masks}"),
+            &[("--out", &exact)],
+        );
+        assert_eq!(map_of(&out), map_of(&exact));
+    }
+    let out = folder("signal_shard");
+    let child = start(&out, "--shard 2/2");
+    let ledger = out.join("ledger-2-of-2.racm");
+    wait_for(&ledger);
+    let (code, error) = stop(child, "TERM");
+    assert_eq!(code, Some(143), "{error}");
+    let ledger = racm::Ledger::read_from(fs::File::open(ledger).unwrap()).unwrap();
+    assert!(
+        error.contains(&format!("\n{} masks are in ", ledger.masks())),
+        "{error}"
+    );
 }

@@ -38,19 +38,21 @@ impl<'a> Looks<'a> {
         self.hook.is_some() || !explainer.budget.until.is_empty()
     }
 
-    /// Looks at the map of the scores so far: tries the rules and, where it is not too soon, shows it
+    /// Looks at the map of the scores so far: tries the rules and, where it is new and not too soon, shows it
     /// to the hook. What cannot be estimated from so few masks is left to the next look.
+    #[allow(clippy::too_many_arguments)]
     pub fn look(
         &mut self,
         explainer: &Explainer,
         plan: &Plan,
         ledger: &Ledger,
+        new: bool,
         stats: &mut RunStats,
         run_began: Instant,
     ) {
         let began = Instant::now();
         let soon = |(ended, took): (Instant, Duration)| ended.elapsed().mul_f64(SHARE) < took;
-        let shown = self.hook.is_some() && !self.last.is_some_and(soon);
+        let shown = new && self.hook.is_some() && !self.last.is_some_and(soon);
         let rules = &explainer.budget.until;
         if rules.is_empty() && !shown {
             return;

@@ -3,6 +3,7 @@
 pub(crate) mod budget;
 pub(crate) mod explainer;
 pub(crate) mod explanation;
+mod identity;
 mod look;
 pub(crate) mod pilot;
 pub(crate) mod progress;

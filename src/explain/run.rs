@@ -1,12 +1,14 @@
 //! Runs: what to score, from where, and when to stop.
 
 use std::ops::{ControlFlow, Range};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use ndarray::ArrayRef3;
 
-use super::scoring::{Calls, Scoring, shaped};
-use crate::error::{self, Inputs};
+use super::identity::identity;
+use super::scoring::{Calls, Scoring, unmasked_scores};
+use crate::error;
 use crate::explain::budget::checkpoints;
 use crate::explain::explainer::Explainer;
 use crate::explain::explanation::Explanation;
@@ -15,11 +17,12 @@ use crate::explain::progress::{Hook, Progress};
 use crate::explain::repeats::Again;
 use crate::explain::run_error::RunError;
 use crate::explain::stats::RunStats;
-use crate::explain::target::Target;
+use crate::explain::target::{Target, highest};
 use crate::images::masker::Masker;
-use crate::ledger::{Identity, Ledger};
+use crate::ledger::Ledger;
+use crate::ledger::file::{Earlier, LedgerFile};
 use crate::masks::plan::Plan;
-use crate::models::model::{BlackBoxModel, predict_checked};
+use crate::models::model::BlackBoxModel;
 
 /// A run of an [`Explainer`], made by [`Explainer::run`].
 ///
@@ -51,6 +54,8 @@ pub struct Run<'a, M: ?Sized> {
     image: &'a ArrayRef3<f32>,
     target: Target,
     ledger: Option<Ledger>,
+    ledger_file: Option<PathBuf>,
+    model_name: Option<String>,
     blocks: Option<Range<u64>>,
     hook: Option<Hook<'a>>,
     look_hook: Option<LookHook<'a>>,
@@ -128,6 +133,8 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
             image,
             target,
             ledger: None,
+            ledger_file: None,
+            model_name: None,
             blocks: None,
             hook: None,
             look_hook: None,
@@ -170,15 +177,62 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
         self
     }
 
-    /// Goes on from the scores of an earlier run: masks it holds are not scored again, and all of
-    /// them count, also those beyond the explainer's number of masks.
+    /// Goes on from the scores of an earlier run: masks it holds are not scored again. The map is that of a run in one
+    /// go: of the explainer's number of masks, or as many as its rules ask for, also if the ledger holds more.
     pub fn ledger(mut self, ledger: Ledger) -> Self {
         self.ledger = Some(ledger);
         self
     }
 
+    /// Keeps the ledger in a file while the run goes on, and goes on from what is in it: a run that was killed is gone
+    /// on with by the same run again, and its map is that of a run in one go, bit for bit.
+    ///
+    /// The file is created if there is none. Each batch is appended to it as soon as it is scored, so that a killed
+    /// process loses no more than the batches that were at the model; the disk is told to keep it about every half
+    /// second, which is what a power cut costs. More masks, other budgets and other estimators go on from the same
+    /// file. A record that was cut short is left out, and its masks are scored again ([`RunStats::torn_bytes`]).
+    /// [`Ledger::write_to`] describes the format; [`Ledger::recover_from`] reads the file.
+    ///
+    /// Several processes may run on one file at once: they score the same masks twice, and harm nothing, unless the
+    /// file is on a network file system that does not append as a whole. Shards ([`Run::blocks`]) have a file each.
+    ///
+    /// ```
+    /// use racm::{Explainer, Target, demo};
+    ///
+    /// let file = std::env::temp_dir().join(format!("racm-{}.led", std::process::id()));
+    /// let image = demo::image();
+    /// let explainer = Explainer::builder().masks(200).build()?;
+    /// let run = || explainer.run(&demo::Classifier, &image, Target::Top).model_name("demo").ledger_file(&file);
+    /// let first = run().explain()?;
+    /// assert_eq!(first.run_stats().model_calls, 201);
+    /// let again = run().explain()?; // all is there
+    /// assert_eq!((again.run_stats().model_calls, again.run_stats().known_masks), (0, 200));
+    /// assert_eq!(first.map(), again.map());
+    /// # std::fs::remove_file(file).unwrap();
+    /// # Ok::<(), racm::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the run is started: [`Error::Ledger`](crate::Error::Ledger) says where the file's run differs from this
+    /// one, [`Error::LedgerFormat`](crate::Error::LedgerFormat) that the file holds no ledger or a damaged one,
+    /// [`Error::LedgerConflict`](crate::Error::LedgerConflict) that its scores are of another model, and
+    /// [`Error::Io`](crate::Error::Io) what the system says. No score is then added to the file, and none removed.
+    pub fn ledger_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ledger_file = Some(path.into());
+        self
+    }
+
+    /// Gives the model a name, which its ledger keeps: scores under one name do not mix with those under another, and a
+    /// run of which all is known makes no model call, not even for the unmasked image. The name should change with
+    /// everything that changes the scores: `"resnet50 v2, ImageNet mean and std"`, or a fingerprint of a file.
+    pub fn model_name(mut self, name: impl Into<String>) -> Self {
+        self.model_name = Some(name.into());
+        self
+    }
+
     /// Scores the masks of these blocks only (of `block_size` masks each; the explainer's number
-    /// of masks still is the end): one shard of a run whose ledgers are merged later.
+    /// of masks still is the end): one shard of a run whose ledgers are merged later. No shard sees the
+    /// map of the run, so that rules and [`Run::on_look`] say nothing.
     pub fn blocks(mut self, blocks: Range<u64>) -> Self {
         self.blocks = Some(blocks);
         self
@@ -197,7 +251,7 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
     /// Scores the masks and estimates the maps.
     ///
     /// # Errors
-    /// Those of [`Explainer::explain`].
+    /// Those of [`Explainer::explain`] and [`Run::ledger_file`].
     pub fn explain(self) -> Result<Explanation, RunError> {
         let started = Instant::now();
         let Explainer {
@@ -206,7 +260,11 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
             link,
             ..
         } = *self.explainer;
-        let (plan, ledger, mut stats) = self.execute()?;
+        let shard = self.blocks.is_some();
+        let (plan, mut ledger, mut stats, end) = self.execute()?;
+        if !shard && ledger.holds_beyond(end) {
+            ledger = ledger.prefix(end);
+        }
         let estimates = match estimator.estimates(effect, &plan, &link.of(&ledger), false) {
             Ok(estimates) => estimates,
             Err(cause) => return Err(RunError::new(cause, ledger)),
@@ -216,10 +274,10 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
         Ok(explanation.with_stats(stats))
     }
 
-    /// Scores the masks only.
+    /// Scores the masks only; gives all scores, those that were there before included.
     ///
     /// # Errors
-    /// Those of [`Explainer::explain`], but for the estimator's.
+    /// Those of [`Run::explain`], but for the estimator's.
     pub fn score(self) -> Result<Ledger, RunError> {
         self.score_with_stats().map(|(ledger, _)| ledger)
     }
@@ -229,40 +287,67 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
     /// # Errors
     /// Those of [`Run::score`].
     pub fn score_with_stats(self) -> Result<(Ledger, RunStats), RunError> {
-        self.execute().map(|(_, ledger, stats)| (ledger, stats))
+        self.execute().map(|(_, ledger, stats, _)| (ledger, stats))
     }
 
-    fn execute(self) -> Result<(Plan, Ledger, RunStats), RunError> {
+    /// The plan, all scores, what they cost, and where the masks of the map end.
+    fn execute(self) -> Result<(Plan, Ledger, RunStats, u64), RunError> {
         let started = Instant::now();
         let (channels, height, width) = self.image.dim();
         let plan = self.explainer.plan([channels, height, width])?;
         let masker = Masker::new(&plan, self.image, &self.explainer.baseline)?;
+        let mut stats = RunStats::default();
 
-        let batch = shaped(&plan, masker.image())?;
-        let before = Instant::now();
-        let scores = predict_checked(self.model, batch, None, Inputs::Unmasked)?;
-        let model_time = before.elapsed();
-        let classes = scores.dim().1;
-        let scores: Vec<f32> = scores.iter().copied().collect();
-        let targets = self.target.resolve(&scores)?;
-        let identity = Identity {
-            plan: plan.fingerprint(),
-            seed: self.explainer.seed,
-            input: masker.fingerprint(),
-            block_size: plan.block_size(),
-            targets: targets.iter().map(|&k| k as u64).collect(),
+        let file = self.ledger_file.as_deref().map(Earlier::read).transpose()?;
+        stats.torn_bytes = file.as_ref().map_or(0, Earlier::torn);
+        let mut known = self.ledger;
+        if let Some(stored) = file.as_ref().and_then(Earlier::ledger) {
+            match &mut known {
+                Some(known) => known.merge(stored)?,
+                None => known = Some(stored.clone()),
+            }
+        }
+        // Of a model that goes by its name, the ledger knows what is needed to begin.
+        let told = known.as_ref().and_then(|ledger| {
+            let same = self.model_name.is_some() && ledger.model_name() == self.model_name;
+            let (classes, top) = ledger.identity().classes().filter(|_| same)?;
+            Some((classes, top, ledger.unmasked_scores()))
+        });
+        let (classes, top, targets, unmasked) = match told {
+            Some((classes, top, scores)) => (
+                classes,
+                top,
+                self.target.among(classes, top)?,
+                scores.to_vec(),
+            ),
+            None => {
+                let (scores, time) = unmasked_scores(self.model, &plan, &masker)?;
+                (stats.model_calls, stats.batches, stats.model_time) = (1, 1, time);
+                let targets = self.target.resolve(&scores)?;
+                let unmasked = targets.iter().map(|&k| scores[k]).collect();
+                (scores.len(), highest(&scores), targets, unmasked)
+            }
         };
-        let unmasked: Vec<f32> = targets.iter().map(|&k| scores[k]).collect();
-        let ledger = match self.ledger {
-            Some(ledger) => {
+        let unconfirmed = (stats.model_calls == 0).then_some(top);
+        let identity = identity(
+            &masker,
+            self.explainer,
+            self.model_name.as_deref(),
+            [classes, top],
+            &targets,
+        );
+        let mut ledger = match known {
+            Some(mut ledger) => {
                 ledger.expect(&identity, &unmasked)?;
+                ledger.learn(&identity);
                 ledger
             }
             None => Ledger::new(identity, unmasked),
         };
+        stats.known_masks = ledger.masks();
 
         let budget = &self.explainer.budget;
-        let wanted = match self.blocks {
+        let wanted = match &self.blocks {
             Some(blocks) => {
                 let mask = |block: u64| {
                     let mask = block.saturating_mul(plan.block_size());
@@ -272,49 +357,53 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
             }
             None => 0..budget.calls,
         };
+        // A rule may end the run before.
+        if self.blocks.is_some() || budget.until.is_empty() {
+            ledger.want(budget.calls);
+        }
+        let file = file.map(|file| file.open(&ledger)).transpose()?;
         let missing = ledger.missing(wanted.clone());
         let looks = Looks::new(self.look_hook);
-        let checkpoints: Vec<u64> = match looks.wanted(self.explainer) {
+        let checkpoints: Vec<u64> = match self.blocks.is_none() && looks.wanted(self.explainer) {
             true => checkpoints(plan.block_size(), wanted.end).collect(),
             false => Vec::new(),
         };
-        let pixels = masker.image().len();
         let mut work = Scoring {
             model: self.model,
             masker: &masker,
             plan: &plan,
             seed: self.explainer.seed,
             classes,
-            size: self.explainer.batch(pixels),
+            size: self.explainer.batch(masker.image().len()),
             batches: Vec::new(),
             targets,
             total: missing.iter().map(|r| r.end - r.start).sum(),
             ledger,
+            file,
+            unconfirmed,
             hook: self.hook,
             looks,
             limit: budget.limit(),
+            end: wanted.end,
             started,
             masks: 0,
             again: Again::new(),
             last: None,
-            stats: RunStats {
-                model_calls: 1,
-                batches: 1,
-                model_time,
-                ..RunStats::default()
-            },
+            stats,
         };
         let outcome = work.segments(&missing, &checkpoints, self.calls, self.explainer);
+        let synced = work.file.as_mut().map_or(Ok(()), LedgerFile::sync);
+        let by_rule = work.end < wanted.end;
         // The batches that other threads had begun may have completed the run.
-        if work.masks >= work.total {
+        if work.masks >= work.total && !by_rule {
             work.stats.stopped = None;
         }
-        let (ledger, mut stats) = (work.ledger, work.stats);
-        if let Err(cause) = outcome {
+        let (ledger, mut stats, end) = (work.ledger, work.stats, work.end);
+        if let Err(cause) = outcome.and(synced) {
             return Err(RunError::new(cause, ledger));
         }
         stats.total_time = started.elapsed();
         drop(masker);
-        Ok((plan, ledger, stats))
+        Ok((plan, ledger, stats, end))
     }
 }

@@ -14,8 +14,11 @@ use crate::explain::look::Looks;
 use crate::explain::progress::{Hook, Progress};
 use crate::explain::repeats::Again;
 use crate::explain::stats::RunStats;
+use crate::explain::target::highest;
 use crate::images::masker::Masker;
 use crate::ledger::Ledger;
+use crate::ledger::file::LedgerFile;
+use crate::ledger::identity::{CLASSES, TOP};
 use crate::masks::plan::Plan;
 use crate::models::model::{BlackBoxModel, predict_checked};
 
@@ -33,7 +36,7 @@ fn batches(missing: &[Range<u64>], size: u64) -> Vec<Range<u64>> {
     missing.iter().flat_map(cut).collect()
 }
 
-pub(super) fn shaped<'b>(plan: &Plan, batch: &'b [f32]) -> Result<ArrayView4<'b, f32>> {
+fn shaped<'b>(plan: &Plan, batch: &'b [f32]) -> Result<ArrayView4<'b, f32>> {
     let [channels, height, width] = plan.shape();
     let images = batch.len() / (channels * height * width);
     ArrayView4::from_shape((images, channels, height, width), batch).map_err(|_| Error::Shape {
@@ -56,9 +59,14 @@ pub(super) struct Scoring<'r, 'a, M: ?Sized> {
     pub batches: Vec<Range<u64>>,
     pub total: u64,
     pub ledger: Ledger,
+    pub file: Option<LedgerFile>,
+    /// The class with the highest score on the unmasked image, while it is not known whether the model still says so.
+    pub unconfirmed: Option<usize>,
     pub hook: Option<Hook<'a>>,
     pub looks: Looks<'a>,
     pub limit: Option<Duration>,
+    /// The map is of the masks before this one.
+    pub end: u64,
     pub started: Instant,
     pub masks: u64,
     pub again: Again,
@@ -77,23 +85,26 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
         explainer: &Explainer,
     ) -> Result<()> {
         let mut start = 0;
-        for end in checkpoints.iter().copied().chain([u64::MAX]) {
+        for end in checkpoints.iter().copied().map(Some).chain([None]) {
+            let (looks, end) = (end.is_some(), end.unwrap_or(u64::MAX));
             let within = |r: &Range<u64>| r.start.max(start)..r.end.min(end);
             let segment: Vec<_> = missing
                 .iter()
                 .map(within)
                 .filter(|r| r.start < r.end)
                 .collect();
+            if !segment.is_empty() {
+                self.confirm_model()?;
+            }
             self.batches = batches(&segment, self.size as u64);
             calls(self)?;
             if self.stats.stopped.is_some() {
                 break;
             }
-            if self.ledger.masks() == end {
-                let (plan, began) = (self.plan, self.started);
-                self.looks
-                    .look(explainer, plan, &self.ledger, &mut self.stats, began);
+            if looks {
+                self.look(end, !segment.is_empty(), explainer);
                 if self.stats.stopped.is_some() {
+                    self.end = end;
                     break;
                 }
             }
@@ -131,6 +142,42 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
         Ok(())
     }
 
+    /// Looks at the map of the masks before `end`, also where an earlier run went on from there: what stopped one run
+    /// stops every other.
+    fn look(&mut self, end: u64, scored: bool, explainer: &Explainer) {
+        let passed = self.ledger.holds_beyond(end);
+        let ledger = match passed {
+            true => &self.ledger.prefix(end),
+            false => &self.ledger,
+        };
+        let (plan, new, began) = (self.plan, scored || !passed, self.started);
+        self.looks
+            .look(explainer, plan, ledger, new, &mut self.stats, began);
+    }
+
+    /// Before the first batch: that the model still answers the unmasked image as the ledger says.
+    fn confirm_model(&mut self) -> Result<()> {
+        let Some(top) = self.unconfirmed.take() else {
+            return Ok(());
+        };
+        let (scores, time) = unmasked_scores(self.model, self.plan, self.masker)?;
+        self.stats.model_calls += 1;
+        self.stats.batches += 1;
+        self.stats.model_time += time;
+        let now = |what, given: usize, expected: usize| match given == expected {
+            true => Ok(()),
+            false => Err(Error::Ledger {
+                what,
+                given: given.to_string(),
+                expected: expected.to_string(),
+            }),
+        };
+        now(CLASSES, self.classes, scores.len())?;
+        now(TOP, top, highest(&scores))?;
+        let targets: Vec<f32> = self.targets.iter().map(|&k| scores[k]).collect();
+        self.ledger.expect_unmasked(&targets)
+    }
+
     /// The model on the calling thread; meanwhile the pool makes the next batch.
     pub fn one_at_a_time(&mut self) -> Result<()> {
         let (masker, seed) = (self.masker, self.seed);
@@ -156,7 +203,7 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
                 predict(self.model, self.plan, &front, self.classes, inputs)
             });
             self.account((batch.end - batch.start) as usize, time);
-            self.record(batch, &scores?);
+            self.record(batch, &scores?)?;
             if self.report().is_break() {
                 break;
             }
@@ -202,10 +249,11 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
                 match scores {
                     // After a failure, later batches count only if their block has no gap.
                     Ok(scores) if self.follows(batch) => {
-                        self.record(batch, &scores);
+                        let recorded = self.record(batch, &scores);
                         if flow.is_continue() {
                             flow = self.report();
                         }
+                        outcome = outcome.and(recorded);
                     }
                     Ok(_) => {}
                     Err(error) if outcome.is_ok() => outcome = Err(error),
@@ -236,11 +284,15 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
         self.stats.model_time += time;
     }
 
-    fn record(&mut self, batch: &Range<u64>, scores: &Array2<f32>) {
+    fn record(&mut self, batch: &Range<u64>, scores: &Array2<f32>) -> Result<()> {
         let scores = self.of_targets(scores);
-        self.ledger.record(batch.start, scores);
+        self.ledger.record(batch.start, scores.iter().copied());
         self.masks += batch.end - batch.start;
         self.last = Some(batch.end - 1);
+        match &mut self.file {
+            Some(file) => file.append(&self.ledger, batch.start, &scores),
+            None => Ok(()),
+        }
     }
 
     /// The scores of the targets, row by row.
@@ -274,6 +326,18 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
         }
         flow
     }
+}
+
+/// What the model says of the image itself, and how long it took.
+pub(super) fn unmasked_scores<M: BlackBoxModel + ?Sized>(
+    model: &M,
+    plan: &Plan,
+    masker: &Masker<'_>,
+) -> Result<(Vec<f32>, Duration)> {
+    let started = Instant::now();
+    let batch = shaped(plan, masker.image())?;
+    let scores = predict_checked(model, batch, None, Inputs::Unmasked)?;
+    Ok((scores.iter().copied().collect(), started.elapsed()))
 }
 
 fn predict<M: BlackBoxModel + ?Sized>(

@@ -11,6 +11,11 @@ use crate::explain::repeats::Repeats;
 #[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct RunStats {
+    /// Masks whose scores the run's ledger or its file held before, so that the model was not asked.
+    pub known_masks: u64,
+    /// Bytes of the [ledger's file](crate::Run::ledger_file) that were of no whole record when the run began: what is
+    /// left where an earlier run was killed while it wrote. They are left out, and their masks are scored again.
+    pub torn_bytes: u64,
     /// Images that the model scored in this run: those of its masks, the unmasked one, and
     /// two for each of the [repeats](RunStats::repeats).
     pub model_calls: u64,

@@ -46,29 +46,33 @@ impl<const N: usize> From<[usize; N]> for Target {
 impl Target {
     /// The classes, for the scores of the unmasked image.
     pub(crate) fn resolve(&self, scores: &[f32]) -> Result<Vec<usize>> {
+        self.among(scores.len(), highest(scores))
+    }
+
+    /// The classes, of so many, of which `top` has the highest score on the unmasked image.
+    pub(crate) fn among(&self, count: usize, top: usize) -> Result<Vec<usize>> {
         let classes = match self {
-            Target::Top => {
-                vec![(1..scores.len()).fold(
-                    0,
-                    |top, k| {
-                        if scores[k] > scores[top] { k } else { top }
-                    },
-                )]
-            }
+            Target::Top => vec![top],
             Target::Classes(classes) => classes.clone(),
-            Target::All => (0..scores.len()).collect(),
+            Target::All => (0..count).collect(),
         };
         if classes.is_empty() {
             return Err(Error::NoTarget);
         }
-        match classes.iter().find(|&&k| k >= scores.len()) {
+        match classes.iter().find(|&&k| k >= count) {
             Some(&target) => Err(Error::Target {
                 target,
-                classes: scores.len(),
+                classes: count,
             }),
             None => Ok(classes),
         }
     }
+}
+
+/// The class with the highest score, the first of equals.
+pub(crate) fn highest(scores: &[f32]) -> usize {
+    let higher = |top, k| if scores[k] > scores[top] { k } else { top };
+    (1..scores.len()).fold(0, higher)
 }
 
 impl Target {

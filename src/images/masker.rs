@@ -177,9 +177,19 @@ impl<'p> Masker<'p> {
         Ok(())
     }
 
+    pub(crate) fn plan(&self) -> &Plan {
+        self.plan
+    }
+
     /// The image, C-contiguous `[C, H, W]`.
     pub(crate) fn image(&self) -> &[f32] {
         &self.image
+    }
+
+    /// A number that tells images apart.
+    pub(crate) fn image_fingerprint(&self) -> u64 {
+        let values = self.image.iter();
+        fingerprint(values.flat_map(|v| v.to_bits().to_le_bytes()))
     }
 
     /// A number that tells images and baselines apart.

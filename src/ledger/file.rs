@@ -1,126 +1,176 @@
-//! Ledgers as bytes.
+//! The file of a run's ledger, while the run goes on.
 
-use std::io::{Read, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use super::{Identity, Ledger};
+use super::Ledger;
+use super::bytes::{self, Found};
 use crate::error::{Error, Result};
-use crate::masks::plan::fingerprint;
 
-const MAGIC: &[u8; 8] = b"RACMLED2";
+/// What a power cut may cost, besides what is being written. A process that ends in any way loses nothing that it wrote.
+const UNSYNCED: Duration = Duration::from_millis(500);
 
-impl Ledger {
-    /// Writes the ledger: little endian, with a checksum.
-    ///
-    /// # Errors
-    /// [`Error::Io`].
-    pub fn write_to(&self, mut writer: impl Write) -> Result<()> {
-        let id = &self.identity;
-        let mut bytes = MAGIC.to_vec();
-        let mut put = |x: u64| bytes.extend_from_slice(&x.to_le_bytes());
-        for x in [id.plan, id.seed, id.input, id.block_size] {
-            put(x);
-        }
-        put(id.targets.len() as u64);
-        id.targets.iter().for_each(|&k| put(k));
-        put(self.blocks.len() as u64);
-        let mut floats = |values: &[f32]| {
-            values
-                .iter()
-                .for_each(|v| bytes.extend_from_slice(&v.to_le_bytes()));
-        };
-        floats(&self.unmasked);
-        for (block, scores) in &self.blocks {
-            bytes.extend_from_slice(&block.to_le_bytes());
-            bytes.extend_from_slice(&(scores.len() as u64).to_le_bytes());
-            for v in scores {
-                bytes.extend_from_slice(&v.to_le_bytes());
+/// A file to which scores are appended as they come.
+///
+/// Any number of processes may append to one file: each writes whole records at the end, with one call of the system
+/// each, and none removes what another may be writing.
+#[derive(Debug)]
+pub(crate) struct LedgerFile {
+    path: PathBuf,
+    file: File,
+    synced: Instant,
+}
+
+/// A file as it was found.
+#[derive(Debug)]
+pub(crate) struct Earlier {
+    path: PathBuf,
+    found: Found,
+}
+
+impl Earlier {
+    /// Reads the file, if there is one.
+    pub fn read(path: &Path) -> Result<Self> {
+        let mut contents = Vec::new();
+        match path.metadata() {
+            // A device may have no end.
+            Ok(about) if !about.is_file() => {
+                let reason = format!("{}: it is a folder or a device", path.display());
+                return Err(Error::LedgerFormat { reason });
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            _ => {
+                let read = File::open(path).and_then(|mut file| file.read_to_end(&mut contents));
+                read.map_err(|source| failed("reading", path, source))?;
             }
         }
-        let checksum = fingerprint(bytes.iter().copied());
-        bytes.extend_from_slice(&checksum.to_le_bytes());
-        writer.write_all(&bytes).map_err(|source| Error::Io {
-            what: "writing a ledger".to_owned(),
-            source,
+        let found = bytes::read(&contents).map_err(|error| match error {
+            Error::LedgerFormat { reason } => Error::LedgerFormat {
+                reason: format!("{}: {reason}", path.display()),
+            },
+            other => other,
+        })?;
+        Ok(Earlier {
+            path: path.to_owned(),
+            found,
         })
     }
 
-    /// Reads a ledger that [`Ledger::write_to`] wrote.
-    ///
-    /// # Errors
-    /// [`Error::Io`], or [`Error::LedgerFormat`] for anything that is not a whole ledger.
-    pub fn read_from(mut reader: impl Read) -> Result<Self> {
-        let mut bytes = Vec::new();
-        reader.read_to_end(&mut bytes).map_err(|source| Error::Io {
-            what: "reading a ledger".to_owned(),
-            source,
-        })?;
-        let damaged = |reason: &str| Error::LedgerFormat {
-            reason: reason.to_owned(),
-        };
-        let body = bytes
-            .strip_prefix(MAGIC)
-            .ok_or_else(|| damaged("it does not begin with RACMLED2"))?;
-        let (body, checksum) = body
-            .split_last_chunk::<8>()
-            .ok_or_else(|| damaged("it is cut short"))?;
-        if u64::from_le_bytes(*checksum) != fingerprint(bytes[..bytes.len() - 8].iter().copied()) {
-            return Err(damaged(
-                "its checksum does not match: it is cut short or damaged",
-            ));
+    /// The scores in it.
+    pub fn ledger(&self) -> Option<&Ledger> {
+        self.found.ledger.as_ref()
+    }
+
+    /// Bytes in it that are of no whole record.
+    pub fn torn(&self) -> u64 {
+        self.found.torn
+    }
+
+    /// Opens the file for more scores of `ledger`, which holds those that are in it, and writes what it lacks.
+    pub fn open(self, ledger: &Ledger) -> Result<LedgerFile> {
+        let Earlier { path, found } = self;
+        if found.old {
+            rewrite(&path, ledger).map_err(|source| failed("writing", &path, source))?;
         }
-        Parser(body)
-            .ledger()
-            .ok_or_else(|| damaged("its contents contradict each other"))
+        let file = OpenOptions::new().append(true).create(true).open(&path);
+        let file = file.map_err(|source| failed("opening", &path, source))?;
+        let mut open = LedgerFile {
+            path,
+            file,
+            synced: Instant::now(),
+        };
+        if found.old {
+            return Ok(open);
+        }
+        open.cut(&found)?;
+        let header = ledger.header();
+        // More is known, or more masks are wanted, than the file says.
+        if found
+            .ledger
+            .as_ref()
+            .is_none_or(|stored| stored.header() != header)
+        {
+            open.write(&header)?;
+        }
+        let stored = found.ledger.as_ref();
+        for (first, scores) in ledger.blocks.iter().filter_map(|(&block, scores)| {
+            let stored = stored.and_then(|stored| stored.blocks.get(&block));
+            let known = stored.map_or(0, Vec::len);
+            let first = block * ledger.identity.block_size + (known / ledger.unmasked.len()) as u64;
+            (known < scores.len()).then(|| (first, &scores[known..]))
+        }) {
+            open.write(&ledger.score_records(first, scores))?;
+        }
+        open.sync()?;
+        // The folder, too, has to know the file after a power cut; where folders cannot be opened, it does by itself.
+        let folder = match open.path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        if let Ok(folder) = File::open(folder) {
+            let _ = folder.sync_all();
+        }
+        Ok(open)
     }
 }
 
-struct Parser<'a>(&'a [u8]);
-
-impl Parser<'_> {
-    fn u64(&mut self) -> Option<u64> {
-        let (head, rest) = self.0.split_first_chunk::<8>()?;
-        self.0 = rest;
-        Some(u64::from_le_bytes(*head))
+impl LedgerFile {
+    /// Cuts off what is at the end and no beginning of a record: no process that writes leaves such, only a power cut
+    /// or a damaged disk.
+    fn cut(&mut self, found: &Found) -> Result<()> {
+        if found.keep == found.length {
+            return Ok(());
+        }
+        let length = self.file.metadata().map(|about| about.len());
+        let length = length.map_err(|source| failed("reading", &self.path, source))?;
+        // Longer than it was: another process found the same, and goes on.
+        if length != found.length {
+            return Ok(());
+        }
+        let cut = self.file.set_len(found.keep);
+        cut.map_err(|source| failed("cutting", &self.path, source))
     }
 
-    fn floats(&mut self, n: u64) -> Option<Vec<f32>> {
-        let (head, rest) = self
-            .0
-            .split_at_checked(usize::try_from(n.checked_mul(4)?).ok()?)?;
-        self.0 = rest;
-        let float = |c: &[u8]| f32::from_le_bytes([c[0], c[1], c[2], c[3]]);
-        let values: Vec<f32> = head.chunks_exact(4).map(float).collect();
-        values.iter().all(|v| v.is_finite()).then_some(values)
+    /// Appends the scores of the masks from `first` on.
+    pub fn append(&mut self, ledger: &Ledger, first: u64, scores: &[f32]) -> Result<()> {
+        self.write(&ledger.score_records(first, scores))?;
+        if self.synced.elapsed() >= UNSYNCED {
+            self.sync()?;
+        }
+        Ok(())
     }
 
-    fn ledger(mut self) -> Option<Ledger> {
-        let (plan, seed, input, block_size) = (self.u64()?, self.u64()?, self.u64()?, self.u64()?);
-        let targets = self.u64()?;
-        let identity = Identity {
-            plan,
-            seed,
-            input,
-            block_size,
-            targets: (0..targets).map(|_| self.u64()).collect::<Option<_>>()?,
-        };
-        let blocks = self.u64()?;
-        let mut ledger = Ledger::new(identity, self.floats(targets)?);
-        if targets == 0 || block_size == 0 {
-            return None;
-        }
-        for _ in 0..blocks {
-            let (block, len) = (self.u64()?, self.u64()?);
-            // Blocks ascend, and their masks can be counted.
-            block.checked_add(1)?.checked_mul(block_size)?;
-            let last = ledger.blocks.last_key_value();
-            if last.is_some_and(|(&last, _)| last >= block) {
-                return None;
-            }
-            if len == 0 || len % targets != 0 || len / targets > block_size {
-                return None;
-            }
-            ledger.blocks.insert(block, self.floats(len)?);
-        }
-        self.0.is_empty().then_some(ledger)
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let written = self.file.write_all(bytes);
+        written.map_err(|source| failed("writing", &self.path, source))
+    }
+
+    /// Waits until all is on the disk.
+    pub fn sync(&mut self) -> Result<()> {
+        let synced = self.file.sync_data();
+        self.synced = Instant::now();
+        synced.map_err(|source| failed("writing", &self.path, source))
+    }
+}
+
+/// Puts the ledger in the place of one of an older format, whole or not at all.
+fn rewrite(path: &Path, ledger: &Ledger) -> std::io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = path.with_file_name(name);
+    let mut bytes = Vec::new();
+    ledger.write_to(&mut bytes).map_err(std::io::Error::other)?;
+    let mut file = File::create(&part)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&part, path)
+}
+
+fn failed(what: &str, path: &Path, source: std::io::Error) -> Error {
+    Error::Io {
+        what: format!("{what} the ledger {}", path.display()),
+        source,
     }
 }

@@ -1,77 +1,51 @@
 //! Scores by block: all that a run has to keep.
 
-mod file;
+mod bytes;
+pub(crate) mod file;
+mod header;
+pub(crate) mod identity;
+mod old;
+mod record;
+mod union;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use ndarray::{ArrayRef2, ArrayView2};
+use identity::{BASELINE, Facts, Identity};
+use ndarray::{ArrayRef2, ArrayRef3, ArrayView2};
 
 use crate::error::{Error, Inputs, Result};
+use crate::masks::facts::unescaped;
 use crate::masks::plan::{Plan, fingerprint};
-
-/// What belongs together: scores are only comparable under the same plan, seed, input and targets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Identity {
-    /// [`Plan::fingerprint`](crate::Plan::fingerprint).
-    pub plan: u64,
-    pub seed: u64,
-    /// Fingerprint of the image and its baseline.
-    pub input: u64,
-    pub block_size: u64,
-    pub targets: Vec<u64>,
-}
-
-impl Identity {
-    pub fn expect(&self, expected: &Identity) -> Result<()> {
-        let hex = |x: u64| format!("{x:016x}");
-        for (what, given, expected) in [
-            ("plan", hex(self.plan), hex(expected.plan)),
-            ("seed", self.seed.to_string(), expected.seed.to_string()),
-            ("image or baseline", hex(self.input), hex(expected.input)),
-            (
-                "block size",
-                self.block_size.to_string(),
-                expected.block_size.to_string(),
-            ),
-            (
-                "set of targets",
-                format!("{:?}", self.targets),
-                format!("{:?}", expected.targets),
-            ),
-        ] {
-            if given != expected {
-                return Err(Error::Ledger {
-                    what,
-                    given,
-                    expected,
-                });
-            }
-        }
-        Ok(())
-    }
-}
 
 /// The scores of a run, block by block: 4 bytes a mask and target, and all that a map needs
 /// besides the plan.
 ///
 /// Ledgers of the same plan, seed, input and targets merge by union, in any order
-/// ([`Ledger::merge`]); a run continues from one ([`Run::ledger`](crate::Run::ledger)); and
+/// ([`Ledger::merge`]); a run continues from one ([`Run::ledger`](crate::Run::ledger)), or keeps its
+/// own on disk while it goes on ([`Run::ledger_file`](crate::Run::ledger_file)); and
 /// [`Ledger::write_to`] and [`Ledger::read_from`] carry one between machines. Two ledgers are equal if
-/// they agree to the bit.
+/// they are of the same plan, seed, image, baseline and targets, and their scores agree to the bit.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     identity: Identity,
     unmasked: Vec<f32>,
     /// Block -> the scores of its first masks, `[masks, targets]`.
     blocks: BTreeMap<u64, Vec<f32>>,
+    /// The number of masks that were asked for; 0 if it is not known.
+    wanted: u64,
 }
 
 impl PartialEq for Ledger {
     fn eq(&self, other: &Ledger) -> bool {
         let bits = |scores: &[f32]| scores.iter().map(|s| s.to_bits()).collect::<Vec<_>>();
         let same = |(a, b): (&Vec<f32>, &Vec<f32>)| bits(a) == bits(b);
-        self.identity == other.identity
+        // The facts say in words what the rest of the identities is made of.
+        let numbers = |of: &Ledger| Identity {
+            facts: Facts::default(),
+            ..of.identity.clone()
+        };
+        numbers(self) == numbers(other)
             && same((&self.unmasked, &other.unmasked))
             && self.blocks.keys().eq(other.blocks.keys())
             && self.blocks.values().zip(other.blocks.values()).all(same)
@@ -84,6 +58,7 @@ impl Ledger {
             identity,
             unmasked,
             blocks: BTreeMap::new(),
+            wanted: 0,
         }
     }
 
@@ -153,6 +128,7 @@ impl Ledger {
             input: 0,
             block_size,
             targets: (0..targets as u64).collect(),
+            facts: plan.into(),
         };
         let mut ledger = Ledger::new(identity, vec![f32::NAN; targets]);
         ledger.record(first, scores.iter().copied());
@@ -182,11 +158,9 @@ impl Ledger {
         Ok(self)
     }
 
-    /// Checks that a run belongs to this ledger: the same identity, and a model that answers the
-    /// unmasked image as the ledger's did.
-    pub(crate) fn expect(&self, identity: &Identity, unmasked: &[f32]) -> Result<()> {
-        self.identity.expect(identity)?;
-        agree(&self.unmasked, unmasked, |_| Inputs::Unmasked)
+    /// Takes from the identity of the same run what is not known here.
+    pub(crate) fn learn(&mut self, identity: &Identity) {
+        self.identity.facts.learn(&identity.facts);
     }
 
     /// The seed of the masks.
@@ -249,6 +223,15 @@ impl Ledger {
         }
     }
 
+    /// Whether it has scores of the mask `end` or one after it.
+    pub(crate) fn holds_beyond(&self, end: u64) -> bool {
+        let last = self.blocks.last_key_value();
+        last.is_some_and(|(block, scores)| {
+            let masks = scores.len() / self.unmasked.len();
+            block * self.identity.block_size + masks as u64 > end
+        })
+    }
+
     /// The same ledger with every score changed. Ledgers of another `change` do not merge with it.
     pub(crate) fn map_scores(&self, change: &str, rule: impl Fn(f32) -> f32) -> Ledger {
         let mut other = self.clone();
@@ -262,43 +245,102 @@ impl Ledger {
 
     /// That the scores belong to the masks of a plan.
     pub(crate) fn expect_plan(&self, plan: &Plan) -> Result<()> {
-        let (given, expected) = (self.identity.plan, plan.fingerprint());
-        if given == expected {
-            return Ok(());
-        }
-        Err(Error::Ledger {
-            what: "plan",
-            given: format!("{given:016x}"),
-            expected: format!("{expected:016x}"),
-        })
+        self.identity.expect_plan(plan)
+    }
+
+    /// The plan of the masks, with which [`Explanation::from_ledger`](crate::Explanation::from_ledger) makes a map.
+    ///
+    /// ```
+    /// use racm::{Explainer, Explanation, Estimator, Target, demo};
+    ///
+    /// let explainer = Explainer::builder().masks(200).build()?;
+    /// let ledger = explainer.run(&demo::Classifier, &demo::image(), Target::Top).score()?;
+    /// // Elsewhere, where there is nothing but the ledger:
+    /// let plan = ledger.plan()?;
+    /// let explanation = Explanation::from_ledger(plan, ledger, Estimator::Centred)?;
+    /// assert_eq!(explanation.map().dim(), (3, 96, 96));
+    /// # Ok::<(), racm::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::LedgerFormat`] for a family that is not one of this crate's, and for a ledger of the format RACMLED2,
+    /// which kept no more of a plan than its fingerprint.
+    pub fn plan(&self) -> Result<Plan> {
+        let plan = self.identity.make_plan();
+        plan.map_err(|reason| Error::LedgerFormat { reason })
+    }
+
+    /// The name of the model, if the run was given one ([`Run::model_name`](crate::Run::model_name)).
+    pub fn model_name(&self) -> Option<String> {
+        self.identity.model()
+    }
+
+    /// That the scores are of masked copies of this image, as far as the ledger knows.
+    ///
+    /// # Errors
+    /// [`Error::Ledger`] for another image.
+    pub fn expect_image(&self, image: &ArrayRef3<f32>) -> Result<()> {
+        let values = image.iter().flat_map(|v| v.to_bits().to_le_bytes());
+        self.identity.expect_image(fingerprint(values))
+    }
+
+    /// The name of the baseline, as its `to_string` gives it, if it is known.
+    pub fn baseline_name(&self) -> Option<String> {
+        self.identity.facts.get(BASELINE).map(unescaped)
+    }
+
+    /// How many masks the run is to have, all its shards together; `None` if it is not known, or if a rule may end the
+    /// run before.
+    pub fn wanted_masks(&self) -> Option<u64> {
+        (self.wanted > 0).then_some(self.wanted)
+    }
+
+    /// That at least so many masks are wanted.
+    pub(crate) fn want(&mut self, masks: u64) {
+        self.wanted = self.wanted.max(masks);
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// An empty ledger of the same run.
     pub(crate) fn clone_head(&self) -> Ledger {
-        Ledger::new(self.identity.clone(), self.unmasked.clone())
+        Ledger {
+            wanted: self.wanted,
+            ..Ledger::new(self.identity.clone(), self.unmasked.clone())
+        }
     }
 
-    /// The masks of `wanted` that are still to be scored, as ranges in order.
-    pub(crate) fn missing(&self, wanted: Range<u64>) -> Vec<Range<u64>> {
-        let size = self.identity.block_size;
-        let mut missing: Vec<Range<u64>> = Vec::new();
-        let mut start = wanted.start;
-        while start < wanted.end {
-            let block = start / size;
-            let end = ((block + 1) * size).min(wanted.end);
-            let have = block * size
-                + self
-                    .blocks
-                    .get(&block)
-                    .map_or(0, |s| (s.len() / self.unmasked.len()) as u64);
-            let from = start.max(have);
-            if from < end {
-                match missing.last_mut() {
-                    Some(last) if last.end == from => last.end = end,
-                    _ => missing.push(from..end),
-                }
+    /// The masks of `wanted` that have no scores yet, as ranges in order.
+    ///
+    /// ```
+    /// use racm::{Explainer, Target, demo};
+    ///
+    /// let (explainer, image) = (Explainer::builder().masks(500).build()?, demo::image());
+    /// let run = explainer.run(&demo::Classifier, &image, Target::Top);
+    /// let shard = run.blocks(5..10).score()?; // of 32 masks each
+    /// assert_eq!(shard.missing(0..500), [0..160, 320..500]);
+    /// # Ok::<(), racm::Error>(())
+    /// ```
+    pub fn missing(&self, wanted: Range<u64>) -> Vec<Range<u64>> {
+        if wanted.is_empty() {
+            return Vec::new();
+        }
+        let (size, targets) = (self.identity.block_size, self.unmasked.len());
+        let (mut missing, mut next) = (Vec::new(), wanted.start);
+        for (block, scores) in self
+            .blocks
+            .range(wanted.start / size..=(wanted.end - 1) / size)
+        {
+            let have = block * size..block * size + (scores.len() / targets) as u64;
+            if next < have.start {
+                missing.push(next..have.start);
             }
-            start = end;
+            next = next.max(have.end);
+        }
+        if next < wanted.end {
+            missing.push(next..wanted.end);
         }
         missing
     }
@@ -314,44 +356,5 @@ impl Ledger {
                 .or_default()
                 .push(score);
         }
-    }
-
-    /// The union of two ledgers: associative, commutative, idempotent.
-    ///
-    /// # Errors
-    /// [`Error::Ledger`] if the ledgers are of different plans, seeds, images, baselines or
-    /// targets; [`Error::LedgerConflict`] if they disagree about a mask or the unmasked image.
-    /// `self` is then unchanged.
-    pub fn merge(&mut self, other: &Ledger) -> Result<()> {
-        other.identity.expect(&self.identity)?;
-        agree(&self.unmasked, &other.unmasked, |_| Inputs::Unmasked)?;
-        let targets = self.unmasked.len();
-        for (block, theirs) in &other.blocks {
-            let ours = self.blocks.get(block).map_or(&[][..], Vec::as_slice);
-            agree(ours, theirs, |i| {
-                let mask = block * self.identity.block_size + (i / targets) as u64;
-                Inputs::Masks(mask..mask + 1)
-            })?;
-        }
-        for (&block, theirs) in &other.blocks {
-            let ours = self.blocks.entry(block).or_default();
-            if theirs.len() > ours.len() {
-                ours.clone_from(theirs);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Checks that two lists of scores are the same as far as both go.
-fn agree(ours: &[f32], theirs: &[f32], inputs: impl Fn(usize) -> Inputs) -> Result<()> {
-    let differs = |(a, b): (&f32, &f32)| a.to_bits() != b.to_bits();
-    match ours.iter().zip(theirs).position(differs) {
-        None => Ok(()),
-        Some(i) => Err(Error::LedgerConflict {
-            inputs: inputs(i),
-            first: ours[i],
-            second: theirs[i],
-        }),
     }
 }

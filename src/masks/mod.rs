@@ -1,5 +1,6 @@
 //! What a mask is: the family, the grid and its enlargement, the region, the plan, and the draw.
 
+pub(crate) mod facts;
 pub(crate) mod family;
 pub(crate) mod grid;
 pub(crate) mod mask;

@@ -141,6 +141,51 @@ impl Region {
     pub fn count(&self) -> usize {
         self.pixels.iter().filter(|&&inside| inside).count()
     }
+
+    /// Run lengths, row by row: pixels outside, pixels inside, pixels outside, ...
+    pub(crate) fn runs(&self) -> Vec<usize> {
+        let (mut runs, mut inside) = (vec![0], false);
+        for &pixel in &self.pixels {
+            if pixel != inside {
+                runs.push(0);
+                inside = pixel;
+            }
+            if let Some(run) = runs.last_mut() {
+                *run += 1;
+            }
+        }
+        runs
+    }
+
+    /// The region of such runs, or why there is none.
+    pub(crate) fn from_runs(shape: [usize; 2], runs: &[usize]) -> Result<Self, String> {
+        check_runs("region's", shape, runs.iter().copied())?;
+        let runs = runs.iter().enumerate();
+        let pixels = runs.flat_map(|(i, &run)| std::iter::repeat_n(i % 2 == 1, run));
+        Array2::from_shape_vec(shape, pixels.collect())
+            .map_err(|e| e.to_string())
+            .and_then(|pixels| Region::from_pixels(pixels).map_err(|e| e.to_string()))
+    }
+}
+
+/// The pixels that a saved region, segmentation or plan may claim to have.
+pub(crate) const MOST_PIXELS: usize = 1 << 28;
+
+/// That runs fill an image, before anything as large as they claim is made.
+pub(crate) fn check_runs(
+    whose: &str,
+    [height, width]: [usize; 2],
+    mut runs: impl Iterator<Item = usize>,
+) -> Result<(), String> {
+    let pixels = height.checked_mul(width).filter(|&n| n <= MOST_PIXELS);
+    let sum = runs.try_fold(0usize, |sum, run| sum.checked_add(run));
+    if pixels.is_some() && pixels == sum {
+        return Ok(());
+    }
+    let sum = sum.map_or("too many".to_owned(), |sum| sum.to_string());
+    Err(format!(
+        "the {whose} runs have {sum} pixels, expected {height} x {width}, at most {MOST_PIXELS}"
+    ))
 }
 
 /// Pixels row by row, whatever the memory order of the map.

@@ -1,6 +1,5 @@
 //! Specs, plans and regions as they are saved (feature `serde`).
 
-use ndarray::Array2;
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -10,9 +9,6 @@ use crate::masks::grid::{Enlargement, Placement};
 use crate::masks::plan::{MaskSpec, Plan};
 use crate::masks::region::Region;
 use crate::masks::segments::Segments;
-
-/// The pixels that a saved region or segmentation may claim to have.
-const MOST_PIXELS: usize = 1 << 28;
 
 #[derive(Serialize, Deserialize)]
 #[serde(
@@ -73,17 +69,7 @@ struct SavedRegion {
 impl Serialize for Region {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (height, width) = self.pixels().dim();
-        let (mut runs, mut inside) = (vec![0], false);
-        for &pixel in self.pixels() {
-            if pixel != inside {
-                runs.push(0);
-                inside = pixel;
-            }
-            if let Some(run) = runs.last_mut() {
-                *run += 1;
-            }
-        }
-        let shape = [height, width];
+        let (shape, runs) = ([height, width], self.runs());
         SavedRegion { shape, runs }.serialize(serializer)
     }
 }
@@ -91,12 +77,7 @@ impl Serialize for Region {
 impl<'de> Deserialize<'de> for Region {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let SavedRegion { shape, runs } = SavedRegion::deserialize(from)?;
-        let [height, width] = shape;
-        check_runs("region's", shape, runs.iter().copied()).map_err(D::Error::custom)?;
-        let runs = runs.into_iter().enumerate();
-        let pixels = runs.flat_map(|(i, run)| std::iter::repeat_n(i % 2 == 1, run));
-        let pixels = Array2::from_shape_vec((height, width), pixels.collect());
-        Region::from_pixels(pixels.map_err(D::Error::custom)?).map_err(D::Error::custom)
+        Region::from_runs(shape, &runs).map_err(D::Error::custom)
     }
 }
 
@@ -125,32 +106,8 @@ impl Serialize for Segments {
 impl<'de> Deserialize<'de> for Segments {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let SavedSegments { shape, runs } = SavedSegments::deserialize(from)?;
-        let [height, width] = shape;
-        check_runs("segments'", shape, runs.iter().map(|(_, n)| *n)).map_err(D::Error::custom)?;
-        let labels = runs
-            .into_iter()
-            .flat_map(|(label, n)| std::iter::repeat_n(label, n));
-        let labels = Array2::from_shape_vec((height, width), labels.collect());
-        Segments::from_labels(&labels.map_err(D::Error::custom)?).map_err(D::Error::custom)
+        Segments::from_runs(shape, &runs).map_err(D::Error::custom)
     }
-}
-
-/// That runs fill an image, before anything as large as they claim is made.
-fn check_runs(
-    whose: &str,
-    [height, width]: [usize; 2],
-    runs: impl Iterator<Item = usize>,
-) -> Result<(), String> {
-    let pixels = height.checked_mul(width).filter(|&n| n <= MOST_PIXELS);
-    let mut runs = runs;
-    let sum = runs.try_fold(0usize, |sum, run| sum.checked_add(run));
-    if pixels.is_some() && pixels == sum {
-        return Ok(());
-    }
-    let sum = sum.map_or("too many".to_owned(), |sum| sum.to_string());
-    Err(format!(
-        "the {whose} runs have {sum} pixels, expected {height} x {width}, at most {MOST_PIXELS}"
-    ))
 }
 
 #[derive(Serialize, Deserialize)]

@@ -5,6 +5,7 @@ use std::ops::Range;
 use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3};
 
 use crate::error::{Error, Result};
+use crate::masks::region::check_runs;
 
 /// A segmentation of an image: every pixel belongs to one segment, and a mask shows or hides whole segments.
 ///
@@ -121,6 +122,17 @@ impl Segments {
             }
         }
         Ok(means)
+    }
+
+    /// The segments of such runs of labels, row by row, or why there are none.
+    pub(crate) fn from_runs(shape: [usize; 2], runs: &[(i64, usize)]) -> Result<Self, String> {
+        check_runs("segments'", shape, runs.iter().map(|(_, n)| *n))?;
+        let labels = runs
+            .iter()
+            .flat_map(|&(label, n)| std::iter::repeat_n(label, n));
+        Array2::from_shape_vec(shape, labels.collect())
+            .map_err(|e| e.to_string())
+            .and_then(|labels| Segments::from_labels(&labels).map_err(|e| e.to_string()))
     }
 
     pub(crate) fn runs(&self) -> &[(Range<usize>, u32)] {

@@ -155,7 +155,7 @@ fn a_signal_ends_an_evaluation_that_can_go_on() {
         let output = child.wait_with_output().unwrap();
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(status), "{error}");
-        let expected = format!("racm: ended by SIG{name}; 1 of 2 images are kept in ");
+        let expected = format!("racm: stopped by SIG{name}\n1 of 2 images are kept in ");
         assert!(error.starts_with(&expected), "{error}");
         assert!(
             error.contains("the same command goes on from there"),

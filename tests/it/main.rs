@@ -12,6 +12,8 @@ mod geometry;
 mod groups;
 mod interruption;
 mod layout;
+mod ledger_damage;
+mod ledger_files;
 mod ledgers;
 mod own_effects;
 mod own_scores;

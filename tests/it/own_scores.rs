@@ -126,7 +126,7 @@ fn bad_scores_are_refused() {
     let other = Plan::new([2, 8, 10], &MaskSpec::default().grid(5, 5)).unwrap();
     let error = Estimator::Centred.maps(&other, &ledger).unwrap_err();
     assert!(
-        matches!(error, Error::Ledger { what: "plan", .. }),
+        matches!(error, Error::Ledger { what: "grid", .. }),
         "{error}"
     );
 }

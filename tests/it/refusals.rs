@@ -208,22 +208,25 @@ fn ledgers_of_another_run() {
     );
     refused(
         &ledger(builder().baseline(Baseline::Constant(0.5)), 0),
-        "image or baseline",
+        "baseline",
     );
     let region = Region::from_pixels(Array2::from_elem((4, 6), true)).unwrap();
     let some = Region::top_fraction(&Array2::zeros((4, 6)), 0.5).unwrap();
-    for other in [
-        builder().p_pix(0.25),
-        builder().grid(2, 3),
-        builder().family(Rise),
-        builder().family(McRise::rgb()),
-        builder().block_size(16),
-        builder().enlargement(racm::Enlargement::Nearest),
-        builder().placement(racm::Placement::Fixed),
-        builder().region(region),
-        builder().region(some),
+    for (other, what) in [
+        (builder().p_pix(0.25), "P_pix"),
+        (builder().grid(2, 3), "grid"),
+        (builder().family(Rise), "family"),
+        (builder().family(McRise::rgb()), "family"),
+        (builder().block_size(16), "block size"),
+        (
+            builder().enlargement(racm::Enlargement::Nearest),
+            "enlargement",
+        ),
+        (builder().placement(racm::Placement::Fixed), "placement"),
+        (builder().region(region), "region"),
+        (builder().region(some), "region"),
     ] {
-        refused(&ledger(other, 0), "plan");
+        refused(&ledger(other, 0), what);
     }
     let plan = Plan::new([3, 4, 6], &MaskSpec::new(Racm)).unwrap_err();
     says(
@@ -234,7 +237,7 @@ fn ledgers_of_another_run() {
     let plan = Plan::new([3, 4, 6], &spec).unwrap();
     let error = Explanation::from_ledger(plan, ours.clone(), Estimator::Centred).unwrap_err();
     assert!(
-        matches!(error, Error::Ledger { what: "plan", .. }),
+        matches!(error, Error::Ledger { what: "grid", .. }),
         "{error}"
     );
 }

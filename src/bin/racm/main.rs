@@ -4,6 +4,7 @@
 mod args;
 mod evaluate;
 mod explain;
+mod merge;
 mod model;
 mod npy;
 mod say;
@@ -28,6 +29,8 @@ enum Command {
     /// Explain what a model says of one image.
     #[command(allow_negative_numbers = true)]
     Explain(Box<explain::Args>),
+    /// Make the map of a run whose masks were scored in several places.
+    Merge(Box<merge::Args>),
     /// Measure how good maps are, over many images.
     #[command(allow_negative_numbers = true)]
     Evaluate(Box<evaluate::Args>),
@@ -42,6 +45,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Explain(args) => explain::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Layers(args) => white_box::layers(&args),
     };
@@ -58,8 +62,8 @@ fn main() -> ExitCode {
                 }
                 cause = error.source();
             }
-            match failure.downcast_ref::<signals::Ended>() {
-                Some(ended) => ExitCode::from(128 + ended.signal as u8),
+            match failure.downcast_ref::<signals::Stopped>() {
+                Some(stopped) => ExitCode::from(stopped.status()),
                 None => ExitCode::FAILURE,
             }
         }

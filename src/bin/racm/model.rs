@@ -1,5 +1,7 @@
 //! The model and its input, from the command line.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -10,7 +12,7 @@ use racm::{
 };
 
 use crate::Failure;
-use crate::args::{named, size};
+use crate::args::{named, size, value_name};
 
 /// Which model, and how it wants its input.
 #[derive(Args)]
@@ -169,16 +171,56 @@ impl ModelArgs {
         Ok(options)
     }
 
+    /// What the model is called in ledgers: a fingerprint of its file and, behind a semicolon, all else that changes its
+    /// scores.
+    pub fn name(&self) -> Result<String, Failure> {
+        let file = file_name(&self.model)?;
+        if self.model == "demo" {
+            return Ok(file);
+        }
+        let or_first =
+            |name: &Option<String>| name.clone().unwrap_or_else(|| "the first".to_owned());
+        Ok(format!(
+            "{file}; runtime {}, device {}, input {}, output {}, layout {}, channels {}, scale {}, mean {:?}, std {:?}",
+            value_name(self.runtime),
+            self.device,
+            or_first(&self.input),
+            or_first(&self.output),
+            self.layout,
+            value_name(self.channels),
+            self.scale,
+            self.mean,
+            self.std,
+        ))
+    }
+
     /// The names of the classes: the file's, or those of the demo.
     pub fn class_names(&self) -> Result<Vec<String>, Failure> {
         match &self.labels {
-            Some(path) => Ok(std::fs::read_to_string(path)
-                .map_err(|e| format!("{}: {e}", path.display()))?
-                .lines()
-                .map(str::to_owned)
-                .collect()),
+            Some(path) => lines(path),
             None if self.model == "demo" => Ok(demo::CLASSES.map(str::to_owned).to_vec()),
             None => Ok(Vec::new()),
+        }
+    }
+}
+
+/// `demo`, or length and fingerprint (FNV-1a) of a model's file. Weights that an ONNX file keeps in others are not in it.
+pub fn file_name(model: &str) -> Result<String, Failure> {
+    if model == "demo" {
+        return Ok("demo".to_owned());
+    }
+    let fault = |e: std::io::Error| format!("{model}: {e}");
+    let mut file = File::open(model).map_err(fault)?;
+    let (mut hash, mut length) = (0xcbf2_9ce4_8422_2325_u64, 0);
+    let mut part = vec![0; 1 << 16];
+    loop {
+        let read = file.read(&mut part).map_err(fault)?;
+        if read == 0 {
+            return Ok(format!("file of {length} bytes, {hash:016x}"));
+        }
+        length += read;
+        for &byte in &part[..read] {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
 }
@@ -207,18 +249,35 @@ impl Model {
             (None, _) => return Err("--image is missing (only --model demo draws its own)".into()),
         };
         let [channels, height, width] = self.input_shape();
-        let image = match channels {
-            Some(1) => luma(&image),
-            None | Some(3) => image,
-            Some(channels) => return Err(self.wrong_channels(channels, layout)),
-        };
-        let (_, h, w) = image.dim();
-        let wanted = (height.unwrap_or(h), width.unwrap_or(w));
-        if wanted == (h, w) {
-            return Ok((image, None));
+        match channels {
+            None | Some(1 | 3) => fitted(image, [channels, height, width]),
+            Some(channels) => Err(self.wrong_channels(channels, layout)),
         }
-        Ok((resize(&image, wanted.0, wanted.1)?, Some([h, w])))
     }
+}
+
+/// The lines of a text file.
+pub fn lines(path: &Path) -> Result<Vec<String>, Failure> {
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+/// The image in this shape, where one is given, with its size before that if it was another.
+pub fn fitted(
+    image: Array3<f32>,
+    [channels, height, width]: [Option<usize>; 3],
+) -> Result<(Array3<f32>, Option<[usize; 2]>), Failure> {
+    let image = match channels {
+        Some(1) => luma(&image),
+        _ => image,
+    };
+    let (_, h, w) = image.dim();
+    let wanted = (height.unwrap_or(h), width.unwrap_or(w));
+    if wanted == (h, w) {
+        return Ok((image, None));
+    }
+    Ok((resize(&image, wanted.0, wanted.1)?, Some([h, w])))
 }
 
 impl Model {

@@ -1,68 +1,73 @@
-//! Signals that ask the program to end: it keeps what it has, and says how to go on.
+//! Signals that end a run: what is there is written first.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-#[cfg(unix)]
-use signal_hook::consts::SIGHUP;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts;
 use signal_hook::flag;
 
 use crate::Failure;
 
-const ALL: &[(i32, &str)] = &[
-    (SIGINT, "SIGINT"),
-    (SIGTERM, "SIGTERM"),
+const WATCHED: &[(i32, &str)] = &[
+    (consts::SIGINT, "SIGINT"),
+    (consts::SIGTERM, "SIGTERM"),
     #[cfg(unix)]
-    (SIGHUP, "SIGHUP"),
+    (consts::SIGHUP, "SIGHUP"),
 ];
 
-/// From now on, the first signal is only noted. A second one ends the program at once: the model may hang.
-pub struct Signals(Arc<AtomicUsize>);
+/// Watches for the signals that ask a program to end.
+pub struct Signals {
+    caught: Arc<AtomicUsize>,
+}
+
+/// A signal that ended a run, and what there is to say about it.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped by {name}\n{left}")]
+pub struct Stopped {
+    pub name: &'static str,
+    /// What is there.
+    pub left: String,
+    number: i32,
+}
 
 impl Signals {
-    pub fn new() -> Result<Self, Failure> {
-        let (caught, again) = (
-            Arc::new(AtomicUsize::new(0)),
-            Arc::new(AtomicBool::new(false)),
-        );
-        for &(signal, _) in ALL {
-            if is_ignored(signal) {
-                continue;
-            }
-            flag::register_conditional_default(signal, again.clone())?;
-            flag::register(signal, again.clone())?;
-            flag::register_usize(signal, caught.clone(), signal as usize)?;
+    /// From now on a first signal is noted, and a second one ends the program at once.
+    pub fn watch() -> Result<Self, Failure> {
+        let (stop, caught) = (Arc::new(AtomicBool::new(false)), Arc::default());
+        for &(number, _) in WATCHED.iter().filter(|(number, _)| !is_ignored(*number)) {
+            flag::register_conditional_shutdown(number, 128 + number, Arc::clone(&stop))?;
+            flag::register(number, Arc::clone(&stop))?;
+            flag::register_usize(number, Arc::clone(&caught), number as usize)?;
         }
-        Ok(Signals(caught))
+        Ok(Signals { caught })
     }
 
-    /// The number of the signal that came, if one did.
-    pub fn caught(&self) -> Option<i32> {
-        let signal = self.0.load(SeqCst) as i32;
-        (signal != 0).then_some(signal)
+    /// Whether there was one.
+    pub fn caught(&self) -> bool {
+        self.caught.load(Ordering::SeqCst) != 0
+    }
+
+    /// The failure of a run that the signal ended.
+    pub fn stopped(&self, left: String) -> Option<Stopped> {
+        let caught = self.caught.load(Ordering::SeqCst);
+        let found = WATCHED
+            .iter()
+            .find(|(number, _)| *number as usize == caught);
+        found.map(|&(number, name)| Stopped { name, left, number })
     }
 }
 
-/// What `nohup` or a shell had ignored when the program began stays ignored.
-fn is_ignored(signal: i32) -> bool {
-    // Where there is no such file, nothing is known to be.
+impl Stopped {
+    /// The exit status, by the custom of shells.
+    pub fn status(&self) -> u8 {
+        128 + self.number as u8
+    }
+}
+
+/// Whether whoever started the program wants the signal ignored, as `nohup` does. Only Linux says so in a file.
+fn is_ignored(number: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
-}
-
-/// The end of a run by a signal: exit status 128 + its number, as shells have it.
-#[derive(Debug, thiserror::Error)]
-#[error("ended by {}; {go_on}", name(*.signal))]
-pub struct Ended {
-    pub signal: i32,
-    /// What is kept, and how to go on.
-    pub go_on: String,
-}
-
-fn name(signal: i32) -> &'static str {
-    let found = ALL.iter().find(|(number, _)| *number == signal);
-    found.map_or("a signal", |(_, name)| name)
+    mask.is_some_and(|mask| mask >> (number - 1) & 1 == 1)
 }

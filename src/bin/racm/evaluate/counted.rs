@@ -60,8 +60,8 @@ impl Counted<'_> {
     /// After a signal nothing more is asked: the image that is at work is given up.
     fn go_on(&self) -> Result<(), BoxError> {
         match self.signals.caught() {
-            Some(_) => Err("a signal came".into()),
-            None => Ok(()),
+            true => Err("a signal came".into()),
+            false => Ok(()),
         }
     }
 

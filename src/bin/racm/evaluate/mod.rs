@@ -21,7 +21,7 @@ pub use args::Args;
 use crate::Failure;
 use crate::model::Model;
 use crate::say::{differing, line};
-use crate::signals::{Ended, Signals};
+use crate::signals::Signals;
 use crate::white_box::WhiteBox;
 use counted::Counted;
 use list::Item;
@@ -47,16 +47,15 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
     let mut records = Records::read(args, &store, &items)?;
     if records.known() < items.len() {
-        let signals = Signals::new()?;
+        let signals = Signals::watch()?;
         let outcome = complete(args, &kinds, &cases, &mut records, &signals);
-        if let (Err(_), Some(signal)) = (&outcome, signals.caught()) {
+        if let Err(failure) = outcome {
             let (known, images, out) = (records.known(), items.len(), args.out.display());
-            let go_on = format!(
+            let left = format!(
                 "{known} of {images} images are kept in {out}: the same command goes on from there"
             );
-            return Err(Ended { signal, go_on }.into());
+            return Err(signals.stopped(left).map_or(failure, Failure::from));
         }
-        outcome?;
     }
     if let Some(shard) = args.shard {
         return line(format_args!(

@@ -11,6 +11,7 @@ use racm::{
 };
 use serde_json::Value;
 
+use super::kept::{Part, blocks, shard};
 use crate::Failure;
 use crate::args::{MaskArgs, named, size, whole_number};
 use crate::model::ModelArgs;
@@ -77,9 +78,44 @@ pub struct Args {
     /// Mark in the panel what lies within two standard errors of 0
     #[arg(long)]
     pub certainty: bool,
-    /// Go on from the ledger of an interrupted run
-    #[arg(long, value_name = "DIR/ledger.racm")]
-    pub resume: Option<PathBuf>,
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
+}
+
+/// Where scores are kept.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Ledger: a run goes on where an earlier one was stopped")]
+pub struct LedgerArgs {
+    /// The file that keeps all scores; the same command given again goes on from it [default: ledger.racm in --out]
+    #[arg(long, value_name = "FILE")]
+    pub ledger: Option<PathBuf>,
+    /// Remove the ledger first
+    #[arg(long)]
+    pub restart: bool,
+    /// Only score the K-th of N equal parts of the masks, into ledger-K-of-N.racm in --out; `racm merge` makes the map
+    #[arg(
+        long,
+        value_name = "K/N",
+        value_parser = shard,
+        conflicts_with_all = ["blocks", "until", "until_stable"]
+    )]
+    pub shard: Option<Part>,
+    /// Only score these blocks of masks (from A on, before B; of 32 masks unless --spec says otherwise), into
+    /// ledger-A-to-B.racm in --out
+    #[arg(
+        long,
+        value_name = "A..B",
+        value_parser = blocks,
+        conflicts_with_all = ["until", "until_stable"]
+    )]
+    pub blocks: Option<Part>,
+}
+
+impl LedgerArgs {
+    /// The part of the run that is asked for, if it is not the whole.
+    pub fn part(&self) -> Option<&Part> {
+        self.shard.as_ref().or(self.blocks.as_ref())
+    }
 }
 
 /// When enough is enough.
@@ -180,7 +216,10 @@ impl Args {
             ("--batch", self.batch.is_some()),
             ("--refine", self.refine.is_some()),
             ("--certainty", self.certainty),
-            ("--resume", self.resume.is_some()),
+            ("--ledger", self.ledger.ledger.is_some()),
+            ("--restart", self.ledger.restart),
+            ("--shard", self.ledger.shard.is_some()),
+            ("--blocks", self.ledger.blocks.is_some()),
         ];
         given
             .into_iter()

@@ -7,9 +7,9 @@ use racm::render::{Panel, Scale, Tile, stack, write_png};
 use racm::{CamMap, CamMethod, Target};
 use serde_json::json;
 
+use super::about::about;
 use super::args::Args;
-use super::report::{class, preprocess};
-use crate::args::value_name;
+use super::report::class;
 use crate::say::line;
 use crate::{Failure, npy};
 
@@ -41,15 +41,9 @@ pub fn run(args: &Args, method: CamMethod) -> Result<(), Failure> {
     }
     write_arrays(args, &found)?;
     pictures(args, method, &names, &image, &found)?;
-    let report = json!({
+    let mut report = json!({
         "racm_version": env!("CARGO_PKG_VERSION"),
-        "model": args.model.model,
-        "image": args.image.as_ref().map(|path| path.display().to_string()),
         "image_shape": image.dim(),
-        "resized_from": resized_from,
-        "preprocess": preprocess(args),
-        "runtime": value_name(args.model.runtime),
-        "device": args.model.device,
         "method": method,
         "layer": white_box.layer.name,
         "layer_shape": white_box.layer.shape,
@@ -67,6 +61,9 @@ pub fn run(args: &Args, method: CamMethod) -> Result<(), Failure> {
         "head_calls": found.iter().map(|map| map.head_calls).sum::<u64>(),
         "seconds": seconds,
     });
+    if let Some(entries) = report.as_object_mut() {
+        entries.extend(about(args, resized_from));
+    }
     let path = args.out.join("report.json");
     std::fs::write(&path, serde_json::to_string_pretty(&report)? + "\n")
         .map_err(|e| format!("{}: {e}", path.display()))?;

@@ -1,25 +1,30 @@
 //! `racm explain`.
 
+mod about;
 mod args;
 mod cam;
+pub mod kept;
 mod refined;
-mod report;
+pub mod report;
 
-use std::fs::File;
-use std::io::{BufReader, BufWriter, IsTerminal};
-use std::ops::ControlFlow;
+use std::io::IsTerminal;
+use std::ops::{ControlFlow, Range};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use racm::ndarray::Axis;
-use racm::{Effect, Explanation, Ledger, Region};
+use racm::ndarray::{Array3, Axis};
+use racm::{Effect, Explainer, Explanation, Pilot, Region, Run, Target};
 
+use about::{about, about_pilot, about_region};
 pub use args::Args;
 use args::Method;
+use kept::{Kept, Part};
 use refined::refined_by;
-use report::Origin;
+use report::{Origin, Stage};
 
+use crate::Failure;
+use crate::model::Model;
 use crate::say::{differing, line};
-use crate::{Failure, whole};
+use crate::signals::Signals;
 
 /// The values of P_pix that `auto` tries.
 const CANDIDATES: [f64; 7] = [0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9];
@@ -40,93 +45,213 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         builder = builder.region(Region::top_fraction(refined_by.map(), args.keep)?);
     }
     let mut explainer = builder.build()?;
+    let (ledger, part) = (&args.ledger, args.ledger.part());
+    let kept = Kept::open(&args.out, ledger.ledger.as_deref(), part, ledger.restart)?;
     let mut pilot = None;
     if args.mask.pilot() {
-        let (candidates, link) = (CANDIDATES, [explainer.link()]);
-        let tried = explainer.pilot(&model, &image, args.target.clone(), &candidates, &link)?;
-        if let Some(best) = tried.best() {
-            line(format_args!(
-                "pilot of {} model calls: P_pix {}",
-                tried.model_calls, best.p_pix
-            ))?;
-            explainer = explainer.to_builder().p_pix(best.p_pix).build()?;
-        }
-        pilot = Some(tried);
+        (explainer, pilot) = with_best_p_pix(args, explainer, &model, &image, &kept)?;
     }
-    std::fs::create_dir_all(&args.out).map_err(|e| format!("{}: {e}", args.out.display()))?;
-
+    let job = Job {
+        explainer: &explainer,
+        model: &model,
+        image: &image,
+        target: &args.target,
+        name: args.model.name()?,
+        kept,
+        signals: Signals::watch()?,
+    };
+    if let Some(part) = part {
+        return job.score(part);
+    }
+    let mut about = about(args, resized_from);
+    about.insert("pilot".to_owned(), about_pilot(pilot.as_ref()));
+    about.insert(
+        "ledger".to_owned(),
+        job.kept.path.display().to_string().into(),
+    );
     let origin = Origin {
-        resized_from,
-        pilot,
-        refined_by,
+        out: &args.out,
+        names: &names,
+        image: &image,
+        certainty: args.certainty,
+        about,
+        region: about_region(args, refined_by.as_ref()),
+        labels: args
+            .segments
+            .as_ref()
+            .map(|path| path.display().to_string()),
     };
-    let write = |explanation: &_, finished| {
-        report::write(
-            args,
-            &explainer,
-            &names,
-            &image,
-            &origin,
-            explanation,
-            finished,
-        )
-    };
+    job.explain(&origin)
+}
 
-    let bar = progress_bar(explainer.masks());
-    let mut unwritten = None;
-    let mut run = explainer
-        .run(&model, &image, args.target.clone())
-        .progress(|progress| {
+/// What is to be scored, and where the scores are kept.
+struct Job<'a> {
+    explainer: &'a Explainer,
+    model: &'a Model,
+    image: &'a Array3<f32>,
+    target: &'a Target,
+    /// The model's.
+    name: String,
+    kept: Kept,
+    signals: Signals,
+}
+
+impl Job<'_> {
+    fn run(&self) -> Run<'_, Model> {
+        let run = self
+            .explainer
+            .run(self.model, self.image, self.target.clone());
+        run.model_name(&self.name).ledger_file(&self.kept.path)
+    }
+
+    /// Scores masks, and writes their map now and then and at the end.
+    fn explain(&self, origin: &Origin<'_>) -> Result<(), Failure> {
+        let Job {
+            explainer,
+            kept,
+            signals,
+            ..
+        } = self;
+        let bar = progress_bar(explainer.masks());
+        let mut unwritten = None;
+        let run = self
+            .run()
+            .progress(|progress| {
+                bar.set_length(progress.total());
+                bar.set_position(progress.masks());
+                bar.set_message(certainty(progress.certainty()));
+                go_on(signals)
+            })
+            .on_look(|look| {
+                let first = look.run_stats().looks == 1;
+                let written = report::write(origin, explainer, look, &Stage::Running);
+                let written = written.and_then(|_| match first {
+                    true => bar.suspend(|| say_first(origin, look)),
+                    false => Ok(()),
+                });
+                match written {
+                    Ok(()) => go_on(signals),
+                    Err(failure) => {
+                        unwritten = Some(failure);
+                        ControlFlow::Break(())
+                    }
+                }
+            });
+        let outcome = run.explain();
+        bar.finish_and_clear();
+        let explanation = match outcome {
+            Ok(explanation) => explanation,
+            Err(error) => {
+                let (cause, ledger) = error.into_parts();
+                let left = ledger.as_ref().map(|ledger| kept.left(ledger));
+                // Too few masks for a map.
+                let stopped = left.and_then(|left| signals.stopped(left));
+                return Err(match stopped {
+                    Some(stopped) => stopped.into(),
+                    None => kept.failure(cause, ledger.as_ref()),
+                });
+            }
+        };
+        if let Some(failure) = unwritten {
+            return Err(kept.with_masks(failure, explanation.ledger()));
+        }
+        let stopped = explanation.run_stats().stopped;
+        let stopped = stopped.filter(|reason| *reason == racm::StopReason::Hook);
+        let stopped = stopped.and_then(|_| signals.stopped(kept.left(explanation.ledger())));
+        let stage = match &stopped {
+            Some(stopped) => Stage::StoppedBy(stopped.name),
+            None => Stage::Finished,
+        };
+        let written = report::write(origin, explainer, &explanation, &stage)?;
+        print_summary(origin.names, &explanation)?;
+        let repeats = explanation.run_stats().repeats;
+        if !repeats.agree() {
+            line(format_args!("warning: {}", differing(&repeats)))?;
+        }
+        say_written(origin, &explanation, &written)?;
+        stopped.map_or(Ok(()), |stopped| Err(stopped.into()))
+    }
+
+    /// Scores a part of the masks, and makes no map.
+    fn score(&self, part: &Part) -> Result<(), Failure> {
+        let Job {
+            explainer,
+            kept,
+            signals,
+            ..
+        } = self;
+        let (masks, size) = (explainer.masks(), explainer.spec().block_size as u64);
+        let Range { start, end } = part.blocks(masks.div_ceil(size));
+        let bar = progress_bar((end - start) * size);
+        let run = self.run().blocks(start..end).progress(|progress| {
             bar.set_length(progress.total());
             bar.set_position(progress.masks());
-            bar.set_message(certainty(progress.certainty()));
-            ControlFlow::Continue(())
-        })
-        .on_look(|look| {
-            let first = look.run_stats().looks == 1;
-            let written = write(look, false).and_then(|_| match first {
-                true => bar.suspend(|| say_first(args, look)),
-                false => Ok(()),
-            });
-            match written {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(failure) => {
-                    unwritten = Some(failure);
-                    ControlFlow::Break(())
-                }
-            }
+            go_on(signals)
         });
-    if let Some(path) = &args.resume {
-        let file = File::open(path).map_err(|e| format!("{}: {e}", path.display()))?;
-        run = run.ledger(Ledger::read_from(BufReader::new(file))?);
-    }
-    let explanation = match run.explain() {
-        Ok(explanation) => explanation,
-        Err(error) => {
+        let outcome = run.score();
+        bar.finish_and_clear();
+        let ledger = outcome.map_err(|error| {
             let (cause, ledger) = error.into_parts();
-            return Err(match ledger {
-                Some(ledger) => saved(args, cause.into(), &ledger),
-                None => cause.into(),
-            });
+            kept.failure(cause, ledger.as_ref())
+        })?;
+        let wanted = (start * size).min(masks)..(end * size).min(masks);
+        if !ledger.missing(wanted.clone()).is_empty() {
+            // By a signal, or by the time limit.
+            let left = kept.left(&ledger);
+            return match signals.stopped(left.clone()) {
+                Some(stopped) => Err(stopped.into()),
+                None => line(left),
+            };
         }
-    };
-    bar.finish_and_clear();
-    if let Some(failure) = unwritten {
-        return Err(saved(args, failure, explanation.ledger()));
+        line(format_args!(
+            "masks {} of {masks} are in {}; racm merge makes the map of all",
+            span(&wanted),
+            kept.path.display()
+        ))
     }
-    let written = write(&explanation, true)?;
-    print_summary(&names, &explanation)?;
-    let repeats = explanation.run_stats().repeats;
-    if !repeats.agree() {
-        line(format_args!("warning: {}", differing(&repeats)))?;
+}
+
+/// The first and the last of some masks.
+pub fn span(masks: &Range<u64>) -> String {
+    match masks.end.saturating_sub(masks.start) {
+        0 => "none".to_owned(),
+        1 => masks.start.to_string(),
+        _ => format!("{} to {}", masks.start, masks.end - 1),
     }
-    line(format_args!(
-        "{} masks, {}; wrote {} to {}",
-        explanation.masks(),
-        certainty(explanation.certainty()?),
-        written.join(", "),
-        args.out.display()
-    ))
+}
+
+fn go_on(signals: &Signals) -> ControlFlow<()> {
+    match signals.caught() {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    }
+}
+
+/// The explainer with the `P_pix` that a pilot finds best, or found when the ledger was begun.
+fn with_best_p_pix(
+    args: &Args,
+    explainer: Explainer,
+    model: &Model,
+    image: &Array3<f32>,
+    kept: &Kept,
+) -> Result<(Explainer, Option<Pilot>), Failure> {
+    let plan = kept.ledger.as_ref().and_then(|ledger| ledger.plan().ok());
+    let found = plan.map(|plan| plan.spec().p_pix);
+    if let Some(p_pix) = found.filter(|p_pix| CANDIDATES.contains(p_pix)) {
+        line(format_args!("P_pix {p_pix}, as in the ledger"))?;
+        return Ok((explainer.to_builder().p_pix(p_pix).build()?, None));
+    }
+    let link = [explainer.link()];
+    let tried = explainer.pilot(model, image, args.target.clone(), &CANDIDATES, &link)?;
+    let mut builder = explainer.to_builder();
+    if let Some(best) = tried.best() {
+        line(format_args!(
+            "pilot of {} model calls: P_pix {}",
+            tried.model_calls, best.p_pix
+        ))?;
+        builder = builder.p_pix(best.p_pix);
+    }
+    Ok((builder.build()?, Some(tried)))
 }
 
 fn progress_bar(masks: u64) -> ProgressBar {
@@ -147,35 +272,32 @@ fn certainty(certainty: Option<f64>) -> String {
 }
 
 /// A line about the first picture, which is there long before the last.
-fn say_first(args: &Args, look: &Explanation) -> Result<(), Failure> {
+fn say_first(origin: &Origin<'_>, look: &Explanation) -> Result<(), Failure> {
     line(format_args!(
         "first map after {} masks and {:.1} s in {}, refined there",
         look.masks(),
         look.run_stats().total_time.as_secs_f64(),
-        args.out.display()
+        origin.out.display()
     ))
 }
 
-/// Saves the scores of a run that failed, and says so.
-fn saved(args: &Args, cause: Failure, ledger: &Ledger) -> Failure {
-    let path = args.out.join("ledger.racm");
-    let written = whole::put(&path, |part| {
-        let file = File::create(part).map_err(|e| format!("{}: {e}", part.display()))?;
-        Ok(ledger.write_to(BufWriter::new(file))?)
-    });
-    let masks = ledger.masks();
-    match written {
-        Ok(()) => format!(
-            "{cause}\n{masks} masks are saved: go on with --resume {}",
-            path.display()
-        ),
-        Err(again) => format!("{cause}\n{masks} masks are lost: {again}"),
-    }
-    .into()
+/// The last line: how many masks, and which files.
+pub fn say_written(
+    origin: &Origin<'_>,
+    explanation: &Explanation,
+    files: &[&str],
+) -> Result<(), Failure> {
+    line(format_args!(
+        "{} masks, {}; wrote {} to {}",
+        explanation.masks(),
+        certainty(explanation.certainty()?),
+        files.join(", "),
+        origin.out.display()
+    ))
 }
 
 /// A few lines for the terminal: the class, and what mattered.
-fn print_summary(names: &[String], explanation: &Explanation) -> Result<(), Failure> {
+pub fn print_summary(names: &[String], explanation: &Explanation) -> Result<(), Failure> {
     let planes = explanation.plan().plane_names();
     for (index, target) in explanation.targets().into_iter().enumerate().take(5) {
         let effect = match explanation.effect() {

@@ -4,14 +4,10 @@ use std::path::Path;
 
 use racm::ndarray::{Array3, Array4, ArrayView2, Axis};
 use racm::render::{Panel, Scale, Tile, stack, write_png};
-use racm::{Effect, Explainer, Explanation, Pilot};
-use serde_json::{Value, json};
+use racm::{Effect, Explainer, Explanation};
+use serde_json::{Map, Value, json};
 
-use super::args::Args;
-use super::refined::RefinedBy;
-use crate::Failure;
-use crate::args::value_name;
-use crate::{npy, whole};
+use crate::{Failure, npy, whole};
 
 /// More rows of a picture than this are not looked at.
 pub const ROWS: usize = 8;
@@ -45,32 +41,43 @@ pub fn mean_inside(explanation: &Explanation, plane: &ArrayView2<'_, f32>) -> f6
     sum / count
 }
 
-/// What came before the run.
-pub struct Origin {
-    /// The image's size before it was resized, if it was.
-    pub resized_from: Option<[usize; 2]>,
-    pub pilot: Option<Pilot>,
-    pub refined_by: Option<RefinedBy>,
+/// What came before the run, and where its results go.
+pub struct Origin<'a> {
+    pub out: &'a Path,
+    pub names: &'a [String],
+    pub image: &'a Array3<f32>,
+    /// Mark in the panel what lies within two standard errors of 0.
+    pub certainty: bool,
+    /// Entries of the report: what is known of model and image.
+    pub about: Map<String, Value>,
+    /// The same of the region.
+    pub region: Map<String, Value>,
+    /// The file of the segments.
+    pub labels: Option<String>,
+}
+
+/// Where the run is when results are written.
+pub enum Stage<'a> {
+    Running,
+    Finished,
+    /// By something from outside.
+    StoppedBy(&'a str),
 }
 
 /// Writes everything into the folder, also while the run goes on; returns the names of the files.
 pub fn write(
-    args: &Args,
+    origin: &Origin<'_>,
     explainer: &Explainer,
-    names: &[String],
-    image: &Array3<f32>,
-    origin: &Origin,
     explanation: &Explanation,
-    finished: bool,
+    stage: &Stage<'_>,
 ) -> Result<Vec<&'static str>, Failure> {
     let errors = explanation.standard_errors()?;
     let mut written = vec!["map.npy", "panel.png", "overlay.png", "report.json"];
-    write_npy(
-        &args.out.join("map.npy"),
-        explanation,
-        explanation.maps().to_owned(),
-    )?;
-    let errors_path = args.out.join("standard_error.npy");
+    let (map_path, errors_path) = (
+        origin.out.join("map.npy"),
+        origin.out.join("standard_error.npy"),
+    );
+    write_npy(&map_path, explanation, explanation.maps().to_owned())?;
     match &errors {
         Some(errors) => {
             write_npy(&errors_path, explanation, errors.clone())?;
@@ -80,29 +87,14 @@ pub fn write(
         None if errors_path.exists() => std::fs::remove_file(&errors_path)?,
         None => {}
     }
-    pictures(args, names, image, explanation, errors.as_ref())?;
-    let mut report = report(
-        args,
-        explainer,
-        names,
-        origin.resized_from,
-        explanation,
-        errors.as_ref(),
-    );
-    report["pilot"] = origin.pilot.as_ref().map_or(Value::Null, |pilot| {
-        let tried = pilot.candidates.iter();
-        let tried = tried.map(|c| json!({"p_pix": c.p_pix, "signal_to_noise": c.signal_to_noise}));
-        json!({"model_calls": pilot.model_calls, "tried": tried.collect::<Vec<_>>()})
-    });
-    if let Some(RefinedBy::Cam(layer, found)) = &origin.refined_by {
-        report["region"]["layer"] = json!(layer.name);
-        report["region"]["refine_output"] = json!(args.layer.refine_output);
-        report["region"]["image_calls"] = json!(found.image_calls);
-        report["region"]["head_calls"] = json!(found.head_calls);
+    pictures(origin, explanation, errors.as_ref())?;
+    let mut report = report(origin, explainer, explanation, errors.as_ref());
+    report["finished"] = json!(matches!(stage, Stage::Finished));
+    if let Stage::StoppedBy(what) = stage {
+        report["stopped_by"] = json!(what);
     }
-    report["finished"] = json!(finished);
     report["explainer"] = explainer_to_save(explainer)?;
-    let path = args.out.join("report.json");
+    let path = origin.out.join("report.json");
     let text = serde_json::to_string_pretty(&report)? + "\n";
     whole::write(&path, text.as_bytes())?;
     Ok(written)
@@ -128,12 +120,11 @@ fn write_npy(path: &Path, explanation: &Explanation, maps: Array4<f32>) -> Resul
 }
 
 fn pictures(
-    args: &Args,
-    names: &[String],
-    image: &Array3<f32>,
+    origin: &Origin<'_>,
     explanation: &Explanation,
     errors: Option<&Array4<f32>>,
 ) -> Result<(), Failure> {
+    let (names, image) = (origin.names, origin.image);
     let planes = explanation.plan().plane_names();
     let region = explanation.region().map(|r| r.pixels());
     let (mut panels, mut overlays) = (Vec::new(), Vec::new());
@@ -151,7 +142,7 @@ fn pictures(
         if let Some(region) = region {
             panel = panel.region(region);
         }
-        if let (true, Some(error)) = (args.certainty, &error) {
+        if let (true, Some(error)) = (origin.certainty, &error) {
             panel = panel.standard_error(error);
         }
         panels.push(panel.draw()?);
@@ -170,7 +161,7 @@ fn pictures(
     for (name, rows) in [("panel.png", panels), ("overlay.png", overlays)] {
         let picture = stack(&rows)?;
         let write = |part: &Path| Ok(write_png(part, &picture)?);
-        whole::put(&args.out.join(name), write)?;
+        whole::put(&origin.out.join(name), write)?;
     }
     Ok(())
 }
@@ -209,25 +200,13 @@ fn median(explanation: &Explanation, errors: &racm::ndarray::ArrayRef3<f32>) -> 
     (!values.is_empty()).then(|| *values.select_nth_unstable_by(middle, f32::total_cmp).1)
 }
 
-/// What the network sees of the image.
-pub fn preprocess(args: &Args) -> Value {
-    json!({
-        "layout": args.model.layout.name(),
-        "channels": value_name(args.model.channels),
-        "scale": args.model.scale,
-        "mean": args.model.mean,
-        "std": args.model.std,
-    })
-}
-
 fn report(
-    args: &Args,
+    origin: &Origin<'_>,
     explainer: &Explainer,
-    names: &[String],
-    resized_from: Option<[usize; 2]>,
     explanation: &Explanation,
     errors: Option<&Array4<f32>>,
 ) -> Value {
+    let names = origin.names;
     let plan = explanation.plan();
     let spec = plan.spec();
     let stats = explanation.run_stats();
@@ -253,20 +232,23 @@ fn report(
         })
         .collect();
     let on_grid = spec.segments.is_none();
-    json!({
+    let region = explanation.region().map(|region| {
+        let mut about = origin.region.clone();
+        about.insert("pixels".to_owned(), json!(region.count()));
+        about.insert(
+            "outside".to_owned(),
+            json!("not evaluated: NaN in the arrays"),
+        );
+        about
+    });
+    let mut report = json!({
         "racm_version": env!("CARGO_PKG_VERSION"),
-        "model": args.model.model,
-        "image": args.image.as_ref().map(|path| path.display().to_string()),
         "image_shape": plan.shape(),
-        "resized_from": resized_from,
-        "preprocess": preprocess(args),
-        "runtime": value_name(args.model.runtime),
-        "device": args.model.device,
         "method": plan.family().name(),
         "masks": explanation.masks(),
         "seed": explanation.seed(),
         "segments": spec.segments.as_ref().map(|segments| json!({
-            "labels": args.segments.as_ref().map(|path| path.display().to_string()),
+            "labels": origin.labels,
             "count": segments.count(),
         })),
         "grid": on_grid.then_some(spec.grid),
@@ -280,16 +262,12 @@ fn report(
         "link": explanation.link().to_string(),
         "certainty": explanation.certainty().ok().flatten(),
         "stopped_by": stats.stopped.map(|reason| format!("{reason:?}")),
-        "region": explanation.region().map(|region| json!({
-            "map": args.refine.as_ref().map(ToString::to_string),
-            "keep": args.keep,
-            "pixels": region.count(),
-            "outside": "not evaluated: NaN in the arrays",
-        })),
+        "region": region,
         "planes": planes,
         "pass_probabilities": plan.pass_probabilities(),
         "bias_probability": plan.bias_probability(),
         "targets": targets,
+        "masks_from_ledger": stats.known_masks,
         "model_calls": stats.model_calls,
         "batches": stats.batches,
         "repeats": {
@@ -302,7 +280,11 @@ fn report(
         "seconds_in_looks": stats.look_time.as_secs_f64(),
         "seconds_in_model": in_model,
         "seconds_outside_model": (stats.total_time.as_secs_f64() - in_model).max(0.0),
-    })
+    });
+    if let Some(entries) = report.as_object_mut() {
+        entries.extend(origin.about.clone());
+    }
+    report
 }
 
 /// What is not evaluated is NaN in files.

@@ -1,0 +1,210 @@
+//! `racm merge`: the map of scores from several places, without a model call.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use racm::render::read_image;
+use racm::{Baseline, Budget, Effect, Estimator, Explainer, Ledger, Link, demo};
+use serde_json::{Map, Value, json};
+
+use crate::args::{named, whole_number};
+use crate::explain::kept::{lock, open, say_torn};
+use crate::explain::report::{self, Origin, Stage};
+use crate::explain::{print_summary, say_written, span};
+use crate::model::{file_name, fitted};
+use crate::say::line;
+use crate::{Failure, whole};
+
+/// The arguments of `racm merge`. What ledgers know (masks, seed, classes, unmasked scores) is not asked for.
+#[derive(Parser)]
+pub struct Args {
+    /// The ledgers of one run, of `racm explain --shard` or --blocks; they may overlap
+    #[arg(required = true, value_name = "LEDGER")]
+    pub ledgers: Vec<PathBuf>,
+    /// The image that was explained, for the pictures; not for the demo, which draws its own
+    #[arg(long, value_name = "I.png")]
+    pub image: Option<PathBuf>,
+    /// The model file, to be sure that the scores are its own; it is not run
+    #[arg(long, value_name = "M.onnx")]
+    pub model: Option<String>,
+    /// The folder for the results, and for the ledger of all scores, ledger.racm
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Make the map also where masks are missing, of those that are there
+    #[arg(long)]
+    pub partial: bool,
+    /// The map of the first N masks [default: all that the run was to have]
+    #[arg(long, value_name = "N", value_parser = whole_number)]
+    pub masks: Option<u64>,
+    /// The scale on which scores are explained, as for `racm explain` [default: identity]
+    #[arg(long, value_name = "LINK")]
+    pub link: Option<Link>,
+    /// How scores become a map [default: centred]
+    #[arg(long, value_parser = named(Estimator::ALL, Estimator::name))]
+    pub estimator: Option<Estimator>,
+    /// What a plane of the map says, as for `racm explain` [default: plane]
+    #[arg(long, value_parser = named(Effect::ALL, Effect::name))]
+    pub effect: Option<Effect>,
+    /// Mark in the panel what lies within two standard errors of 0
+    #[arg(long)]
+    pub certainty: bool,
+    /// A text file with one class name a line
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let mut ledger = union(&args.ledgers)?;
+    let model = ledger.model_name();
+    check_model(args, model.as_deref())?;
+    let is_demo = model.as_deref() == Some("demo");
+    let plan = ledger.plan()?;
+    let [channels, height, width] = plan.shape();
+    let image = match (&args.image, is_demo) {
+        (Some(path), _) => read_image(path)?,
+        (None, true) => demo::image(),
+        (None, false) => return Err("--image is missing: pictures show it".into()),
+    };
+    let (image, resized_from) = fitted(image, [Some(channels), Some(height), Some(width)])?;
+    ledger.expect_image(&image)?;
+
+    let out = args.out.join("ledger.racm");
+    // Nobody may be adding to the ledger there.
+    let _lock = if args.out.is_dir() {
+        lock(&args.out)?
+    } else {
+        None
+    };
+    if let Some(all) = with_earlier(&out, &ledger)? {
+        ledger = all;
+    }
+    let wanted = args.masks.or(ledger.wanted_masks());
+    let wanted =
+        wanted.unwrap_or_else(|| ledger.scores().map(|(mask, _)| mask + 1).max().unwrap_or(0));
+    let missing = ledger.missing(0..wanted);
+    let spans: Vec<String> = missing.iter().map(span).collect();
+    if !missing.is_empty() {
+        let masks: u64 = missing.iter().map(|range| range.end - range.start).sum();
+        let are = if masks == 1 { "mask" } else { "masks" };
+        let text = format!("{are} {} of {wanted} are missing", spans.join(", "));
+        let text = if masks == 1 {
+            text.replace(" are ", " is ")
+        } else {
+            text
+        };
+        if !args.partial {
+            return Err(format!(
+                "{text}: score them, or make the map of the others with --partial"
+            )
+            .into());
+        }
+        line(text)?;
+    }
+
+    let mut builder = Explainer::builder()
+        .spec(plan.spec().clone())
+        .seed(ledger.seed())
+        .budget(Budget::exactly(wanted));
+    if let Some(link) = args.link {
+        builder = builder.link(link);
+    }
+    if let Some(estimator) = args.estimator {
+        builder = builder.estimator(estimator);
+    }
+    if let Some(effect) = args.effect {
+        builder = builder.effect(effect);
+    }
+    let baseline: Option<Result<Baseline, _>> = ledger.baseline_name().map(|name| name.parse());
+    if let Some(Ok(baseline)) = baseline {
+        builder = builder.baseline(baseline);
+    }
+    let explainer = builder.build()?;
+    let explanation = explainer.explain_ledger(plan.shape(), ledger.prefix(wanted))?;
+    std::fs::create_dir_all(&args.out).map_err(|e| format!("{}: {e}", args.out.display()))?;
+    whole::put(&out, |part| {
+        let file = File::create(part).map_err(|e| format!("{}: {e}", part.display()))?;
+        ledger.write_to(&file)?;
+        Ok(file.sync_all()?)
+    })?;
+    let names = class_names(args, is_demo)?;
+    let about = json!({
+        "model": args.model.clone().or(model),
+        "image": args.image.as_ref().map(|path| path.display().to_string()),
+        "resized_from": resized_from,
+        "ledger": out.display().to_string(),
+        "merged": args.ledgers.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
+        "missing_masks": spans,
+    });
+    let origin = Origin {
+        out: &args.out,
+        names: &names,
+        image: &image,
+        certainty: args.certainty,
+        about: match about {
+            Value::Object(entries) => entries,
+            _ => Map::new(),
+        },
+        region: Map::new(),
+        labels: None,
+    };
+    let written = report::write(&origin, &explainer, &explanation, &Stage::Finished)?;
+    print_summary(&names, &explanation)?;
+    say_written(&origin, &explanation, &written)
+}
+
+/// All scores of the files.
+fn union(paths: &[PathBuf]) -> Result<Ledger, Failure> {
+    let mut union: Option<Ledger> = None;
+    for path in paths {
+        let ledger = read(path)?;
+        match &mut union {
+            None => union = Some(ledger),
+            Some(union) => union
+                .merge(&ledger)
+                .map_err(|e| format!("{}: {e}, as in {}", path.display(), paths[0].display()))?,
+        }
+    }
+    union.ok_or_else(|| "no ledger is given".into())
+}
+
+fn read(path: &Path) -> Result<Ledger, Failure> {
+    let file = open(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let (ledger, torn) =
+        Ledger::recover_from(file).map_err(|e| format!("{}: {e}", path.display()))?;
+    if torn > 0 {
+        line(format_args!("{}:\n{}", path.display(), say_torn(torn)))?;
+    }
+    Ok(ledger)
+}
+
+/// The scores with those that are in the folder already; another run's is not written over.
+fn with_earlier(path: &Path, ledger: &Ledger) -> Result<Option<Ledger>, Failure> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let mut all = ledger.clone();
+    let merged = all.merge(&read(path)?);
+    merged.map_err(|e| format!("{}: {e}; take another --out", path.display()))?;
+    Ok(Some(all))
+}
+
+/// That the model is the one whose name the ledgers hold, as far as its file goes.
+fn check_model(args: &Args, kept: Option<&str>) -> Result<(), Failure> {
+    let (Some(model), Some(kept)) = (&args.model, kept) else {
+        return Ok(());
+    };
+    let (given, kept) = (file_name(model)?, kept.split(';').next().unwrap_or(kept));
+    if given == kept {
+        return Ok(());
+    }
+    Err(format!("the ledgers belong to another model: it is {kept}, --model is {given}").into())
+}
+
+fn class_names(args: &Args, is_demo: bool) -> Result<Vec<String>, Failure> {
+    match &args.labels {
+        Some(path) => crate::model::lines(path),
+        None if is_demo => Ok(demo::CLASSES.map(str::to_owned).to_vec()),
+        None => Ok(Vec::new()),
+    }
+}
