@@ -14,3 +14,5 @@ pub(crate) mod onnx;
 pub(crate) mod ort;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 pub(crate) mod preprocess;
+#[cfg(any(feature = "onnx", feature = "ort"))]
+mod survey;

@@ -6,6 +6,7 @@ mod evaluate;
 mod explain;
 mod model;
 mod npy;
+mod read;
 mod say;
 mod white_box;
 mod whole;

@@ -1,5 +1,6 @@
 //! Files that are written whole or not at all, so that nobody reads half of one.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::Failure;
@@ -17,6 +18,16 @@ pub fn put(path: &Path, write: impl FnOnce(&Path) -> Result<(), Failure>) -> Res
         let _ = std::fs::remove_file(&part);
     }
     written
+}
+
+/// Removes a file that an earlier run may have left.
+pub fn remove(path: &Path) -> Result<(), Failure> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(format!("{}: {error}", path.display()).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A file of these bytes.

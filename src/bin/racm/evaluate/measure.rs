@@ -51,10 +51,7 @@ impl Bench<'_> {
         input: &str,
     ) -> Result<Record, Failure> {
         self.costs.take();
-        let (image, resized_from) = self
-            .model
-            .model
-            .image(Some(&item.path), self.args.model.layout)?;
+        let (image, resized_from) = self.model.model.image(Some(&item.path), &self.args.model)?;
         let (channels, height, width) = image.dim();
         let batch = image.view().insert_axis(Axis(0));
         let answer = self.model.predict(batch).map_err(|e| in_image(item, e))?;

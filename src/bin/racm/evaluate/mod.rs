@@ -30,13 +30,13 @@ use store::Store;
 pub fn run(args: &Args) -> Result<(), Failure> {
     args.check()?;
     args.model.start_threads()?;
-    let mut items = list::read(&args.images)?;
+    let mut items = list::read(&args.images, args.anywhere)?;
     items.truncate(args.limit.unwrap_or(items.len()));
     let names = args.model.class_names()?;
     let model = args.model.load()?;
     let (kinds, cases) = args.cases();
     let parameters = args.parameters()?;
-    let store = Store::open(&args.out, &parameters)?;
+    let store = Store::open(&args.out, &parameters, &cases)?;
 
     let calls = args.calls(&kinds);
     let white_box = match args.cams().is_empty() && args.refining_cam().is_none() {
@@ -46,7 +46,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let counted = Counted::new(
         &model,
         white_box.as_ref(),
-        progress_bar(calls * items.len() as u64),
+        progress_bar(calls.saturating_mul(items.len() as u64)),
     );
     let bench = Bench {
         args,
@@ -72,7 +72,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             }
         };
         records.push(record);
-        counted.bar.set_position(calls * (index as u64 + 1));
+        counted
+            .bar
+            .set_position(calls.saturating_mul(index as u64 + 1));
     }
     counted.bar.finish_and_clear();
 
@@ -90,7 +92,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 /// The model in two parts, tried on the first image.
 fn white_box(args: &Args, model: &Model, first: &Item) -> Result<WhiteBox, Failure> {
     let white_box = args.model.split(&args.layer)?;
-    let (image, _) = model.image(Some(&first.path), args.model.layout)?;
+    let (image, _) = model.image(Some(&first.path), &args.model)?;
     white_box.check(model, &image)?;
     Ok(white_box)
 }
@@ -102,7 +104,7 @@ fn refinement(
     item: &Item,
     args: &Args,
 ) -> Result<Array2<f32>, Failure> {
-    let (image, _) = model.image(Some(&item.path), args.model.layout)?;
+    let (image, _) = model.image(Some(&item.path), &args.model)?;
     read_map(path, image.dim().1, image.dim().2)
 }
 
