@@ -29,24 +29,24 @@ mod whole;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// What must be given, and then one argument a line.
+fn with<'a>(first: &'a str, lines: &'a [u8]) -> Vec<&'a OsStr> {
+    let first = first.split(' ').map(OsStr::new);
+    let lines = lines.split(|&b| b == b'\n').map(OsStr::from_bytes);
+    first.chain(lines).collect()
+}
+
 fuzz_target!(|bytes: &[u8]| {
-    // No argument begins with a NUL, and those that name files should not be files.
-    let given = bytes.split(|&b| b == b'\n').map(OsStr::from_bytes);
     let image = ndarray::Array3::zeros((3, 8, 8));
-    let with = |more: &[&'static str]| {
-        let more = more.iter().map(OsStr::new);
-        more.chain(given.clone()).collect::<Vec<_>>()
-    };
-    if let Ok(args) =
-        explain::Args::try_parse_from(with(&["racm", "--model", "demo", "--out", "x"]))
-    {
+    let given = with("racm --model demo --out x", bytes);
+    if let Ok(args) = explain::Args::try_parse_from(given) {
         if args.check().is_ok() {
             let _ = args.model.options();
             let _ = args.builder(&image).map(|builder| builder.build());
         }
     }
-    let evaluate = with(&["racm", "--model", "demo", "--out", "x", "--images", "x"]);
-    if let Ok(args) = evaluate::Args::try_parse_from(evaluate) {
+    let given = with("racm --model demo --out x --images x", bytes);
+    if let Ok(args) = evaluate::Args::try_parse_from(given) {
         if args.check().is_ok() {
             let (kinds, _) = args.cases();
             let _ = (args.calls(&kinds), args.columns(), args.model.options());

@@ -6,7 +6,6 @@ use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::path::{Component, Path, PathBuf};
 
 use rten_onnx::onnx::{StringStringEntryProto, TensorProto};
-use rten_onnx::protobuf::{DecodeMessage, ValueReader};
 
 use crate::error::{Error, Result};
 use crate::file;
@@ -29,8 +28,10 @@ enum Kind {
     Tensor,
     /// A key and a value that say where a tensor's data lies.
     Entry,
-    /// A tensor's name, which is no message but is looked at.
+    /// Texts that are kept: a tensor's name, and what its entries hold.
     Name,
+    Key,
+    Value,
     ValueInfo,
     Type,
     TensorType,
@@ -52,6 +53,8 @@ impl Kind {
             (Kind::Node, 5) => Kind::Attribute,
             (Kind::Tensor, 8) => Kind::Name,
             (Kind::Tensor, 13) => Kind::Entry,
+            (Kind::Entry, 1) => Kind::Key,
+            (Kind::Entry, 2) => Kind::Value,
             (Kind::ValueInfo, 2) | (Kind::Sequence, 1) => Kind::Type,
             (Kind::Type, 1) => Kind::TensorType,
             (Kind::Type, 4) => Kind::Sequence,
@@ -133,14 +136,14 @@ impl<R: BufRead + Seek> Walk<R> {
                 ));
             }
             match kind.inner(tag >> 3).filter(|_| tag & 7 == 2) {
-                Some(Kind::Name) => {
-                    let name = self.bytes(length)?;
-                    tensor.name = Some(String::from_utf8_lossy(&name).into_owned());
-                }
-                Some(Kind::Entry) => {
-                    let entry = ValueReader::from_buf(self.bytes(length)?);
-                    let entry = StringStringEntryProto::decode(entry).map_err(|e| e.to_string())?;
-                    tensor.external_data.push(entry);
+                Some(text @ (Kind::Name | Kind::Key | Kind::Value)) => {
+                    let text_of = Some(self.text(length)?);
+                    let entry = tensor.external_data.last_mut();
+                    match (text, entry) {
+                        (Kind::Key, Some(entry)) => entry.key = text_of,
+                        (Kind::Value, Some(entry)) => entry.value = text_of,
+                        _ => tensor.name = text_of,
+                    }
                 }
                 None => self.skip(length)?,
                 Some(_) if open.len() == DEEPEST => {
@@ -148,7 +151,12 @@ impl<R: BufRead + Seek> Walk<R> {
                         "has messages inside of messages more than {DEEPEST} deep"
                     ));
                 }
-                Some(inner) => open.push((inner, self.at + length)),
+                Some(inner) => {
+                    if inner == Kind::Entry {
+                        tensor.external_data.push(StringStringEntryProto::default());
+                    }
+                    open.push((inner, self.at + length));
+                }
             }
         }
         Ok(())
@@ -182,8 +190,7 @@ impl<R: BufRead + Seek> Walk<R> {
         Ok(())
     }
 
-    /// What is kept of the file: names, and where data lies.
-    fn bytes(&mut self, length: u64) -> Result<Vec<u8>, String> {
+    fn text(&mut self, length: u64) -> Result<String, String> {
         if length > LONGEST_TEXT {
             return Err(format!(
                 "has a name of {length} bytes, expected at most {LONGEST_TEXT}"
@@ -192,7 +199,7 @@ impl<R: BufRead + Seek> Walk<R> {
         let mut bytes = vec![0; length as usize];
         self.input.read_exact(&mut bytes).map_err(fault)?;
         self.at += length;
-        Ok(bytes)
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 

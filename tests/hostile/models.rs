@@ -157,6 +157,16 @@ fn wrong() -> Vec<Wrong> {
             &[CLAIMED],
         ),
         (
+            // Found by fuzzing: a reader went back by what it should have gone forward.
+            "claims_entry.onnx",
+            [
+                number(1, 8),
+                bytes(7, &bytes(5, &bytes(13, &claim(3, u64::MAX - 20)))),
+            ]
+            .concat(),
+            &[CLAIMED],
+        ),
+        (
             "claims_deeper.onnx",
             [
                 number(1, 8),
