@@ -740,7 +740,7 @@ fn maps_of_any_type_are_read() {
         ),
         (
             write("header", "<f4", "Perhaps", flat, Vec::new()),
-            "header: not a whole .npy file",
+            "header: not an .npy file",
         ),
     ] {
         fails(
@@ -754,7 +754,7 @@ fn maps_of_any_type_are_read() {
     fails(
         "explain --model demo --masks 20",
         &[("--refine", &*none), ("--out", &*out)],
-        "none.npy: not a whole .npy file",
+        "none.npy: not an .npy file",
     );
 }
 

@@ -919,3 +919,24 @@ fn milliseconds_an_image() {
     #[cfg(feature = "ort")]
     measure::<racm::OrtModel>("ort");
 }
+
+/// What a file is refused for, its bytes are, too: a length that nothing follows, and graphs that would fill the stack.
+#[cfg(feature = "onnx")]
+#[test]
+fn bytes_are_checked_before_the_runtime_reads_them() {
+    let claim = [
+        proto::number(1, 8),
+        vec![7 << 3 | 2, 0xff, 0xff, 0xff, 0x7f],
+    ]
+    .concat();
+    let nest = |inner: Vec<u8>, _| proto::bytes(1, &proto::bytes(5, &proto::bytes(6, &inner)));
+    let nested = proto::bytes(7, &(0..20_000).fold(Vec::new(), nest));
+    for (bytes, said) in [(claim, "not a whole ONNX file"), (nested, "64 deep")] {
+        let options = racm::OnnxOptions::default();
+        let whole = racm::OnnxModel::from_bytes(bytes.clone(), &options).unwrap_err();
+        let split = racm::OnnxModel::split_bytes(&bytes, None, &options).unwrap_err();
+        for error in [whole, split] {
+            assert!(error.to_string().contains(said), "{error}");
+        }
+    }
+}

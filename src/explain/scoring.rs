@@ -31,7 +31,7 @@ fn batches(missing: &[Range<u64>], size: u64) -> Vec<Range<u64>> {
         let end = range.end;
         (range.start..end)
             .step_by(size as usize)
-            .map(move |start| start..end.min(start + size))
+            .map(move |start| start..end.min(start.saturating_add(size)))
     };
     missing.iter().flat_map(cut).collect()
 }

@@ -1,7 +1,5 @@
 //! What the two ONNX adapters share: options, the choice of input and output, batches, scores.
 
-use std::path::Path;
-
 use ndarray::{Array2, Array4, ArrayView4, Axis};
 
 use crate::error::{Error, Result};
@@ -61,6 +59,10 @@ pub struct Port {
     pub(crate) foreign: Option<String>,
 }
 
+/// What is fed to a model at a time, at most: 2 GiB, some hundred times what networks take. It is reserved before the
+/// model runs, however large the sizes are that its file fixes.
+const MOST_NUMBERS: usize = 1 << 29;
+
 /// What a model takes and gives, and how a batch gets through it.
 #[derive(Debug)]
 pub struct Signature {
@@ -92,6 +94,9 @@ impl Signature {
                 None => (!ports.is_empty()).then_some(0),
             };
             let Some(index) = found else {
+                if ports.is_empty() {
+                    return Err(fault(format!("has no {kind}, expected one")));
+                }
                 let wanted = name.as_ref().map_or(String::new(), |n| format!(" `{n}`"));
                 const SHOWN: usize = 20;
                 let available = names(&ports[..ports.len().min(SHOWN)]).join("`, `");
@@ -124,6 +129,14 @@ impl Signature {
                 ))
             })?,
         };
+        let fixed = [batch].into_iter().chain(axes).flatten();
+        let numbers = fixed.fold(1, usize::saturating_mul);
+        if numbers > MOST_NUMBERS {
+            return Err(fault(format!(
+                "the input `{}` takes {numbers} numbers at a time, expected at most {MOST_NUMBERS}",
+                inputs[input].name
+            )));
+        }
         let shape = options.preprocess.image_axes(axes);
         if let [Some(channels), ..] = shape {
             options.preprocess.check_channels(channels)?;
@@ -258,15 +271,6 @@ impl Signature {
     fn fault(&self, doing: &str, reason: String) -> Error {
         let what = format!("{}, {doing}", self.model);
         Error::Adapter { what, reason }
-    }
-}
-
-/// Refuses a file that cannot be opened; gives the model's name for errors.
-pub(crate) fn check_file(path: &Path) -> Result<String> {
-    let name = format!("the model {}", path.display());
-    match std::fs::File::open(path) {
-        Ok(_) => Ok(name),
-        Err(source) => Err(Error::Io { what: name, source }),
     }
 }
 

@@ -1,9 +1,8 @@
 //! The graph of an ONNX file: its values, and where it can be cut in two.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::{Component, Path};
+use std::path::Path;
 
 use rten_onnx::onnx::{
     DataType, Dimension, GraphProto, ModelProto, NodeProto, TensorProto, TensorShapeProto,
@@ -11,7 +10,7 @@ use rten_onnx::onnx::{
 };
 
 use crate::error::{Error, Result};
-use crate::models::adapter::check_file;
+use crate::models::survey::{self, Located, check_file};
 
 /// A model file, read.
 pub(crate) struct Graph {
@@ -28,13 +27,13 @@ impl Graph {
             what: name.clone(),
             source,
         })?;
-        let mut graph = Self::parse(name, &bytes)?;
+        let mut graph = Self::surveyed(name, &bytes)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         for tensor in &mut graph.graph.initializer {
             if !tensor.external_data.is_empty() {
                 let data = external(tensor, folder).map_err(|reason| Error::Adapter {
                     what: graph.name.clone(),
-                    reason: format!("external data of `{}`: {reason}", text(&tensor.name)),
+                    reason,
                 })?;
                 tensor.raw_data = Some(data.into());
                 tensor.external_data.clear();
@@ -45,6 +44,11 @@ impl Graph {
     }
 
     pub(crate) fn parse(name: String, bytes: &[u8]) -> Result<Self> {
+        survey::check_bytes(&name, bytes)?;
+        Self::surveyed(name, bytes)
+    }
+
+    fn surveyed(name: String, bytes: &[u8]) -> Result<Self> {
         let not_onnx = |reason: String| Error::Adapter {
             what: name.clone(),
             reason,
@@ -280,39 +284,12 @@ fn batch_type(shape: [Option<usize>; 4]) -> TypeProto {
 
 /// The bytes of a tensor that lie in a file beside the model.
 fn external(tensor: &TensorProto, folder: &Path) -> Result<Vec<u8>, String> {
-    let entry = |key: &str| {
-        let mut entries = tensor.external_data.iter();
-        entries
-            .find(|e| text(&e.key) == key)
-            .map(|e| text(&e.value))
-    };
-    let number = |key: &str| entry(key).map(str::parse::<u64>).transpose();
-    let location = Path::new(entry("location").ok_or("names no file")?);
-    if !location
-        .components()
-        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
-    {
-        return Err(format!(
-            "`{}` is not a file beside the model",
-            location.display()
-        ));
-    }
-    let bad = |e: std::num::ParseIntError| e.to_string();
-    let start = number("offset").map_err(bad)?.unwrap_or(0);
-    let length = number("length").map_err(bad)?;
-    let path = folder.join(location);
-    let fault = |e: std::io::Error| format!("{}: {e}", path.display());
-    let mut file = File::open(&path).map_err(fault)?;
-    let whole = file.metadata().map_err(fault)?.len();
-    let end = length.map_or(Some(whole), |length| start.checked_add(length));
-    let Some(length) = end
-        .filter(|&end| end <= whole)
-        .and_then(|end| end.checked_sub(start))
-    else {
-        return Err(format!("{} has only {whole} bytes", path.display()));
-    };
-    file.seek(SeekFrom::Start(start)).map_err(fault)?;
+    let mut located = Located::new(tensor, folder)?;
     let mut bytes = Vec::new();
-    file.take(length).read_to_end(&mut bytes).map_err(fault)?;
+    let read = located
+        .file
+        .seek(SeekFrom::Start(located.start))
+        .and_then(|_| located.file.take(located.length).read_to_end(&mut bytes));
+    read.map_err(|e| format!("{}: {e}", located.path.display()))?;
     Ok(bytes)
 }

@@ -121,6 +121,15 @@ where
     }
 }
 
+/// Does it, or gives the message of its panic. Only for what others hold: nothing of ours may be left half-changed.
+pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        text.unwrap_or("without a message").to_owned()
+    })
+}
+
 /// Calls the model and checks its answer: `[n, K]` with K as before, every score finite.
 pub(crate) fn predict_checked(
     model: &(impl BlackBoxModel + ?Sized),
@@ -129,17 +138,10 @@ pub(crate) fn predict_checked(
     inputs: Inputs,
 ) -> Result<Array2<f32>> {
     let rows = batch.dim().0;
-    // The batch is only read, and what the model holds is its own affair: nothing of ours is seen
-    // in a broken state.
-    let scores = match catch_unwind(AssertUnwindSafe(|| model.predict(batch))) {
+    let scores = match caught(|| model.predict(batch)) {
         Ok(Ok(scores)) => scores,
         Ok(Err(source)) => return Err(Error::Model { inputs, source }),
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-            let message = text.unwrap_or("without a message").to_owned();
-            return Err(Error::ModelPanic { inputs, message });
-        }
+        Err(message) => return Err(Error::ModelPanic { inputs, message }),
     };
     let (n, k) = scores.dim();
     if n != rows || k == 0 || classes.is_some_and(|expected| expected != k) {

@@ -12,11 +12,10 @@ use rten::{
 use rten_tensor::Layout as _;
 
 use crate::error::{BoxError, Error, Result};
-use crate::models::adapter::{
-    OnnxOptions, Port, Runtime, Signature, check_file, check_threads, face,
-};
+use crate::models::adapter::{OnnxOptions, Port, Runtime, Signature, check_threads, face};
 use crate::models::device::Device;
-use crate::models::model::BlackBoxModel;
+use crate::models::model::{BlackBoxModel, caught};
+use crate::models::survey;
 
 /// An ONNX model that runs in `rten`, without any library outside of Rust.
 ///
@@ -24,6 +23,10 @@ use crate::models::model::BlackBoxModel;
 /// output `[n]` counts as one class, and axes of length 1 are dropped (`[n, K, 1, 1]`). Images are
 /// in image space; see [`Preprocess`](crate::Preprocess) for what happens to them inside. A model
 /// that takes a fixed number of images at a time is fed in pieces of that size.
+///
+/// A file is checked before the runtime reads it: lengths and sizes that it claims, graphs inside of
+/// graphs, and that external data lies in its folder. What a model computes is not: it may ask for
+/// any time and memory, so load those that you trust.
 ///
 /// The model is [`Sync`]. Calls from several threads run side by side, each on
 /// [`OnnxOptions::threads`] threads of its own: with 1, as many calls as there are cores keep all
@@ -64,7 +67,7 @@ impl OnnxModel {
     /// not fit the model, or name a device other than the CPU.
     pub fn from_path(path: impl AsRef<Path>, options: &OnnxOptions) -> Result<Self> {
         let path = path.as_ref();
-        let name = check_file(path)?;
+        let name = survey::check_file(path)?;
         Self::new(&name, options, |loader| loader.load_file(path))
     }
 
@@ -73,9 +76,9 @@ impl OnnxModel {
     /// # Errors
     /// Those of [`OnnxModel::from_path`] but for [`Error::Io`].
     pub fn from_bytes(bytes: impl Into<Vec<u8>>, options: &OnnxOptions) -> Result<Self> {
-        Self::new("the model in memory", options, |loader| {
-            loader.load(bytes.into())
-        })
+        let (name, bytes) = ("the model in memory", bytes.into());
+        survey::check_bytes(name, &bytes)?;
+        Self::new(name, options, |loader| loader.load(bytes))
     }
 
     fn new(
@@ -109,8 +112,9 @@ impl OnnxModel {
         });
         let options = RunOptions::default().with_thread_pool(pool.clone());
         let inputs = vec![(self.input, input.into())];
-        let answer = self.model.run(inputs, &[self.output], Some(options));
+        let answer = caught(|| self.model.run(inputs, &[self.output], Some(options)));
         self.idle().extend(pool);
+        let answer = answer.map_err(|message| format!("the runtime panicked: {message}"))?;
         match answer.map_err(|e| e.to_string())?.pop() {
             Some(Value::FloatTensor(scores)) => Ok((scores.shape().to_vec(), scores.into_data())),
             other => Err(format!(
@@ -135,10 +139,13 @@ fn loaded(
 ) -> Result<(Model, Vec<Port>, Vec<Port>)> {
     let mut loader = ModelOptions::with_all_ops();
     loader.prepack_weights(prepack);
-    let model = load(&loader).map_err(|e| Error::Adapter {
+    let fault = |reason| Error::Adapter {
         what: name.to_owned(),
-        reason: e.to_string(),
-    })?;
+        reason,
+    };
+    let model = caught(|| load(&loader))
+        .map_err(|message| fault(format!("the runtime panicked: {message}")))?
+        .map_err(|e| fault(e.to_string()))?;
     let ports = |ids: &[NodeId]| ids.iter().map(|&id| port(&model, id)).collect::<Vec<_>>();
     let (inputs, outputs) = (ports(model.input_ids()), ports(model.output_ids()));
     Ok((model, inputs, outputs))

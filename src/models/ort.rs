@@ -8,16 +8,16 @@ use std::sync::{Mutex, PoisonError};
 use ndarray::{Array2, ArrayView4};
 use ort::environment::Environment;
 use ort::ep::{CUDA, ExecutionProvider};
+use ort::logging::LogLevel;
 use ort::session::builder::SessionBuilder;
 use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
 use crate::error::{BoxError, Error, Result};
-use crate::models::adapter::{
-    OnnxOptions, Port, Runtime, Signature, check_file, check_threads, face,
-};
+use crate::models::adapter::{OnnxOptions, Port, Runtime, Signature, check_threads, face};
 use crate::models::device::Device;
 use crate::models::model::BlackBoxModel;
+use crate::models::survey;
 
 /// An ONNX model that runs in ONNX Runtime.
 ///
@@ -34,6 +34,10 @@ use crate::models::model::BlackBoxModel;
 /// system finds libraries. A larger [`ExplainerBuilder::batch`](crate::ExplainerBuilder::batch)
 /// than the default suits it. This was written without a GPU at hand: that a missing part is an
 /// error is tested, that a whole set works, or how fast, is not.
+///
+/// A file is checked before the runtime reads it: lengths and sizes that it claims, graphs inside of
+/// graphs, and that external data lies in its folder. What a model computes is not: it may ask for
+/// any time and memory, so load those that you trust.
 ///
 /// ONNX Runtime's calls must not overlap, so a lock lets one call in at a time. The model is
 /// [`Sync`], but calls from several threads take turns: leave the threads to the runtime
@@ -64,7 +68,7 @@ impl OrtModel {
     /// cannot be used.
     pub fn from_path(path: impl AsRef<Path>, options: &OnnxOptions) -> Result<Self> {
         let path = path.as_ref();
-        let name = check_file(path)?;
+        let name = survey::check_file(path)?;
         Self::new(&name, options, |mut builder| builder.commit_from_file(path))
     }
 
@@ -73,8 +77,9 @@ impl OrtModel {
     /// # Errors
     /// Those of [`OrtModel::from_path`] but for [`Error::Io`].
     pub fn from_bytes(bytes: impl Into<Vec<u8>>, options: &OnnxOptions) -> Result<Self> {
-        let bytes = bytes.into();
-        Self::new("the model in memory", options, |mut builder| {
+        let (name, bytes) = ("the model in memory", bytes.into());
+        survey::check_bytes(name, &bytes)?;
+        Self::new(name, options, |mut builder| {
             builder.commit_from_memory(&bytes)
         })
     }
@@ -117,7 +122,7 @@ face!(OrtModel);
 fn fault(name: &str, error: &ort::Error) -> Error {
     Error::Adapter {
         what: name.to_owned(),
-        reason: error.to_string(),
+        reason: error.to_string().trim().to_owned(),
     }
 }
 
@@ -132,6 +137,8 @@ fn loaded(
         .and_then(|b| Ok(b.with_intra_threads(threads)?))
         // Threads that spin between calls take the cores from whoever draws the next masks.
         .and_then(|b| Ok(b.with_intra_op_spinning(false)?))
+        // What fails is in the error; the library would print it beside that.
+        .and_then(|b| Ok(b.with_log_level(LogLevel::Fatal)?))
         .map_err(|e| fault(name, &e))?;
     let session = load(on(device, builder)?).map_err(|e| match device {
         // The GPU is first touched here; what is wrong with the model names no part of CUDA.
@@ -197,13 +204,14 @@ impl Runtime for OrtModel {
     }
 
     fn call(&self, shape: [usize; 4], elements: &[f32]) -> Result<(Vec<usize>, Vec<f32>), String> {
-        self.run(shape, elements).map_err(|e| e.to_string())
+        let answer = self.run(shape, elements);
+        answer.map_err(|e| e.to_string().trim().to_owned())
     }
 }
 
 impl BlackBoxModel for OrtModel {
     fn predict(&self, batch: ArrayView4<'_, f32>) -> Result<Array2<f32>, BoxError> {
-        let run = |shape, elements: &[f32]| self.run(shape, elements).map_err(|e| e.to_string());
+        let run = |shape, elements: &[f32]| self.call(shape, elements);
         Ok(self.signature.scores(batch, run)?)
     }
 }

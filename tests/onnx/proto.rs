@@ -182,10 +182,10 @@ pub fn of_rank_2() -> Vec<u8> {
     )
 }
 
-const FLOAT: u64 = 1;
-const UINT8: u64 = 2;
+pub const FLOAT: u64 = 1;
+pub const UINT8: u64 = 2;
 
-fn model(nodes: &[Vec<u8>], input: Vec<u8>, outputs: &[Vec<u8>]) -> Vec<u8> {
+pub fn model(nodes: &[Vec<u8>], input: Vec<u8>, outputs: &[Vec<u8>]) -> Vec<u8> {
     let nodes = nodes.iter().flat_map(|n| bytes(1, n)).collect::<Vec<_>>();
     let outputs = outputs
         .iter()
@@ -196,12 +196,12 @@ fn model(nodes: &[Vec<u8>], input: Vec<u8>, outputs: &[Vec<u8>]) -> Vec<u8> {
     [number(1, 8), bytes(7, &graph), bytes(8, &opset)].concat()
 }
 
-fn node(operator: &str, input: &str, output: &str, attributes: &[u8]) -> Vec<u8> {
+pub fn node(operator: &str, input: &str, output: &str, attributes: &[u8]) -> Vec<u8> {
     let names = [bytes(1, input.as_bytes()), bytes(2, output.as_bytes())].concat();
     [names, bytes(4, operator.as_bytes()), attributes.to_vec()].concat()
 }
 
-fn int(name: &str, value: u64) -> Vec<u8> {
+pub fn int(name: &str, value: u64) -> Vec<u8> {
     bytes(
         5,
         &[bytes(1, name.as_bytes()), number(3, value), number(20, 2)].concat(),
@@ -219,7 +219,7 @@ fn ints(name: &str, values: &[u64]) -> Vec<u8> {
     )
 }
 
-fn value(name: &str, element: u64, dims: &[Option<u64>]) -> Vec<u8> {
+pub fn value(name: &str, element: u64, dims: &[Option<u64>]) -> Vec<u8> {
     let dim = |(i, d): (usize, &Option<u64>)| match d {
         Some(size) => bytes(1, &number(1, *size)),
         None => bytes(1, &bytes(2, format!("d{i}").as_bytes())),
@@ -230,12 +230,12 @@ fn value(name: &str, element: u64, dims: &[Option<u64>]) -> Vec<u8> {
 }
 
 /// A field with a number.
-fn number(field: u64, value: u64) -> Vec<u8> {
+pub fn number(field: u64, value: u64) -> Vec<u8> {
     [varint(field << 3), varint(value)].concat()
 }
 
 /// A field with bytes: a string or a message.
-fn bytes(field: u64, content: &[u8]) -> Vec<u8> {
+pub fn bytes(field: u64, content: &[u8]) -> Vec<u8> {
     [
         &varint(field << 3 | 2),
         &varint(content.len() as u64),

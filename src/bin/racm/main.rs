@@ -7,6 +7,7 @@ mod explain;
 mod merge;
 mod model;
 mod npy;
+mod read;
 mod say;
 mod signals;
 mod white_box;

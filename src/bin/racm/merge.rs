@@ -12,7 +12,7 @@ use crate::args::{named, whole_number};
 use crate::explain::kept::{lock, open, say_torn};
 use crate::explain::report::{self, Origin, Stage};
 use crate::explain::{print_summary, say_written, span};
-use crate::model::{file_name, fitted};
+use crate::model::{file_name, fitted, read_names};
 use crate::say::line;
 use crate::{Failure, whole};
 
@@ -203,7 +203,7 @@ fn check_model(args: &Args, kept: Option<&str>) -> Result<(), Failure> {
 
 fn class_names(args: &Args, is_demo: bool) -> Result<Vec<String>, Failure> {
     match &args.labels {
-        Some(path) => crate::model::lines(path),
+        Some(path) => read_names(path),
         None if is_demo => Ok(demo::CLASSES.map(str::to_owned).to_vec()),
         None => Ok(Vec::new()),
     }

@@ -11,8 +11,8 @@ use racm::{
     render::{read_image, resize},
 };
 
-use crate::Failure;
 use crate::args::{named, size, value_name};
+use crate::{Failure, read};
 
 /// Which model, and how it wants its input.
 #[derive(Args)]
@@ -137,11 +137,10 @@ impl ModelArgs {
     }
 
     pub fn load(&self) -> Result<Model, Failure> {
-        self.check_device()?;
+        let options = self.options()?;
         if self.model == "demo" {
             return Ok(Model::Demo);
         }
-        let options = self.options()?;
         Ok(match self.runtime {
             Runtime::Rten => Model::Rten(Box::new(OnnxModel::from_path(&self.model, &options)?)),
             #[cfg(feature = "ort")]
@@ -197,7 +196,7 @@ impl ModelArgs {
     /// The names of the classes: the file's, or those of the demo.
     pub fn class_names(&self) -> Result<Vec<String>, Failure> {
         match &self.labels {
-            Some(path) => lines(path),
+            Some(path) => read_names(path),
             None if self.model == "demo" => Ok(demo::CLASSES.map(str::to_owned).to_vec()),
             None => Ok(Vec::new()),
         }
@@ -241,7 +240,7 @@ impl Model {
     pub fn image(
         &self,
         path: Option<&Path>,
-        layout: Layout,
+        args: &ModelArgs,
     ) -> Result<(Array3<f32>, Option<[usize; 2]>), Failure> {
         let image = match (path, self) {
             (Some(path), _) => read_image(path)?,
@@ -250,17 +249,11 @@ impl Model {
         };
         let [channels, height, width] = self.input_shape();
         match channels {
-            None | Some(1 | 3) => fitted(image, [channels, height, width]),
-            Some(channels) => Err(self.wrong_channels(channels, layout)),
+            None | Some(1 | 3) => fitted(image, [channels, height, width])
+                .map_err(|e| format!("{}, whose images have that size: {e}", args.model).into()),
+            Some(channels) => Err(self.wrong_channels(channels, args)),
         }
     }
-}
-
-/// The lines of a text file.
-pub fn lines(path: &Path) -> Result<Vec<String>, Failure> {
-    let text = std::fs::read_to_string(path);
-    let text = text.map_err(|e| format!("{}: {e}", path.display()))?;
-    Ok(text.lines().map(str::to_owned).collect())
 }
 
 /// The image in this shape, where one is given, with its size before that if it was another.
@@ -283,11 +276,12 @@ pub fn fitted(
 impl Model {
     /// An image file has three channels; a model that wants another number of them, but has an axis of
     /// length 1 or 3 elsewhere, was most likely read in the wrong layout.
-    fn wrong_channels(&self, channels: usize, layout: Layout) -> Failure {
+    fn wrong_channels(&self, channels: usize, args: &ModelArgs) -> Failure {
+        let (model, layout) = (&args.model, args.layout);
         let [_, height, width] = self.input_shape();
         let size = |n: Option<usize>| n.map_or("any".to_owned(), |n| n.to_string());
         let seen = format!(
-            "in the layout {layout} the model takes images of {channels} channels, {} rows and {} columns; \
+            "{model}: in the layout {layout} the model takes images of {channels} channels, {} rows and {} columns; \
              a picture has 3 channels (or 1)",
             size(height),
             size(width)
@@ -300,6 +294,32 @@ impl Model {
             Some(1 | 3) => format!("{seen}: try --layout {other}").into(),
             _ => seen.into(),
         }
+    }
+}
+
+/// One class name a line. They end up on terminals, in captions and in tables.
+pub fn read_names(path: &Path) -> Result<Vec<String>, Failure> {
+    const LONGEST: usize = 300;
+    let names = read::text(path, "a text file with one class name a line")?;
+    let names: Vec<String> = names.lines().map(str::to_owned).collect();
+    for (line, name) in names.iter().enumerate() {
+        let wrong = match name.chars().count() {
+            letters if letters > LONGEST => format!("has {letters} letters"),
+            _ if name.chars().any(|c| c.is_control() && c != '\t') => {
+                format!("is {}", read::quoted(name))
+            }
+            _ => continue,
+        };
+        return Err(format!(
+            "{}: line {} {wrong}, expected a class name of at most {LONGEST} letters, without control characters",
+            path.display(),
+            line + 1
+        )
+        .into());
+    }
+    match names.iter().all(|name| name.trim().is_empty()) {
+        true => Err(format!("{}: it holds no class name", path.display()).into()),
+        false => Ok(names),
     }
 }
 

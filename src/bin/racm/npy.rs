@@ -1,14 +1,14 @@
 //! Arrays in `.npy` files.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
+use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Read};
 use std::path::Path;
 
 use half::f16;
-use npyz::{NpyFile, Order, WriterBuilder};
+use npyz::{DType, NpyFile, Order, WriterBuilder};
 use racm::ndarray::{Array2, ArrayRef, Dimension, ShapeBuilder};
 
-use crate::{Failure, whole};
+use crate::{Failure, read, whole};
 
 /// Reads a saliency map `[H, W]` (or `[1, H, W]`) of this size: floats of 2, 4 or 8 bytes, integers
 /// or truth values, in any byte and memory order.
@@ -17,28 +17,109 @@ pub fn read_map(path: &Path, height: usize, width: usize) -> Result<Array2<f32>,
 }
 
 fn read(what: &str, path: &Path, height: usize, width: usize) -> Result<Array2<f32>, Failure> {
-    let fault = |reason: String| Failure::from(format!("{}: {reason}", path.display()));
-    let file = File::open(path).map_err(|e| fault(e.to_string()))?;
-    let file = NpyFile::new(BufReader::new(file))
-        .map_err(|e| fault(format!("not a whole .npy file: {e}")))?;
+    let (file, bytes) = read::open(path, "an array (.npy)")?;
+    let array = parse(what, BufReader::new(file), bytes, height, width);
+    array.map_err(|reason| format!("{}: {reason}", path.display()).into())
+}
+
+/// The array of this size in a file of so many bytes.
+pub fn parse(
+    what: &str,
+    file: impl BufRead,
+    bytes: u64,
+    height: usize,
+    width: usize,
+) -> Result<Array2<f32>, String> {
+    let file = open_array(file, bytes)?;
     // Before anything is read, so that no header makes us reserve what it claims.
     let (h, w) = (height as u64, width as u64);
     if ![&[h, w][..], &[1, h, w]].contains(&file.shape()) {
         let given = file.shape();
-        return Err(fault(format!(
+        return Err(format!(
             "the {what} has shape {given:?}, expected [{h}, {w}] (or [1, {h}, {w}])"
-        )));
+        ));
     }
     let rows_first = file.order() == Order::C;
-    let dtype = file.dtype().descr();
-    let values = read_values(file).map_err(|e| fault(format!("it is cut short: {e}")))?;
+    let dtype = file.dtype();
+    let values = match &dtype {
+        // The reader would take dates for integers.
+        DType::Plain(plain) if plain.time_units().is_some() => Ok(None),
+        _ => read_values(file),
+    };
+    let values = values.map_err(|e| match e.kind() {
+        ErrorKind::UnexpectedEof => "it is cut short: elements are missing".to_owned(),
+        _ => format!("its elements cannot be read: {e}"),
+    })?;
     let Some(values) = values else {
-        return Err(fault(format!(
-            "its elements are of type {dtype}, expected floats, integers or truth values"
-        )));
+        return Err(format!(
+            "its elements are of type {}, expected floats, integers or truth values",
+            dtype.descr()
+        ));
     };
     let shape = (height, width).set_f(!rows_first);
-    Array2::from_shape_vec(shape, values).map_err(|e| fault(e.to_string()))
+    let array = Array2::from_shape_vec(shape, values).map_err(|e| e.to_string())?;
+    match array.indexed_iter().find(|(_, v)| !v.is_finite()) {
+        None => Ok(array),
+        Some(((y, x), v)) => Err(format!(
+            "the {what} holds {v} at [{y}, {x}], expected numbers that f32 can hold"
+        )),
+    }
+}
+
+/// Reads the header of a file of so many bytes. It may claim any length, nest without end and count beyond 64 bits, and
+/// the reader takes all that as it comes.
+fn open_array<R: BufRead>(mut file: R, bytes: u64) -> Result<NpyFile<impl Read>, String> {
+    /// What NumPy takes, too.
+    const LONGEST_HEADER: u64 = 10_000;
+    /// Those of a dictionary with a shape, and some to spare.
+    const BRACKETS: usize = 16;
+    let no_array = |reason: &str| format!("not an .npy file: {reason}");
+    let start = file.fill_buf().map_err(|e| e.to_string())?;
+    let header: u64 = match *start {
+        [0x93, b'N', b'U', b'M', b'P', b'Y', 1, _, low, high, ..] => {
+            u16::from_le_bytes([low, high]).into()
+        }
+        [0x93, b'N', b'U', b'M', b'P', b'Y', 2 | 3, _, a, b, c, d, ..] => {
+            u32::from_le_bytes([a, b, c, d]).into()
+        }
+        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => {
+            return Err(no_array(
+                "it ends in its header, or is of an unknown version",
+            ));
+        }
+        _ => return Err(no_array("it does not begin as one")),
+    };
+    if header > LONGEST_HEADER || header > bytes {
+        return Err(no_array(&format!(
+            "its header has {header} bytes, expected at most {}",
+            LONGEST_HEADER.min(bytes)
+        )));
+    }
+    let mut text = Vec::new();
+    let mut file = file.take(bytes);
+    let read = file.by_ref().take(12 + header).read_to_end(&mut text);
+    read.map_err(|e| e.to_string())?;
+    if text.iter().filter(|b| b"([{".contains(b)).count() > BRACKETS {
+        return Err(no_array("its header describes no array of numbers"));
+    }
+    let numbers = String::from_utf8_lossy(&text);
+    let numbers = numbers.split(|c: char| !c.is_ascii_digit());
+    let sizes = numbers.filter_map(|n| n.parse::<u64>().ok());
+    if sizes
+        .filter(|&n| n > 0)
+        .try_fold(1u64, u64::checked_mul)
+        .is_none()
+    {
+        return Err(no_array(
+            "its header counts more elements than there can be",
+        ));
+    }
+    NpyFile::new(std::io::Cursor::new(text).chain(file)).map_err(|error| {
+        // What follows shows the whole header.
+        let error = error.to_string();
+        let reason = error.lines().next().unwrap_or_default();
+        no_array(&format!("its header cannot be read: {reason}"))
+    })
 }
 
 /// Reads a label map `[H, W]` of this size: whole numbers of any type.
@@ -57,7 +138,7 @@ pub fn read_labels(path: &Path, height: usize, width: usize) -> Result<Array2<i6
 }
 
 /// The elements in the order of the file; `None` if they are no numbers.
-fn read_values(file: NpyFile<BufReader<File>>) -> std::io::Result<Option<Vec<f32>>> {
+fn read_values(file: NpyFile<impl Read>) -> std::io::Result<Option<Vec<f32>>> {
     /// Tries one type after the other.
     macro_rules! read_as {
         ($file:ident, $($type:ty => $number:expr),+) => {

@@ -1,5 +1,6 @@
 //! What the program prints.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write, stderr, stdout};
 
@@ -30,5 +31,21 @@ pub fn differing(repeats: &Repeats) -> String {
 
 /// A line for the standard error stream. If it cannot be written, there is no place left to say so.
 pub fn error_line(text: impl Display) {
-    let _ = writeln!(stderr(), "{text}");
+    let _ = writeln!(stderr(), "{}", plain(&text.to_string()));
+}
+
+/// What may be shown: files have a say in messages, and could move a terminal's cursor or fill it.
+fn plain(text: &str) -> Cow<'_, str> {
+    const SHOWN: usize = 2000;
+    let control = |c: char| c.is_control() && c != '\n';
+    let cut = text.char_indices().nth(SHOWN);
+    if cut.is_none() && !text.contains(control) {
+        return Cow::Borrowed(text);
+    }
+    let (shown, end) = cut.map_or((text, ""), |(end, _)| (&text[..end], ".."));
+    let escaped = shown.chars().map(|c| match control(c) {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    });
+    Cow::Owned(escaped.collect::<String>() + end)
 }

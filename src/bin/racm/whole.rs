@@ -1,6 +1,7 @@
 //! Files that are written whole or not at all, so that nobody reads half of one.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -25,6 +26,16 @@ pub fn put(path: &Path, write: impl FnOnce(&Path) -> Result<(), Failure>) -> Res
     let part = part.into_temp_path();
     write(&part)?;
     part.persist(path).map_err(|e| fault(e.error))
+}
+
+/// Removes a file that an earlier run may have left.
+pub fn remove(path: &Path) -> Result<(), Failure> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(format!("{}: {error}", path.display()).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A file of these bytes.

@@ -20,9 +20,13 @@ use crate::white_box::{LayerArgs, Refine};
 pub struct Args {
     #[command(flatten)]
     pub model: ModelArgs,
-    /// A CSV file with a column `file` (and roi_x1, roi_y1, roi_x2, roi_y2 for boxes), or a folder
+    /// A CSV file with a column `file` (and roi_x1, roi_y1, roi_x2, roi_y2 for boxes), or a folder. Files lie
+    /// in the list's folder or below
     #[arg(long, value_name = "LIST.csv|DIR")]
     pub images: PathBuf,
+    /// The list may name files outside of its folder: absolute paths, and paths with `..`
+    #[arg(long)]
+    pub anywhere: bool,
     /// The folder for the results; one that holds some of this evaluation is continued
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
@@ -185,8 +189,10 @@ impl Args {
                 );
             }
         }
-        if self.steps == 0 {
-            return Err("--steps is 0, expected at least 1".into());
+        for (name, count) in [("--steps", Some(self.steps)), ("--limit", self.limit)] {
+            if count == Some(0) {
+                return Err(format!("{name} is 0, expected at least 1").into());
+            }
         }
         if let Some(keep) = self.keeps().iter().find(|k| !(**k > 0.0 && **k <= 1.0)) {
             return Err(format!("--keep is {keep}, expected a number in (0, 1]").into());
@@ -313,12 +319,15 @@ impl Args {
         runs.dedup();
         let curves = [Metric::Insertion, Metric::Deletion].map(|m| u64::from(self.wants(m)));
         let curves = curves.iter().sum::<u64>();
-        let rank = u64::from(self.protocol.rank()) * (self.steps as u64 + 1);
+        let rank = u64::from(self.protocol.rank()) * (self.steps as u64).saturating_add(1);
         let threshold = u64::from(self.protocol.threshold() && curves > 0) * 58;
-        let per_map = curves * rank + threshold;
+        let per_map = curves.saturating_mul(rank).saturating_add(threshold);
         let again = |kind: &&Kind| self.dcc_masks().contains(&kind.masks);
-        let dcc: u64 = kinds.iter().filter(again).map(|k| k.masks + 3).sum();
-        let dcc = u64::from(self.wants(Metric::Dcc)) * (dcc + 2);
+        let dcc = kinds
+            .iter()
+            .filter(again)
+            .map(|k| k.masks.saturating_add(3));
+        let dcc = u64::from(self.wants(Metric::Dcc)) * dcc.fold(2, u64::saturating_add);
         let cams = self.cams();
         let images = cams.iter().copied().chain(self.refining_cam());
         let images = images.map(|cam| match cam {
@@ -329,7 +338,10 @@ impl Args {
         });
         let images = images.sum::<u64>() * if self.wants(Metric::Dcc) { 2 } else { 1 };
         let maps = (kinds.len() + cams.len() + 2) as u64;
-        1 + runs.len() as u64 * (most + 1) + maps * per_map + dcc + images
+        let masks = (runs.len() as u64).saturating_mul(most.saturating_add(1));
+        [masks, maps.saturating_mul(per_map), dcc, images]
+            .into_iter()
+            .fold(1, u64::saturating_add)
     }
 
     /// The refinement map of an image, if there is one, and the fingerprint of all that is read.

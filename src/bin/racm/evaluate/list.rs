@@ -1,11 +1,12 @@
 //! Which images are evaluated, and the boxes that come with them.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use racm::metrics::BoundingBox;
 
 use crate::Failure;
+use crate::read::{quoted, text};
 
 /// One image of the list.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,8 +47,9 @@ impl Item {
     }
 }
 
-/// The images of a list with a column `file`, or all of a folder in the order of their names.
-pub fn read(path: &Path) -> Result<Vec<Item>, Failure> {
+/// The images of a list with a column `file`, or all of a folder in the order of their names. A list names files in
+/// its folder and below, unless it may name those `anywhere`.
+pub fn read(path: &Path, anywhere: bool) -> Result<Vec<Item>, Failure> {
     let at = |e: &dyn std::fmt::Display| -> Failure { format!("{}: {e}", path.display()).into() };
     let items = if path.is_dir() {
         let mut names = Vec::new();
@@ -66,8 +68,8 @@ pub fn read(path: &Path) -> Result<Vec<Item>, Failure> {
         };
         names.into_iter().map(item).collect()
     } else {
-        let text = std::fs::read_to_string(path).map_err(|e| at(&e))?;
-        parse(&text, path).map_err(|e| at(&e))?
+        let text = text(path, "a CSV file with a column `file`, or a folder")?;
+        parse(&text, path, anywhere).map_err(|e| at(&e))?
     };
     if items.is_empty() {
         return Err(at(&"no image (PNG or JPEG) to evaluate"));
@@ -75,27 +77,44 @@ pub fn read(path: &Path) -> Result<Vec<Item>, Failure> {
     let mut seen = BTreeSet::new();
     for item in &items {
         if !item.path.is_file() {
-            return Err(at(&format!("there is no file {}", item.path.display())));
+            let name = quoted(&item.name);
+            return Err(at(&format!("there is no file {name}")));
         }
-        if !seen.insert(file_name(&item.name)) {
-            return Err(at(&format!("{} is listed twice", item.name)));
+        let name = file_name(&item.name);
+        if name.len() > LONGEST_NAME {
+            let name = quoted(&item.name);
+            return Err(at(&format!(
+                "{name} is too long for the name of a file with its results, expected at most {LONGEST_NAME} bytes"
+            )));
+        }
+        if !seen.insert(name) {
+            return Err(at(&format!("{} is listed twice", quoted(&item.name))));
         }
     }
     Ok(items)
 }
+
+/// What file systems take, less what is added to a name.
+const LONGEST_NAME: usize = 255 - ".json.part".len();
 
 /// The name as a name for a file of its own.
 pub fn file_name(name: &str) -> String {
     name.replace(['/', '\\', ':'], "_")
 }
 
-fn parse(text: &str, path: &Path) -> Result<Vec<Item>, String> {
+/// The images of a list at `path`.
+pub fn parse(text: &str, path: &Path, anywhere: bool) -> Result<Vec<Item>, String> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut lines = text.lines().enumerate().map(|(i, line)| (i + 1, line));
-    let header = lines.next().map(|(_, line)| fields(line));
-    let header = header.unwrap_or_default();
+    let (_, first) = lines
+        .next()
+        .ok_or("it is empty, expected a column `file`")?;
+    let header = fields(first).ok_or("line 1 has quotes that do not end")?;
     let column = |name: &str| header.iter().position(|h| h.trim() == name);
-    let file = column("file").ok_or("the first line names no column `file`")?;
+    let file = column("file").ok_or_else(|| {
+        let given = quoted(first);
+        format!("the first line names no column `file`, it is {given}")
+    })?;
     let corners = ["roi_x1", "roi_y1", "roi_x2", "roi_y2"].map(|name| (name, column(name)));
     if let (true, Some((name, _))) = (
         corners.iter().any(|(_, c)| c.is_some()),
@@ -105,11 +124,19 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Item>, String> {
     }
     let mut items = Vec::new();
     for (number, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
-        let values = fields(line);
+        let values =
+            fields(line).ok_or_else(|| format!("line {number} has quotes that do not end"))?;
         let value = |c: usize| values.get(c).map_or("", |v| v.trim());
         let name = value(file);
         if name.is_empty() {
             return Err(format!("line {number} has no file"));
+        }
+        let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        if !anywhere && !Path::new(name).components().all(inside) {
+            return Err(format!(
+                "line {number} names {}, expected a file in the list's folder or below (--anywhere allows others)",
+                quoted(name)
+            ));
         }
         // Beside the list, or in a folder of the list's name: signs.csv with signs/.
         let beside = folder.join(name);
@@ -121,10 +148,10 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Item>, String> {
         for (name, c) in corners {
             match c.map_or("", value) {
                 "" => {}
-                text => roi.push(
-                    text.parse::<f64>()
-                        .map_err(|e| format!("line {number}, {name} {text:?}: {e}"))?,
-                ),
+                text => roi.push(text.parse::<f64>().map_err(|_| {
+                    let given = quoted(text);
+                    format!("line {number}, {name} is {given}, expected a number of pixels")
+                })?),
             }
         }
         if !(roi.is_empty() || roi.len() == 4) {
@@ -139,11 +166,11 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Item>, String> {
     Ok(items)
 }
 
-/// The fields of one line; a field in quotes may hold commas, and quotes as pairs.
-fn fields(line: &str) -> Vec<String> {
+/// The fields of one line; a field in quotes may hold commas, and quotes as pairs. `None` if a quote does not end.
+fn fields(line: &str) -> Option<Vec<String>> {
     let mut fields = vec![String::new()];
     let mut quoted = false;
-    let mut letters = line.trim_start_matches('\u{feff}').chars().peekable();
+    let mut letters = line.chars().peekable();
     while let Some(letter) = letters.next() {
         let last = fields.len() - 1;
         match letter {
@@ -156,7 +183,7 @@ fn fields(line: &str) -> Vec<String> {
             _ => fields[last].push(letter),
         }
     }
-    fields
+    (!quoted).then_some(fields)
 }
 
 #[cfg(test)]
@@ -165,9 +192,9 @@ mod tests {
 
     #[test]
     fn reads_boxes_quotes_and_the_folder_of_the_same_name() {
-        let text = "\u{feff}label,file,roi_x1,roi_y1,roi_x2,roi_y2\n\
+        let text = "label,file,roi_x1,roi_y1,roi_x2,roi_y2\n\
                     1,\"a, b.png\",1,2,3.5,4\n\n2,c.png,,,,\n";
-        let items = parse(text, Path::new("data/list.csv")).unwrap();
+        let items = parse(text, Path::new("data/list.csv"), false).unwrap();
         assert_eq!(items[0].name, "a, b.png");
         assert_eq!(items[0].path, Path::new("data/list/a, b.png"));
         assert_eq!(items[0].roi, Some([1.0, 2.0, 3.5, 4.0]));
@@ -176,11 +203,19 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_and_where() {
-        let error = |text: &str| parse(text, Path::new("list.csv")).unwrap_err();
+        let error = |text: &str| parse(text, Path::new("list.csv"), false).unwrap_err();
         assert!(error("name\na.png").contains("`file`"));
         assert!(error("file,roi_x1\na.png,1").contains("roi_y1 is missing"));
         let header = "file,roi_x1,roi_y1,roi_x2,roi_y2\n";
-        assert!(error(&format!("{header}a.png,1,2,three,4")).contains("line 2, roi_x2 \"three\""));
+        assert!(
+            error(&format!("{header}a.png,1,2,three,4")).contains("line 2, roi_x2 is \"three\"")
+        );
         assert!(error(&format!("{header}a.png,1,2")).contains("only 2 of 4"));
+        assert!(error("file\n\"a.png\n").contains("line 2 has quotes"));
+        for outside in ["../a.png", "b/../../a.png", "/a.png"] {
+            let list = format!("file\n{outside}\n");
+            assert!(error(&list).contains("in the list's folder or below"));
+            assert!(parse(&list, Path::new("list.csv"), true).is_ok());
+        }
     }
 }

@@ -54,10 +54,7 @@ impl Bench<'_> {
     ) -> Result<Record, Failure> {
         self.costs.take();
         self.differing.take();
-        let (image, resized_from) = self
-            .model
-            .model
-            .image(Some(&item.path), self.args.model.layout)?;
+        let (image, resized_from) = self.model.model.image(Some(&item.path), &self.args.model)?;
         let (channels, height, width) = image.dim();
         let batch = image.view().insert_axis(Axis(0));
         let answer = self.model.predict(batch).map_err(|e| in_image(item, e))?;

@@ -33,7 +33,7 @@ use store::{Case, Store};
 pub fn run(args: &Args) -> Result<(), Failure> {
     args.check()?;
     args.model.start_threads()?;
-    let mut items = list::read(&args.images)?;
+    let mut items = list::read(&args.images, args.anywhere)?;
     items.truncate(args.limit.unwrap_or(items.len()));
     let listed = items.len();
     if let Some(shard) = args.shard {
@@ -43,7 +43,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     args.model.options()?;
     let (kinds, cases) = args.cases();
     let parameters = args.parameters()?;
-    let store = Store::open(&args.out, &parameters)?;
+    let store = Store::open(&args.out, &parameters, &cases)?;
 
     let mut records = Records::read(args, &store, &items)?;
     if records.known() < items.len() {
@@ -101,7 +101,7 @@ fn complete(
         false => Some(white_box(args, &model, first)?),
     };
     let calls = args.calls(kinds);
-    let bar = progress_bar(calls * records.len() as u64);
+    let bar = progress_bar(calls.saturating_mul(records.len() as u64));
     let counted = Counted::new(&model, white_box.as_ref(), bar, signals);
     let bench = Bench {
         args,
@@ -112,7 +112,7 @@ fn complete(
         differing: Default::default(),
     };
     let outcome = records.complete(&bench, |known| {
-        counted.bar.set_position(calls * known as u64);
+        counted.bar.set_position(calls.saturating_mul(known as u64));
     });
     counted.bar.finish_and_clear();
     outcome
@@ -121,7 +121,7 @@ fn complete(
 /// The model in two parts, tried on the first image.
 fn white_box(args: &Args, model: &Model, first: &Item) -> Result<WhiteBox, Failure> {
     let white_box = args.model.split(&args.layer)?;
-    let (image, _) = model.image(Some(&first.path), args.model.layout)?;
+    let (image, _) = model.image(Some(&first.path), &args.model)?;
     white_box.check(model, &image)?;
     Ok(white_box)
 }

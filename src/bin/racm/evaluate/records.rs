@@ -105,6 +105,6 @@ fn refinement(
     item: &Item,
     args: &Args,
 ) -> Result<Array2<f32>, Failure> {
-    let (image, _) = model.image(Some(&item.path), args.model.layout)?;
+    let (image, _) = model.image(Some(&item.path), &args.model)?;
     read_map(path, image.dim().1, image.dim().2)
 }

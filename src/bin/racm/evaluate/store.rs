@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::list::{Item, file_name};
-use crate::Failure;
 use crate::whole::{tidy, write};
+use crate::{Failure, read};
 
 /// One row of the table: which maps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -120,19 +120,22 @@ pub enum Refused {
 pub struct Store {
     folder: PathBuf,
     parameters: String,
+    cases: Vec<Case>,
 }
 
 impl Store {
     /// Opens or makes the folder; refuses one with other parameters.
-    pub fn open(folder: &Path, parameters: &Json) -> Result<Self, Failure> {
+    pub fn open(folder: &Path, parameters: &Json, cases: &[Case]) -> Result<Self, Failure> {
         let images = folder.join("images");
         std::fs::create_dir_all(&images).map_err(|e| format!("{}: {e}", images.display()))?;
         [folder, &images].into_iter().for_each(tidy);
         let path = folder.join("parameters.json");
         let text = serde_json::to_string_pretty(parameters)? + "\n";
         if path.exists() {
-            let stored = std::fs::read_to_string(&path)?;
-            let mut files = std::fs::read_dir(&images)?.flatten();
+            let stored = read::text(&path, "the parameters of an evaluation (JSON)")?;
+            let listed = std::fs::read_dir(&images);
+            let listed = listed.map_err(|e| format!("{}: {e}", images.display()))?;
+            let mut files = listed.flatten();
             let empty = !files.any(|file| file.path().extension().is_some_and(|e| e == "json"));
             match refuse_others(folder, &path, &stored, &text) {
                 // Nothing was measured with the others.
@@ -145,6 +148,7 @@ impl Store {
         Ok(Store {
             folder: folder.to_owned(),
             parameters: fingerprint([text.as_bytes()]),
+            cases: cases.to_vec(),
         })
     }
 
@@ -194,10 +198,22 @@ impl Store {
             path: path.clone(),
             reason,
         };
-        let text = std::fs::read_to_string(&path).map_err(|e| damaged(e.to_string()))?;
+        let text = read::text(&path, "results of an image (JSON)")?;
         let record: Record = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
         if record.parameters != self.parameters || record.input != input {
             return Err(Refused::Input { record: path }.into());
+        }
+        let curves = || {
+            record
+                .scores
+                .iter()
+                .flat_map(|scores| scores.curves.values())
+        };
+        if record.cases != self.cases
+            || record.scores.len() != self.cases.len()
+            || curves().any(Vec::is_empty)
+        {
+            return Err(damaged("it does not hold the results of every map".to_owned()).into());
         }
         Ok(Some(record))
     }

@@ -12,11 +12,11 @@ use racm::{
 use serde_json::Value;
 
 use super::kept::{Part, blocks, shard};
-use crate::Failure;
 use crate::args::{MaskArgs, named, size, whole_number};
 use crate::model::ModelArgs;
 use crate::npy::read_labels;
 use crate::white_box::{LayerArgs, Refine};
+use crate::{Failure, read};
 
 #[derive(Parser)]
 pub struct Args {
@@ -298,12 +298,17 @@ impl Args {
 
 /// The explainer in a file: the whole of it, or what a report keeps as `explainer`.
 fn read_explainer(path: &Path) -> Result<Explainer, Failure> {
-    let fault = |reason: String| Failure::from(format!("{}: {reason}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|e| fault(e.to_string()))?;
-    let no_spec = |e: serde_json::Error| fault(format!("not a saved explainer: {e}"));
+    let text = read::text(path, "a saved explainer or a report (JSON)")?;
+    let no_spec = |e: serde_json::Error| -> Failure {
+        format!("{}: not a saved explainer: {e}", path.display()).into()
+    };
     let mut saved: Value = serde_json::from_str(&text).map_err(no_spec)?;
     if let Some(inner) = saved.get_mut("explainer") {
         saved = inner.take();
+    }
+    if !saved.is_object() {
+        let expected = "expected an object, {..}";
+        return Err(format!("{}: not a saved explainer: {expected}", path.display()).into());
     }
     serde_json::from_value(saved).map_err(no_spec)
 }

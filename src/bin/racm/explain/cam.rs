@@ -3,15 +3,15 @@
 use std::time::Instant;
 
 use racm::ndarray::{Array3, Array4, Axis};
-use racm::render::{Panel, Scale, Tile, stack, write_png};
+use racm::render::{Panel, Scale, Tile};
 use racm::{CamMap, CamMethod, Target};
 use serde_json::json;
 
 use super::about::about;
 use super::args::Args;
-use super::report::class;
+use super::report::{class, say_resized, write_pictures};
 use crate::say::line;
-use crate::{Failure, npy};
+use crate::{Failure, npy, whole};
 
 pub fn run(args: &Args, method: CamMethod) -> Result<(), Failure> {
     if let Some(option) = args.about_masks() {
@@ -21,7 +21,8 @@ pub fn run(args: &Args, method: CamMethod) -> Result<(), Failure> {
     let names = args.model.class_names()?;
     let white_box = args.model.split(&args.layer)?;
     let model = args.model.load()?;
-    let (image, resized_from) = model.image(args.image.as_deref(), args.model.layout)?;
+    let (image, resized_from) = model.image(args.image.as_deref(), &args.model)?;
+    say_resized(args.image.as_deref(), resized_from, &image)?;
     let top = white_box.check(&model, &image)?;
     let targets = match &args.target {
         Target::Classes(classes) => classes.iter().map(|&class| class.into()).collect(),
@@ -64,9 +65,8 @@ pub fn run(args: &Args, method: CamMethod) -> Result<(), Failure> {
     if let Some(entries) = report.as_object_mut() {
         entries.extend(about(args, resized_from));
     }
-    let path = args.out.join("report.json");
-    std::fs::write(&path, serde_json::to_string_pretty(&report)? + "\n")
-        .map_err(|e| format!("{}: {e}", path.display()))?;
+    let text = serde_json::to_string_pretty(&report)? + "\n";
+    whole::write(&args.out.join("report.json"), text.as_bytes())?;
     line(format_args!(
         "wrote map.npy, panel.png, overlay.png, report.json to {}",
         args.out.display()
@@ -105,11 +105,7 @@ fn write_arrays(args: &Args, found: &[CamMap]) -> Result<(), Failure> {
         _ => npy::write(&path, &maps)?,
     }
     // That of an earlier run would be another map's.
-    let errors = args.out.join("standard_error.npy");
-    if errors.exists() {
-        std::fs::remove_file(errors)?;
-    }
-    Ok(())
+    whole::remove(&args.out.join("standard_error.npy"))
 }
 
 fn pictures(
@@ -135,6 +131,5 @@ fn pictures(
         let longer = found.map.dim().0.max(found.map.dim().1);
         overlays.push(tile.enlarge((384 / longer).max(1)).draw()?);
     }
-    write_png(args.out.join("panel.png"), &stack(&panels)?)?;
-    Ok(write_png(args.out.join("overlay.png"), &stack(&overlays)?)?)
+    write_pictures(&args.out, &panels, &overlays)
 }

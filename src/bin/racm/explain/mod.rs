@@ -37,7 +37,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     args.model.start_threads()?;
     let names = args.model.class_names()?;
     let model = args.model.load()?;
-    let (image, resized_from) = model.image(args.image.as_deref(), args.model.layout)?;
+    let (image, resized_from) = model.image(args.image.as_deref(), &args.model)?;
+    report::say_resized(args.image.as_deref(), resized_from, &image)?;
 
     let mut builder = args.builder(&image)?;
     let refined_by = refined_by(args, &model, &image)?;

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use racm::ndarray::{Array3, Array4, ArrayView2, Axis};
-use racm::render::{Panel, Scale, Tile, stack, write_png};
+use racm::render::{Panel, RgbImage, Scale, Tile, stack, write_png};
 use racm::{Effect, Explainer, Explanation};
 use serde_json::{Map, Value, json};
 
+use crate::say::line;
 use crate::{Failure, npy, whole};
 
 /// More rows of a picture than this are not looked at.
@@ -18,6 +19,22 @@ pub fn class(names: &[String], class: usize) -> String {
         Some(name) => format!("class {class} ({name})"),
         None => format!("class {class}"),
     }
+}
+
+/// A line about an image that the model does not see in its own size.
+pub fn say_resized(
+    path: Option<&Path>,
+    resized_from: Option<[usize; 2]>,
+    image: &Array3<f32>,
+) -> Result<(), Failure> {
+    let (Some(path), Some([height, width])) = (path, resized_from) else {
+        return Ok(());
+    };
+    let (_, to_height, to_width) = image.dim();
+    line(format_args!(
+        "{}: {height} x {width} pixels, resized to the {to_height} x {to_width} that the model takes",
+        path.display()
+    ))
 }
 
 /// The values of a plane that were evaluated.
@@ -84,8 +101,7 @@ pub fn write(
             written.insert(1, "standard_error.npy");
         }
         // That of an earlier run would be another map's.
-        None if errors_path.exists() => std::fs::remove_file(&errors_path)?,
-        None => {}
+        None => whole::remove(&errors_path)?,
     }
     pictures(origin, explanation, errors.as_ref())?;
     let mut report = report(origin, explainer, explanation, errors.as_ref());
@@ -158,10 +174,19 @@ fn pictures(
                 .draw()?,
         );
     }
+    write_pictures(origin.out, &panels, &overlays)
+}
+
+/// One row a class.
+pub fn write_pictures(
+    out: &Path,
+    panels: &[RgbImage],
+    overlays: &[RgbImage],
+) -> Result<(), Failure> {
     for (name, rows) in [("panel.png", panels), ("overlay.png", overlays)] {
-        let picture = stack(&rows)?;
+        let picture = stack(rows)?;
         let write = |part: &Path| Ok(write_png(part, &picture)?);
-        whole::put(&origin.out.join(name), write)?;
+        whole::put(&out.join(name), write)?;
     }
     Ok(())
 }

@@ -1,0 +1,35 @@
+//! Lists of images (CSV): read or refused, and no file outside of the list's folder is named.
+#![no_main]
+#![allow(dead_code)]
+
+use std::path::{Component, Path};
+
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../../src/bin/racm/evaluate/list.rs"]
+mod list;
+#[path = "../../src/bin/racm/read.rs"]
+mod read;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fuzz_target!(|text: &str| {
+    let path = Path::new("folder/list.csv");
+    let anywhere = list::parse(text, path, true);
+    let Ok(items) = list::parse(text, path, false) else {
+        return;
+    };
+    assert_eq!(anywhere.unwrap(), items);
+    for item in items {
+        assert!(item.path.starts_with("folder"), "{item:?}");
+        assert!(
+            !item.path.components().any(|c| c == Component::ParentDir),
+            "{item:?}"
+        );
+        assert!(
+            !list::file_name(&item.name).contains(['/', '\\']),
+            "{item:?}"
+        );
+        let _ = (item.stem(), item.bounding_box(None, [16, 16]));
+    }
+});

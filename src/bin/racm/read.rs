@@ -1,0 +1,99 @@
+//! Files that are read, and what is said of those that cannot be.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// The longest text that is read: a report that holds the segments of a large image takes some 100 MB.
+const LONGEST: u64 = 1 << 28;
+
+/// Why a file was not read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    #[error("{}: {source}, expected {expected}", .path.display())]
+    Io {
+        path: PathBuf,
+        source: io::Error,
+        expected: &'static str,
+    },
+    #[error("{}: it is {kind}, expected {expected}", .path.display())]
+    Kind {
+        path: PathBuf,
+        kind: &'static str,
+        expected: &'static str,
+    },
+    #[error("{}: it has {bytes} bytes, expected {expected} of at most {LONGEST}", .path.display())]
+    TooLong {
+        path: PathBuf,
+        bytes: u64,
+        expected: &'static str,
+    },
+    #[error("{}: byte {at} is not part of a text in UTF-8, expected {expected}", .path.display())]
+    NoText {
+        path: PathBuf,
+        at: usize,
+        expected: &'static str,
+    },
+}
+
+/// Opens a regular file, and says how many bytes it has. A pipe may let its reader wait for ever, and a device may have
+/// no end, so neither is opened.
+pub fn open(path: &Path, expected: &'static str) -> Result<(File, u64), Unreadable> {
+    let fault = |source| Unreadable::Io {
+        path: path.to_owned(),
+        source,
+        expected,
+    };
+    let found = std::fs::metadata(path).map_err(fault)?;
+    if found.is_file() {
+        return Ok((File::open(path).map_err(fault)?, found.len()));
+    }
+    Err(Unreadable::Kind {
+        path: path.to_owned(),
+        kind: match found.is_dir() {
+            true => "a folder",
+            false => "a pipe or a device",
+        },
+        expected,
+    })
+}
+
+/// Reads a text. What marks its bytes as UTF-8 is left out.
+pub fn text(path: &Path, expected: &'static str) -> Result<String, Unreadable> {
+    let path_buf = || path.to_owned();
+    let (file, bytes) = open(path, expected)?;
+    if bytes > LONGEST {
+        return Err(Unreadable::TooLong {
+            path: path_buf(),
+            bytes,
+            expected,
+        });
+    }
+    let mut read = Vec::new();
+    let whole = file.take(LONGEST).read_to_end(&mut read);
+    whole.map_err(|source| Unreadable::Io {
+        path: path_buf(),
+        source,
+        expected,
+    })?;
+    match String::from_utf8(read) {
+        Ok(text) => Ok(match text.strip_prefix('\u{feff}') {
+            Some(rest) => rest.to_owned(),
+            None => text,
+        }),
+        Err(error) => Err(Unreadable::NoText {
+            path: path_buf(),
+            at: error.utf8_error().valid_up_to(),
+            expected,
+        }),
+    }
+}
+
+/// A piece of a file as a message shows it: its beginning, in quotes, and nothing that moves a terminal's cursor.
+pub fn quoted(text: &str) -> String {
+    const SHOWN: usize = 60;
+    match text.char_indices().nth(SHOWN) {
+        None => format!("{text:?}"),
+        Some((end, _)) => format!("{:?}.. ({} bytes)", &text[..end], text.len()),
+    }
+}

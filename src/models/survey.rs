@@ -1,0 +1,284 @@
+//! A look at an ONNX file before a runtime reads it. Readers believe the lengths that a file claims and reserve the
+//! memory, and follow graphs inside of graphs until the stack is full: both end the process, and nothing can catch it.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, Seek};
+use std::path::{Component, Path, PathBuf};
+
+use rten_onnx::onnx::{StringStringEntryProto, TensorProto};
+
+use crate::error::{Error, Result};
+use crate::file;
+
+/// Messages inside of messages; three are one graph inside of another, and networks have two or three of those.
+const DEEPEST: usize = 64;
+/// Bytes of a name, or of what says where data lies.
+const LONGEST_TEXT: u64 = 1 << 16;
+
+/// The field of a tensor with its sizes.
+const DIMENSIONS: u64 = 1;
+
+/// The kinds of messages (`onnx.proto`) that readers look into.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Model,
+    Graph,
+    Node,
+    Attribute,
+    Tensor,
+    /// A key and a value that say where a tensor's data lies.
+    Entry,
+    /// Texts that are kept: a tensor's name, and what its entries hold.
+    Name,
+    Key,
+    Value,
+    ValueInfo,
+    Type,
+    TensorType,
+    Sequence,
+    Shape,
+    /// Without messages inside.
+    Leaf,
+}
+
+impl Kind {
+    /// What lies in a field of this number, if it is looked into.
+    fn inner(self, field: u64) -> Option<Kind> {
+        Some(match (self, field) {
+            (Kind::Model, 7) | (Kind::Attribute, 6 | 11) => Kind::Graph,
+            (Kind::Model, 8 | 14) => Kind::Leaf,
+            (Kind::Graph, 1) => Kind::Node,
+            (Kind::Graph, 5) | (Kind::Attribute, 5 | 10) => Kind::Tensor,
+            (Kind::Graph, 11..=13) => Kind::ValueInfo,
+            (Kind::Node, 5) => Kind::Attribute,
+            (Kind::Tensor, 8) => Kind::Name,
+            (Kind::Tensor, 13) => Kind::Entry,
+            (Kind::Entry, 1) => Kind::Key,
+            (Kind::Entry, 2) => Kind::Value,
+            (Kind::ValueInfo, 2) | (Kind::Sequence, 1) => Kind::Type,
+            (Kind::Type, 1) => Kind::TensorType,
+            (Kind::Type, 4) => Kind::Sequence,
+            (Kind::TensorType, 2) => Kind::Shape,
+            (Kind::Shape, 1) => Kind::Leaf,
+            _ => return None,
+        })
+    }
+}
+
+/// Refuses a file that a runtime should not see; gives the model's name for errors.
+pub(crate) fn check_file(path: &Path) -> Result<String> {
+    let name = format!("the model {}", path.display());
+    let (file, end) = file::open(path, || name.clone())?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    check(&name, BufReader::new(file), end, Some(folder))?;
+    Ok(name)
+}
+
+/// The same for the bytes of a file.
+pub(crate) fn check_bytes(name: &str, bytes: &[u8]) -> Result<()> {
+    check(name, Cursor::new(bytes), bytes.len() as u64, None)
+}
+
+fn check(name: &str, input: impl BufRead + Seek, end: u64, folder: Option<&Path>) -> Result<()> {
+    let mut walk = Walk { input, at: 0, end };
+    walk.model(folder).map_err(|reason| Error::Adapter {
+        what: name.to_owned(),
+        reason,
+    })
+}
+
+/// A walk through all messages of a file. Their contents are passed over.
+struct Walk<R> {
+    input: R,
+    at: u64,
+    end: u64,
+}
+
+impl<R: BufRead + Seek> Walk<R> {
+    fn model(&mut self, folder: Option<&Path>) -> Result<(), String> {
+        if self.end == 0 {
+            return Err("not an ONNX file: it is empty".to_owned());
+        }
+        let mut open = vec![(Kind::Model, self.end)];
+        let mut tensor = TensorProto::default();
+        while let Some(&(kind, end)) = open.last() {
+            if self.at == end {
+                open.pop();
+                if kind == Kind::Tensor {
+                    check_tensor(&std::mem::take(&mut tensor), folder)?;
+                }
+                continue;
+            }
+            let tag = self.number(end)?;
+            let length = match tag & 7 {
+                0 => {
+                    let number = self.number(end)?;
+                    if (kind, tag >> 3) == (Kind::Tensor, DIMENSIONS) {
+                        tensor.dims.push(number as i64);
+                    }
+                    continue;
+                }
+                1 => 8,
+                2 => self.number(end)?,
+                5 => 4,
+                other => {
+                    return Err(format!(
+                        "not an ONNX file: a field of unknown type {other} at byte {}",
+                        self.at
+                    ));
+                }
+            };
+            let left = end - self.at;
+            if length > left {
+                return Err(format!(
+                    "not a whole ONNX file: {length} bytes should follow byte {}, where only {left} can",
+                    self.at
+                ));
+            }
+            match kind.inner(tag >> 3).filter(|_| tag & 7 == 2) {
+                Some(text @ (Kind::Name | Kind::Key | Kind::Value)) => {
+                    let text_of = Some(self.text(length)?);
+                    let entry = tensor.external_data.last_mut();
+                    match (text, entry) {
+                        (Kind::Key, Some(entry)) => entry.key = text_of,
+                        (Kind::Value, Some(entry)) => entry.value = text_of,
+                        _ => tensor.name = text_of,
+                    }
+                }
+                None => self.skip(length)?,
+                Some(_) if open.len() == DEEPEST => {
+                    return Err(format!(
+                        "has messages inside of messages more than {DEEPEST} deep"
+                    ));
+                }
+                Some(inner) => {
+                    if inner == Kind::Entry {
+                        tensor.external_data.push(StringStringEntryProto::default());
+                    }
+                    open.push((inner, self.at + length));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A number of up to 64 bits, seven to a byte.
+    fn number(&mut self, end: u64) -> Result<u64, String> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            if self.at == end {
+                return Err(format!("not a whole ONNX file: it ends at byte {end}"));
+            }
+            let mut byte = [0];
+            self.input.read_exact(&mut byte).map_err(fault)?;
+            self.at += 1;
+            number |= u64::from(byte[0] & 0x7f) << shift;
+            if byte[0] < 0x80 {
+                return Ok(number);
+            }
+        }
+        Err(format!(
+            "not an ONNX file: no number ends at byte {}",
+            self.at
+        ))
+    }
+
+    fn skip(&mut self, length: u64) -> Result<(), String> {
+        let by = i64::try_from(length).map_err(|e| e.to_string())?;
+        self.input.seek_relative(by).map_err(fault)?;
+        self.at += length;
+        Ok(())
+    }
+
+    fn text(&mut self, length: u64) -> Result<String, String> {
+        if length > LONGEST_TEXT {
+            return Err(format!(
+                "has a name of {length} bytes, expected at most {LONGEST_TEXT}"
+            ));
+        }
+        let mut bytes = vec![0; length as usize];
+        self.input.read_exact(&mut bytes).map_err(fault)?;
+        self.at += length;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+/// Refuses a size that no memory has, and external data that is not there.
+fn check_tensor(tensor: &TensorProto, folder: Option<&Path>) -> Result<(), String> {
+    let sizes = tensor.dims.iter().map(|&d| usize::try_from(d).ok());
+    let mut sizes = sizes.filter(|&d| d != Some(0));
+    if sizes.try_fold(8, |n: usize, d| n.checked_mul(d?)).is_none() {
+        return Err(format!(
+            "the tensor `{}` has shape {:?}, expected sizes that memory can hold",
+            tensor.name.as_deref().unwrap_or_default(),
+            tensor.dims
+        ));
+    }
+    match folder {
+        Some(folder) if !tensor.external_data.is_empty() => {
+            Located::new(tensor, folder).map(|_| ())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn fault(error: std::io::Error) -> String {
+    error.to_string()
+}
+
+/// Where the values of a tensor lie: in a file beside the model.
+pub(crate) struct Located {
+    pub(crate) path: PathBuf,
+    pub(crate) file: File,
+    pub(crate) start: u64,
+    pub(crate) length: u64,
+}
+
+impl Located {
+    /// Finds the file and refuses a part that it does not have.
+    pub(crate) fn new(tensor: &TensorProto, folder: &Path) -> Result<Self, String> {
+        let name = tensor.name.as_deref().unwrap_or_default();
+        Self::find(tensor, folder).map_err(|reason| format!("external data of `{name}`: {reason}"))
+    }
+
+    fn find(tensor: &TensorProto, folder: &Path) -> Result<Self, String> {
+        let entry = |key: &str| {
+            let mut entries = tensor.external_data.iter();
+            let found = entries.find(|e| e.key.as_deref() == Some(key));
+            found.map(|e| e.value.as_deref().unwrap_or_default())
+        };
+        let number = |key: &str| match entry(key) {
+            None => Ok(None),
+            Some(text) => match text.parse::<u64>() {
+                Ok(number) => Ok(Some(number)),
+                Err(_) => Err(format!("its {key} is {text:?}, expected a number of bytes")),
+            },
+        };
+        let location = entry("location").ok_or("names no file")?;
+        let relative = Path::new(location);
+        let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        if location.is_empty() || !relative.components().all(inside) {
+            return Err(format!("{location:?} is not a file beside the model"));
+        }
+        let path = folder.join(relative);
+        let (file, whole) =
+            file::open(&path, || path.display().to_string()).map_err(|e| e.to_string())?;
+        let start = number("offset")?.unwrap_or(0);
+        let length = match number("length")? {
+            Some(length) => length,
+            None => whole.saturating_sub(start),
+        };
+        match start.checked_add(length) {
+            Some(end) if end <= whole => Ok(Located {
+                path,
+                file,
+                start,
+                length,
+            }),
+            _ => Err(format!(
+                "{} has only {whole} bytes, expected {length} from byte {start} on",
+                path.display()
+            )),
+        }
+    }
+}
