@@ -47,11 +47,15 @@ impl BlackBoxModel for Counted {
 }
 
 /// One run on a file, with the number of images that it showed the model.
+/// The explanation of a run on a file, and what it asked the model; what it asked again does not count.
 pub fn on_file(explainer: &Explainer, file: &Path) -> (Result<Explanation, Error>, u64) {
     let (model, image) = (Counted::default(), image());
     let run = explainer.run(&model, &image, Target::Top);
     let outcome = run.model_name("demo").ledger_file(file).explain();
-    (outcome.map_err(Error::from), model.0.get())
+    let again = outcome
+        .as_ref()
+        .map_or(0, |found| found.run_stats().repeats.count);
+    (outcome.map_err(Error::from), model.0.get() - 2 * again)
 }
 
 pub fn whole(explainer: &Explainer) -> Explanation {

@@ -17,6 +17,8 @@ pub struct Kept {
     pub path: PathBuf,
     /// What was there.
     pub ledger: Option<Ledger>,
+    /// Whether there was no file.
+    fresh: bool,
     _lock: Option<File>,
 }
 
@@ -81,6 +83,7 @@ impl Kept {
         if restart {
             remove(&path)?;
         }
+        let fresh = !path.exists();
         // What cannot be read is the run's to refuse, or to begin.
         let ledger = open(&path)
             .ok()
@@ -95,12 +98,17 @@ impl Kept {
         Ok(Kept {
             path,
             ledger: ledger.map(|(ledger, _)| ledger),
+            fresh,
             _lock: lock,
         })
     }
 
     /// The failure of a run on this ledger, with what can be done.
     pub fn failure(&self, cause: Error, scored: Option<&Ledger>) -> Failure {
+        if self.fresh && scored.is_none() {
+            // A ledger without a mask would only stand in the way of the next command. That it stays is no harm.
+            let _ = remove(&self.path);
+        }
         let path = self.path.display();
         let anew = "take another --out or --ledger, or begin anew with --restart";
         match (&cause, scored) {
