@@ -1207,7 +1207,8 @@ fn the_same_command_goes_on() {
     assert_eq!(calls(), [405, 0]);
     let said = succeeds(explain, &[("--out", &out)]);
     assert!(said.starts_with("400 masks are in "), "{said}");
-    assert_eq!((calls(), &read(&out)), ([0, 400], &first));
+    assert_eq!(calls(), [0, 400]);
+    assert!(read(&out) == first);
 
     // What was being written when the process was killed, and what nobody wrote.
     let ledger = out.join("ledger.racm");
@@ -1219,7 +1220,8 @@ fn the_same_command_goes_on() {
         said.contains("\n  51 bytes of it are of no whole record"),
         "{said}"
     );
-    assert_eq!((calls(), &read(&out)), ([8, 393], &first));
+    assert_eq!(calls(), [8, 393]);
+    assert!(read(&out) == first);
     let mut damaged = whole.clone();
     let at = damaged.len() - 100;
     damaged[at] ^= 1;
@@ -1231,7 +1233,7 @@ fn the_same_command_goes_on() {
     );
     assert_eq!(fs::read(&ledger).unwrap(), damaged);
     succeeds(&format!("{explain} --restart"), &[("--out", &out)]);
-    assert_eq!((calls(), &read(&out)), ([401, 0], &first));
+    assert!(calls() == [405, 0] && read(&out) == first);
 
     // Another estimator, effect and link over the same scores; more masks, and fewer.
     for (more, expected) in [
@@ -1243,7 +1245,7 @@ fn the_same_command_goes_on() {
         succeeds(&format!("{explain} {more}"), &[("--out", &out)]);
         assert_eq!(calls(), expected, "{more}");
     }
-    for (masks, expected) in [(600, [201, 400]), (300, [0, 600]), (400, [0, 600])] {
+    for (masks, expected) in [(600, [203, 400]), (300, [0, 600]), (400, [0, 600])] {
         succeeds(
             &format!("explain --model demo --masks {masks}"),
             &[("--out", &out)],
@@ -1251,7 +1253,7 @@ fn the_same_command_goes_on() {
         assert_eq!(calls(), expected);
         assert_eq!(json(&out.join("report.json"))["masks"], masks);
     }
-    assert_eq!(read(&out), first);
+    assert!(read(&out) == first);
     for (more, expected) in [
         ("--seed 5", "another seed: it has 0, expected 5"),
         ("--grid 6", "another grid: it has 8 8, expected 6 6"),
@@ -1269,7 +1271,7 @@ fn the_same_command_goes_on() {
         let expected = format!("ledger.racm: the ledger belongs to {expected}; take another --out");
         fails(&format!("{explain} {more}"), &[("--out", &out)], &expected);
     }
-    assert_eq!(read(&out), first);
+    assert!(read(&out) == first);
     // One ledger for two folders.
     let other = folder("again_elsewhere");
     succeeds(explain, &[("--out", &other), ("--ledger", &ledger)]);
@@ -1280,7 +1282,7 @@ fn the_same_command_goes_on() {
     let piloted = folder("again_pilot");
     let explain = "explain --model demo --masks 64 --p-pix auto";
     let said = succeeds(explain, &[("--out", &piloted)]);
-    assert!(said.starts_with("pilot of 1799 model calls"), "{said}");
+    assert!(said.starts_with("pilot of 1813 model calls"), "{said}");
     let p_pix = json(&piloted.join("report.json"))["p_pix"].clone();
     let said = succeeds(explain, &[("--out", &piloted)]);
     assert!(
