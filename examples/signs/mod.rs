@@ -10,7 +10,7 @@ pub const CLASSES: [&str; 3] = ["red disc", "green square", "blue cross"];
 pub struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self) -> f32 {
+    pub fn roll(&mut self) -> f32 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)

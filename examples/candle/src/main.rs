@@ -115,6 +115,31 @@ impl WhiteBoxModel for WithoutGradient<'_> {
     }
 }
 
+/// Draws the weights from the dice: candle's own generator has no seed on a CPU.
+fn draw(vars: &VarMap, dice: &mut Dice) -> Result<(), BoxError> {
+    let all = vars.data().lock().map_err(|e| e.to_string())?;
+    let mut names: Vec<_> = all.keys().collect();
+    names.sort();
+    for name in names {
+        let var = &all[name];
+        // He's rule: a variance of 2 over the inputs, and no bias.
+        let inputs: usize = var.dims().iter().skip(1).product();
+        let bound = match var.rank() {
+            1 => 0.0,
+            _ => (6.0 / inputs as f32).sqrt(),
+        };
+        let values = (0..var.elem_count())
+            .map(|_| bound * (2.0 * dice.roll() - 1.0))
+            .collect();
+        var.set(&Tensor::from_vec::<_, f32>(
+            values,
+            var.shape(),
+            &Device::Cpu,
+        )?)?;
+    }
+    Ok(())
+}
+
 fn train(network: &Network, vars: &VarMap, dice: &mut Dice) -> Result<f32, BoxError> {
     let settings = ParamsAdamW {
         lr: 0.01,
@@ -138,6 +163,7 @@ fn main() -> Result<(), BoxError> {
     let vars = VarMap::new();
     let network = Network::new(&VarBuilder::from_varmap(&vars, DType::F32, &Device::Cpu))?;
     let mut dice = Dice(1);
+    draw(&vars, &mut dice)?;
     println!(
         "loss after training: {:.4}",
         train(&network, &vars, &mut dice)?
