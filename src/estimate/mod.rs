@@ -71,7 +71,7 @@ pub enum Estimator {
     /// The average of `Surrogate` and `Centred`, at every pixel weighted by their precision there: with s and c their errors,
     /// `centred` counts `s^2 / (s^2 + c^2)`. Few masks: nearly the surrogate. With more, what is too fine or too little
     /// additive for the surrogate comes in. Below 8 blocks the surrogate alone. Its squared error is that of the better of
-    /// both (at 300 masks a tenth to a fifth more), its Insertion and Deletion near the better one's up to 1000 masks.
+    /// both (at 300 masks an eighth to a quarter more), its Insertion and Deletion near the better one's up to 1000 masks.
     /// Standard errors count what both share; 16 masks are the least.
     Averaged,
     /// The coefficients of a ridge regression of the score on what is shown (penalty 1, an intercept without one),
