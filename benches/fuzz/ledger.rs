@@ -1,5 +1,5 @@
-//! Ledgers: any bytes are read or refused, and what was written is read again, or refused once it is cut short or a
-//! byte of it differs.
+//! Ledgers: any bytes are read or refused, and what was written is read again. Once it is cut short it gives fewer
+//! scores or none, and it is refused once a byte of it differs; what is recovered of either are right scores.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -23,6 +23,7 @@ enum Input<'a> {
 
 fuzz_target!(|input: Input<'_>| match input {
     Input::Bytes(bytes) => {
+        let _ = Ledger::recover_from(bytes);
         if let Ok(ledger) = Ledger::read_from(bytes) {
             assert_read_again(&written(&ledger));
         }
@@ -45,11 +46,17 @@ fuzz_target!(|input: Input<'_>| match input {
         let mut bytes = written(&ledger);
         assert_read_again(&bytes);
         let length = bytes.len();
-        assert!(Ledger::read_from(&bytes[..usize::from(cut) % length]).is_err());
+        let part = &bytes[..usize::from(cut) % length];
+        // Between two records nothing shows that there were more.
+        if let Ok(fewer) = Ledger::read_from(part) {
+            assert!(fewer.masks() < ledger.masks());
+        }
+        assert_right(part, score);
         if add > 0 {
             let byte = &mut bytes[usize::from(place) % length];
             *byte = byte.wrapping_add(add);
             assert!(Ledger::read_from(&*bytes).is_err(), "a changed byte");
+            assert_right(&bytes, score);
         }
     }
 });
@@ -58,6 +65,14 @@ fn written(ledger: &Ledger) -> Vec<u8> {
     let mut bytes = Vec::new();
     ledger.write_to(&mut bytes).unwrap();
     bytes
+}
+
+/// That what is recovered has no other scores.
+fn assert_right(bytes: &[u8], score: f32) {
+    if let Ok((ledger, _)) = Ledger::recover_from(bytes) {
+        let mut scores = ledger.scores().flat_map(|(_, scores)| scores);
+        assert!(scores.all(|s| s.to_bits() == score.to_bits()));
+    }
 }
 
 fn assert_read_again(bytes: &[u8]) {
