@@ -104,9 +104,9 @@ impl Explainer {
             ..
         } = *self;
         let estimates = estimator.estimates(effect, &plan, &scores, false)?;
-        Ok(Explanation::new(
-            plan, ledger, estimator, effect, link, estimates,
-        ))
+        let stats = RunStats::of_ledger(&ledger);
+        let explanation = Explanation::new(plan, ledger, estimator, effect, link, estimates);
+        Ok(explanation.with_stats(stats))
     }
 
     /// A run to be configured further: see [`Run`].
