@@ -107,7 +107,6 @@
 mod error;
 mod estimate;
 mod explain;
-#[cfg(any(feature = "onnx", feature = "ort", feature = "render"))]
 mod file;
 mod images;
 mod ledger;

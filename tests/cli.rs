@@ -1010,6 +1010,17 @@ fn a_model_that_does_not_repeat_its_answers_is_named() {
     );
     assert!(repeats["difference"].as_f64() > repeats["tolerance"].as_f64());
     assert_eq!(report["model_calls"], 101 + 2);
+    let parts = out.with_file_name("differing_parts");
+    let files = [
+        ("--model", &*model),
+        ("--image", &*image),
+        ("--out", &*parts),
+    ];
+    let said = succeeds(
+        "explain --masks 200 --grid 2 --target 1 --shard 1/1",
+        &files,
+    );
+    assert!(said.contains(&format!("warning: {warning}")), "{said}");
 
     let list = image.parent().unwrap().to_owned();
     let out = out.with_file_name("evaluated");
@@ -1377,6 +1388,22 @@ fn shards_merge_into_one_map() {
         &format!("explain {options} --blocks 6..10"),
         &[("--out", &out)],
     );
+    // What merge has to be told, and a part in which no mask is.
+    let none = folder("explain_shards_told");
+    for (more, expected) in [
+        (
+            "--estimator surrogate --link logit:0.001 --shard 2/2",
+            "; racm merge --estimator surrogate --link logit:1e-3 makes the map of all",
+        ),
+        (
+            "--estimator surrogate --effect own --blocks 0..1",
+            "; racm merge --estimator surrogate --effect own makes the map of all",
+        ),
+        ("--shard 1/64", "none of the 1000 masks is in this part"),
+    ] {
+        let said = succeeds(&format!("explain {options} {more}"), &[("--out", &none)]);
+        assert!(said.contains(expected), "{said}");
+    }
     files.push(out.join("ledger-6-to-10.racm"));
     let left: Vec<_> = fs::read_dir(&out)
         .unwrap()
@@ -1412,9 +1439,10 @@ fn shards_merge_into_one_map() {
     );
     let report = json(&merged.join("report.json"));
     assert_eq!(
-        (&report["masks"], &report["model_calls"]),
-        (&552.into(), &0.into())
+        ["masks", "masks_from_ledger", "model_calls"].map(|name| report[name].as_u64()),
+        [Some(552), Some(552), Some(0)]
     );
+    assert_eq!(report["finished"], false);
     assert_eq!(
         report["missing_masks"],
         serde_json::json!(["0 to 191", "512 to 767"])
@@ -1426,6 +1454,7 @@ fn shards_merge_into_one_map() {
         let read = |out: &Path| fs::read(out.join(file)).unwrap();
         assert_eq!(read(&merged), read(&whole), "{file}");
     }
+    assert_eq!(json(&merged.join("report.json"))["finished"], true);
     // The merged ledger is one to go on from.
     succeeds(&format!("explain {options}"), &[("--out", &merged)]);
     let report = json(&merged.join("report.json"));

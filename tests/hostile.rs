@@ -20,6 +20,8 @@ mod arrays;
 mod bytes;
 #[path = "hostile/images.rs"]
 mod images;
+#[path = "hostile/ledgers.rs"]
+mod ledgers;
 #[path = "hostile/lists.rs"]
 mod lists;
 #[path = "hostile/models.rs"]
@@ -285,6 +287,12 @@ fn models_are_refused_or_run() {
 fn saved_explainers_and_results_are_refused_or_read() {
     let room = Room::new("saved");
     check(&room, saved::cases(&room));
+}
+
+#[test]
+fn ledgers_are_refused_or_read() {
+    let room = Room::new("ledgers");
+    check(&room, ledgers::cases(&room));
 }
 
 #[test]

@@ -39,7 +39,8 @@ impl Explanation {
     pub fn from_ledger(plan: Plan, ledger: Ledger, estimator: Estimator) -> Result<Self> {
         let (effect, link) = (Effect::default(), Link::default());
         let estimates = estimator.estimates(effect, &plan, &ledger, false)?;
-        Ok(Self::new(plan, ledger, estimator, effect, link, estimates))
+        let stats = RunStats::of_ledger(&ledger);
+        Ok(Self::new(plan, ledger, estimator, effect, link, estimates).with_stats(stats))
     }
 
     pub(crate) fn new(

@@ -1,6 +1,7 @@
 //! From a model and an image to an explanation: orchestration without arithmetic.
 
 pub(crate) mod budget;
+mod execute;
 pub(crate) mod explainer;
 pub(crate) mod explanation;
 mod identity;

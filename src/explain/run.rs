@@ -6,22 +6,16 @@ use std::time::Instant;
 
 use ndarray::ArrayRef3;
 
-use super::identity::identity;
-use super::scoring::{Calls, Scoring, unmasked_scores};
+use super::scoring::Calls;
 use crate::error;
-use crate::explain::budget::checkpoints;
 use crate::explain::explainer::Explainer;
 use crate::explain::explanation::Explanation;
-use crate::explain::look::{LookHook, Looks};
+use crate::explain::look::LookHook;
 use crate::explain::progress::{Hook, Progress};
-use crate::explain::repeats::Again;
 use crate::explain::run_error::RunError;
 use crate::explain::stats::RunStats;
-use crate::explain::target::{Target, highest};
-use crate::images::masker::Masker;
+use crate::explain::target::Target;
 use crate::ledger::Ledger;
-use crate::ledger::file::{Earlier, LedgerFile};
-use crate::masks::plan::Plan;
 use crate::models::model::BlackBoxModel;
 
 /// A run of an [`Explainer`], made by [`Explainer::run`].
@@ -49,17 +43,17 @@ use crate::models::model::BlackBoxModel;
 /// ```
 #[must_use = "a run does nothing until `explain` or `score`"]
 pub struct Run<'a, M: ?Sized> {
-    explainer: &'a Explainer,
-    model: &'a M,
-    image: &'a ArrayRef3<f32>,
-    target: Target,
-    ledger: Option<Ledger>,
-    ledger_file: Option<PathBuf>,
-    model_name: Option<String>,
-    blocks: Option<Range<u64>>,
-    hook: Option<Hook<'a>>,
-    look_hook: Option<LookHook<'a>>,
-    calls: Calls<'a, M>,
+    pub(super) explainer: &'a Explainer,
+    pub(super) model: &'a M,
+    pub(super) image: &'a ArrayRef3<f32>,
+    pub(super) target: Target,
+    pub(super) ledger: Option<Ledger>,
+    pub(super) ledger_file: Option<PathBuf>,
+    pub(super) model_name: Option<String>,
+    pub(super) blocks: Option<Range<u64>>,
+    pub(super) hook: Option<Hook<'a>>,
+    pub(super) look_hook: Option<LookHook<'a>>,
+    pub(super) calls: Calls<'a, M>,
 }
 
 impl Explainer {
@@ -69,7 +63,7 @@ impl Explainer {
     /// [`Explainer::run`] adds progress, stopping, shards, resuming and parallel model calls.
     ///
     /// # Errors
-    /// A [`RunError`] with the scores so far and one of these causes: those of [`Plan::new`];
+    /// A [`RunError`] with the scores so far and one of these causes: those of [`Plan::new`](crate::Plan::new);
     /// [`Error::NotFinite`] for the image; a baseline that does not fit; [`Error::Model`],
     /// [`Error::ModelPanic`], [`Error::ScoreShape`] and [`Error::ScoreNotFinite`] for what the model
     /// answers; [`Error::Target`]; those of [`Estimator::maps`].
@@ -104,9 +98,9 @@ impl Explainer {
             ..
         } = *self;
         let estimates = estimator.estimates(effect, &plan, &scores, false)?;
-        Ok(Explanation::new(
-            plan, ledger, estimator, effect, link, estimates,
-        ))
+        let stats = RunStats::of_ledger(&ledger);
+        let explanation = Explanation::new(plan, ledger, estimator, effect, link, estimates);
+        Ok(explanation.with_stats(stats))
     }
 
     /// A run to be configured further: see [`Run`].
@@ -289,122 +283,5 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
     /// Those of [`Run::score`].
     pub fn score_with_stats(self) -> Result<(Ledger, RunStats), RunError> {
         self.execute().map(|(_, ledger, stats, _)| (ledger, stats))
-    }
-
-    /// The plan, all scores, what they cost, and where the masks of the map end.
-    fn execute(self) -> Result<(Plan, Ledger, RunStats, u64), RunError> {
-        let started = Instant::now();
-        let (channels, height, width) = self.image.dim();
-        let plan = self.explainer.plan([channels, height, width])?;
-        let masker = Masker::new(&plan, self.image, &self.explainer.baseline)?;
-        let mut stats = RunStats::default();
-
-        let file = self.ledger_file.as_deref().map(Earlier::read).transpose()?;
-        stats.torn_bytes = file.as_ref().map_or(0, Earlier::torn);
-        let mut known = self.ledger;
-        if let Some(stored) = file.as_ref().and_then(Earlier::ledger) {
-            match &mut known {
-                Some(known) => known.merge(stored)?,
-                None => known = Some(stored.clone()),
-            }
-        }
-        // Of a model that goes by its name, the ledger knows what is needed to begin.
-        let told = known.as_ref().and_then(|ledger| {
-            let same = self.model_name.is_some() && ledger.model_name() == self.model_name;
-            let (classes, top) = ledger.identity().classes().filter(|_| same)?;
-            Some((classes, top, ledger.unmasked_scores()))
-        });
-        let (classes, top, targets, unmasked) = match told {
-            Some((classes, top, scores)) => (
-                classes,
-                top,
-                self.target.among(classes, top)?,
-                scores.to_vec(),
-            ),
-            None => {
-                let (scores, time) = unmasked_scores(self.model, &plan, &masker)?;
-                (stats.model_calls, stats.batches, stats.model_time) = (1, 1, time);
-                let targets = self.target.resolve(&scores)?;
-                let unmasked = targets.iter().map(|&k| scores[k]).collect();
-                (scores.len(), highest(&scores), targets, unmasked)
-            }
-        };
-        let unconfirmed = (stats.model_calls == 0).then_some(top);
-        let identity = identity(
-            &masker,
-            self.explainer,
-            self.model_name.as_deref(),
-            [classes, top],
-            &targets,
-        );
-        let mut ledger = match known {
-            Some(mut ledger) => {
-                ledger.expect(&identity, &unmasked)?;
-                ledger.learn(&identity);
-                ledger
-            }
-            None => Ledger::new(identity, unmasked),
-        };
-        stats.known_masks = ledger.masks();
-
-        let budget = &self.explainer.budget;
-        let wanted = match &self.blocks {
-            Some(blocks) => {
-                let mask = |block: u64| {
-                    let mask = block.saturating_mul(plan.block_size());
-                    mask.min(budget.calls)
-                };
-                mask(blocks.start)..mask(blocks.end)
-            }
-            None => 0..budget.calls,
-        };
-        // A rule may end the run before.
-        if self.blocks.is_some() || budget.until.is_empty() {
-            ledger.want(budget.calls);
-        }
-        let file = file.map(|file| file.open(&ledger)).transpose()?;
-        let missing = ledger.missing(wanted.clone());
-        let looks = Looks::new(self.look_hook);
-        let checkpoints: Vec<u64> = match self.blocks.is_none() && looks.wanted(self.explainer) {
-            true => checkpoints(plan.block_size(), wanted.end).collect(),
-            false => Vec::new(),
-        };
-        let mut work = Scoring {
-            model: self.model,
-            masker: &masker,
-            plan: &plan,
-            seed: self.explainer.seed,
-            classes,
-            size: self.explainer.batch(masker.image().len()),
-            batches: Vec::new(),
-            targets,
-            total: missing.iter().map(|r| r.end - r.start).sum(),
-            ledger,
-            file,
-            unconfirmed,
-            hook: self.hook,
-            looks,
-            limit: budget.limit(),
-            end: wanted.end,
-            started,
-            masks: 0,
-            again: Again::new(),
-            last: None,
-            stats,
-        };
-        let outcome = work.segments(&missing, &checkpoints, self.calls, self.explainer);
-        let synced = work.file.as_mut().map_or(Ok(()), LedgerFile::sync);
-        let by_rule = work.end < wanted.end;
-        // The batches that other threads had begun may have completed the run.
-        if work.masks >= work.total && !by_rule {
-            work.stats.stopped = None;
-        }
-        let (ledger, mut stats, end) = (work.ledger, work.stats, work.end);
-        if let Err(cause) = outcome.and(synced) {
-            return Err(RunError::new(cause, ledger));
-        }
-        stats.total_time = started.elapsed();
-        drop(masker);
-        Ok((plan, ledger, stats, end))
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::explain::budget::StopReason;
 use crate::explain::repeats::Repeats;
+use crate::ledger::Ledger;
 
 /// What a run cost, and whether it was stopped early.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -33,4 +34,14 @@ pub struct RunStats {
     pub total_time: Duration,
     /// What stopped it before its last mask, if anything did.
     pub stopped: Option<StopReason>,
+}
+
+impl RunStats {
+    /// Of no run: all scores were there.
+    pub(super) fn of_ledger(ledger: &Ledger) -> Self {
+        RunStats {
+            known_masks: ledger.masks(),
+            ..RunStats::default()
+        }
+    }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::Ledger;
 use super::bytes::{self, Found};
 use crate::error::{Error, Result};
+use crate::file;
 
 /// What a power cut may cost, besides what is being written. A process that ends in any way loses nothing that it wrote.
 const UNSYNCED: Duration = Duration::from_millis(500);
@@ -33,18 +34,15 @@ pub(crate) struct Earlier {
 impl Earlier {
     /// Reads the file, if there is one.
     pub fn read(path: &Path) -> Result<Self> {
+        let what = || format!("reading the ledger {}", path.display());
         let mut contents = Vec::new();
-        match path.metadata() {
-            // A device may have no end.
-            Ok(about) if !about.is_file() => {
-                let reason = format!("{}: it is a folder or a device", path.display());
-                return Err(Error::LedgerFormat { reason });
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            _ => {
-                let read = File::open(path).and_then(|mut file| file.read_to_end(&mut contents));
+        match file::open(path, what) {
+            Ok((mut file, _)) => {
+                let read = file.read_to_end(&mut contents);
                 read.map_err(|source| failed("reading", path, source))?;
             }
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
         let found = bytes::read(&contents).map_err(|error| match error {
             Error::LedgerFormat { reason } => Error::LedgerFormat {
@@ -158,7 +156,8 @@ impl LedgerFile {
 /// Puts the ledger in the place of one of an older format, whole or not at all.
 fn rewrite(path: &Path, ledger: &Ledger) -> std::io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
+    // Another process may be doing the same.
+    name.push(format!(".{}.part", std::process::id()));
     let part = path.with_file_name(name);
     let mut bytes = Vec::new();
     ledger.write_to(&mut bytes).map_err(std::io::Error::other)?;

@@ -194,7 +194,10 @@ fn other_runs_are_refused_and_told() {
     }
     let folder = file.parent().unwrap();
     let error = on_file(&explainer, folder).0.unwrap_err().to_string();
-    assert!(error.ends_with("it is a folder or a device"), "{error}");
+    assert!(
+        error.ends_with("it is a folder, expected a file"),
+        "{error}"
+    );
     let nowhere = folder.join("not/there.racm");
     let error = on_file(&explainer, &nowhere).0.unwrap_err();
     assert!(matches!(error, Error::Io { .. }), "{error}");

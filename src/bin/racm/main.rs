@@ -9,6 +9,7 @@ mod model;
 mod npy;
 mod read;
 mod say;
+mod shard;
 mod signals;
 mod white_box;
 mod whole;

@@ -9,14 +9,15 @@ use racm::{Baseline, Budget, Effect, Estimator, Explainer, Ledger, Link, demo};
 use serde_json::{Map, Value, json};
 
 use crate::args::{named, whole_number};
-use crate::explain::kept::{lock, open, say_torn};
+use crate::explain::kept::{LEDGER, lock, say_torn};
 use crate::explain::report::{self, Origin, Stage};
 use crate::explain::{print_summary, say_written, span};
 use crate::model::{file_name, fitted, read_names};
 use crate::say::line;
-use crate::{Failure, whole};
+use crate::{Failure, read, whole};
 
 /// The arguments of `racm merge`. What ledgers know (masks, seed, classes, unmasked scores) is not asked for.
+/// They do not know estimator, effect and link, which change no score.
 #[derive(Parser)]
 pub struct Args {
     /// The ledgers of one run, of `racm explain --shard` or --blocks; they may overlap
@@ -59,7 +60,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let model = ledger.model_name();
     check_model(args, model.as_deref())?;
     let is_demo = model.as_deref() == Some("demo");
-    let plan = ledger.plan()?;
+    let of_ledger = |e| format!("{}: {e}", args.ledgers[0].display());
+    let plan = ledger.plan().map_err(of_ledger)?;
     let [channels, height, width] = plan.shape();
     let image = match (&args.image, is_demo) {
         (Some(path), _) => read_image(path)?,
@@ -67,7 +69,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         (None, false) => return Err("--image is missing: pictures show it".into()),
     };
     let (image, resized_from) = fitted(image, [Some(channels), Some(height), Some(width)])?;
-    ledger.expect_image(&image)?;
+    ledger.expect_image(&image).map_err(of_ledger)?;
 
     let out = args.out.join("ledger.racm");
     // Nobody may be adding to the ledger there.
@@ -121,7 +123,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     let explainer = builder.build()?;
     let explanation = explainer.explain_ledger(plan.shape(), ledger.prefix(wanted))?;
-    std::fs::create_dir_all(&args.out).map_err(|e| format!("{}: {e}", args.out.display()))?;
+    whole::folder(&args.out)?;
     whole::put(&out, |part| {
         let file = File::create(part).map_err(|e| format!("{}: {e}", part.display()))?;
         ledger.write_to(&file)?;
@@ -148,7 +150,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         region: Map::new(),
         labels: None,
     };
-    let written = report::write(&origin, &explainer, &explanation, &Stage::Finished)?;
+    let stage = match missing.is_empty() {
+        true => Stage::Finished,
+        false => Stage::Unfinished,
+    };
+    let written = report::write(&origin, &explainer, &explanation, &stage)?;
     print_summary(&names, &explanation)?;
     say_written(&origin, &explanation, &written)
 }
@@ -157,7 +163,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 fn union(paths: &[PathBuf]) -> Result<Ledger, Failure> {
     let mut union: Option<Ledger> = None;
     for path in paths {
-        let ledger = read(path)?;
+        let ledger = stored(path)?;
         match &mut union {
             None => union = Some(ledger),
             Some(union) => union
@@ -168,8 +174,9 @@ fn union(paths: &[PathBuf]) -> Result<Ledger, Failure> {
     union.ok_or_else(|| "no ledger is given".into())
 }
 
-fn read(path: &Path) -> Result<Ledger, Failure> {
-    let file = open(path).map_err(|e| format!("{}: {e}", path.display()))?;
+/// The scores of a file.
+fn stored(path: &Path) -> Result<Ledger, Failure> {
+    let (file, _) = read::open(path, LEDGER)?;
     let (ledger, torn) =
         Ledger::recover_from(file).map_err(|e| format!("{}: {e}", path.display()))?;
     if torn > 0 {
@@ -184,7 +191,7 @@ fn with_earlier(path: &Path, ledger: &Ledger) -> Result<Option<Ledger>, Failure>
         return Ok(None);
     }
     let mut all = ledger.clone();
-    let merged = all.merge(&read(path)?);
+    let merged = all.merge(&stored(path)?);
     merged.map_err(|e| format!("{}: {e}; take another --out", path.display()))?;
     Ok(Some(all))
 }

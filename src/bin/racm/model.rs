@@ -1,6 +1,5 @@
 //! The model and its input, from the command line.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -209,7 +208,7 @@ pub fn file_name(model: &str) -> Result<String, Failure> {
         return Ok("demo".to_owned());
     }
     let fault = |e: std::io::Error| format!("{model}: {e}");
-    let mut file = File::open(model).map_err(fault)?;
+    let (mut file, _) = read::open(Path::new(model), "an ONNX file or `demo`")?;
     let (mut hash, mut length) = (0xcbf2_9ce4_8422_2325_u64, 0);
     let mut part = vec![0; 1 << 16];
     loop {

@@ -58,6 +58,18 @@ pub fn open(path: &Path, expected: &'static str) -> Result<(File, u64), Unreadab
     })
 }
 
+/// Reads a file of any length.
+pub fn bytes(path: &Path, expected: &'static str) -> Result<Vec<u8>, Unreadable> {
+    let mut read = Vec::new();
+    let whole = open(path, expected)?.0.read_to_end(&mut read);
+    whole.map_err(|source| Unreadable::Io {
+        path: path.to_owned(),
+        source,
+        expected,
+    })?;
+    Ok(read)
+}
+
 /// Reads a text. What marks its bytes as UTF-8 is left out.
 pub fn text(path: &Path, expected: &'static str) -> Result<String, Unreadable> {
     let path_buf = || path.to_owned();

@@ -12,6 +12,12 @@ const UNFINISHED: &str = ".racm-part";
 /// Nobody takes so long to write a file.
 const FORGOTTEN: Duration = Duration::from_secs(3600);
 
+/// Makes the folder for results, if it is not there.
+pub fn folder(path: &Path) -> Result<(), Failure> {
+    let made = std::fs::create_dir_all(path);
+    made.map_err(|e| format!("{}: {e}, expected a folder for the results", path.display()).into())
+}
+
 /// Lets `write` make the file under a name of its own beside `path`, and puts it there once it is whole. Several processes
 /// may do so at once: the last one's file stays.
 pub fn put(path: &Path, write: impl FnOnce(&Path) -> Result<(), Failure>) -> Result<(), Failure> {

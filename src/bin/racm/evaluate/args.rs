@@ -1,6 +1,6 @@
 //! The arguments of `racm evaluate`, and the rows and columns that they ask for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueEnum};
 use racm::metrics::Elements;
@@ -9,12 +9,12 @@ use serde_json::{Value as Json, json};
 
 use super::list::Item;
 use super::methods::{Kind, MethodArg, cases};
-use super::shard::Shard;
 use super::store::{Case, fingerprint};
-use crate::Failure;
 use crate::args::{MaskArgs, named, size, value_name, whole_number};
 use crate::model::ModelArgs;
+use crate::shard::Shard;
 use crate::white_box::{LayerArgs, Refine};
+use crate::{Failure, read};
 
 #[derive(Parser)]
 pub struct Args {
@@ -256,7 +256,7 @@ impl Args {
         let explainer = self.builder(&Family::Racm).build()?;
         let model_file = match &*self.model.model {
             "demo" => Vec::new(),
-            path => std::fs::read(path).map_err(|e| format!("{path}: {e}"))?,
+            path => read::bytes(Path::new(path), "an ONNX file or `demo`")?,
         };
         Ok(json!({
             "racm_version": env!("CARGO_PKG_VERSION"),
@@ -346,17 +346,17 @@ impl Args {
 
     /// The refinement map of an image, if there is one, and the fingerprint of all that is read.
     pub fn inputs(&self, item: &Item) -> Result<(Option<PathBuf>, String), Failure> {
-        let bytes = |path: &PathBuf| {
-            std::fs::read(path).map_err(|e| Failure::from(format!("{}: {e}", path.display())))
-        };
         let map = match &self.refine {
             Some(Refine::Path(folder)) => Some(folder.join(item.stem() + ".npy")),
             _ => None,
         };
         let map = map.filter(|path| path.is_file());
-        let image = bytes(&item.path)?;
+        let image = read::bytes(&item.path, "an image (PNG or JPEG)")?;
         let roi = format!("{:?}", item.roi);
-        let read = map.as_ref().map(bytes).transpose()?.unwrap_or_default();
-        Ok((map, fingerprint([&image, roi.as_bytes(), &read])))
+        let saliency = match &map {
+            Some(path) => read::bytes(path, "a saliency map (.npy)")?,
+            None => Vec::new(),
+        };
+        Ok((map, fingerprint([&image, roi.as_bytes(), &saliency])))
     }
 }

@@ -95,7 +95,7 @@ pub fn read(path: &Path, anywhere: bool) -> Result<Vec<Item>, Failure> {
 }
 
 /// What file systems take, less what is added to a name.
-const LONGEST_NAME: usize = 255 - ".json.part".len();
+const LONGEST_NAME: usize = 255 - ".begun".len();
 
 /// The name as a name for a file of its own.
 pub fn file_name(name: &str) -> String {

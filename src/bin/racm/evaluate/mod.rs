@@ -8,7 +8,6 @@ mod measure;
 mod methods;
 mod plot;
 mod records;
-mod shard;
 mod store;
 mod table;
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::list::{Item, file_name};
-use crate::whole::{tidy, write};
+use crate::whole::{self, tidy, write};
 use crate::{Failure, read};
 
 /// One row of the table: which maps.
@@ -127,7 +127,7 @@ impl Store {
     /// Opens or makes the folder; refuses one with other parameters.
     pub fn open(folder: &Path, parameters: &Json, cases: &[Case]) -> Result<Self, Failure> {
         let images = folder.join("images");
-        std::fs::create_dir_all(&images).map_err(|e| format!("{}: {e}", images.display()))?;
+        whole::folder(&images)?;
         [folder, &images].into_iter().for_each(tidy);
         let path = folder.join("parameters.json");
         let text = serde_json::to_string_pretty(parameters)? + "\n";

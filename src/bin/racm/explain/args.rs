@@ -1,5 +1,6 @@
 //! The arguments of `racm explain`, and the explainer that they ask for.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
@@ -11,10 +12,11 @@ use racm::{
 };
 use serde_json::Value;
 
-use super::kept::{Part, blocks, shard};
+use super::kept::{Part, blocks};
 use crate::args::{MaskArgs, named, size, whole_number};
 use crate::model::ModelArgs;
 use crate::npy::read_labels;
+use crate::shard::Shard;
 use crate::white_box::{LayerArgs, Refine};
 use crate::{Failure, read};
 
@@ -96,10 +98,10 @@ pub struct LedgerArgs {
     #[arg(
         long,
         value_name = "K/N",
-        value_parser = shard,
+        allow_hyphen_values = true,
         conflicts_with_all = ["blocks", "until", "until_stable"]
     )]
-    pub shard: Option<Part>,
+    pub shard: Option<Shard>,
     /// Only score these blocks of masks (from A on, before B; of 32 masks unless --spec says otherwise), into
     /// ledger-A-to-B.racm in --out
     #[arg(
@@ -108,13 +110,14 @@ pub struct LedgerArgs {
         value_parser = blocks,
         conflicts_with_all = ["until", "until_stable"]
     )]
-    pub blocks: Option<Part>,
+    pub blocks: Option<Range<u64>>,
 }
 
 impl LedgerArgs {
     /// The part of the run that is asked for, if it is not the whole.
-    pub fn part(&self) -> Option<&Part> {
-        self.shard.as_ref().or(self.blocks.as_ref())
+    pub fn part(&self) -> Option<Part> {
+        let shard = self.shard.map(Part::Shard);
+        shard.or_else(|| self.blocks.clone().map(Part::Blocks))
     }
 }
 

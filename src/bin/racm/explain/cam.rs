@@ -30,7 +30,7 @@ pub fn run(args: &Args, method: CamMethod) -> Result<(), Failure> {
         // As everywhere: by the scores of the model, not by those that the map explains.
         _ => vec![top.into()],
     };
-    std::fs::create_dir_all(&args.out).map_err(|e| format!("{}: {e}", args.out.display()))?;
+    whole::folder(&args.out)?;
     let started = Instant::now();
     let found: Vec<CamMap> = targets
         .into_iter()

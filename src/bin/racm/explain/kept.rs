@@ -1,16 +1,19 @@
 //! Where the scores of a run are kept, and what may share them.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use racm::{Error, Ledger};
 
-use crate::Failure;
 use crate::say::line;
+use crate::shard::Shard;
+use crate::{Failure, read, whole};
+
+/// What is expected of the file of a ledger.
+pub const LEDGER: &str = "a ledger";
 
 /// The scores of a run on disk.
 pub struct Kept {
@@ -23,10 +26,8 @@ pub struct Kept {
 }
 
 /// A part of a run's blocks.
-#[derive(Clone, Debug, PartialEq)]
 pub enum Part {
-    /// The k-th of n.
-    Shard(u64, u64),
+    Shard(Shard),
     Blocks(Range<u64>),
 }
 
@@ -34,33 +35,19 @@ impl Part {
     /// The blocks, of so many.
     pub fn blocks(&self, count: u64) -> Range<u64> {
         match self {
-            Part::Shard(k, n) => {
-                let bound = |k: u64| (u128::from(count) * u128::from(k) / u128::from(*n)) as u64;
-                bound(k - 1)..bound(*k)
-            }
+            Part::Shard(shard) => shard.blocks(count),
             Part::Blocks(blocks) => blocks.start.min(count)..blocks.end.min(count),
         }
     }
 }
 
-/// `K/N`.
-pub fn shard(text: &str) -> Result<Part, String> {
-    let expected = || "expected K/N, with K from 1 to N".to_owned();
-    let (k, n) = pair(text, "/").ok_or_else(expected)?;
-    let right = (1..=n).contains(&k);
-    right.then_some(Part::Shard(k, n)).ok_or_else(expected)
-}
-
 /// `A..B`.
-pub fn blocks(text: &str) -> Result<Part, String> {
-    let expected = || "expected A..B, whole numbers with A less than B".to_owned();
-    let (a, b) = pair(text, "..").ok_or_else(expected)?;
-    (a < b).then_some(Part::Blocks(a..b)).ok_or_else(expected)
-}
-
-fn pair<T: FromStr>(text: &str, between: &str) -> Option<(T, T)> {
-    let (a, b) = text.split_once(between)?;
-    Some((a.parse().ok()?, b.parse().ok()?))
+pub fn blocks(text: &str) -> Result<Range<u64>, String> {
+    let blocks = text.split_once("..").and_then(|(a, b)| {
+        let (a, b) = (a.parse().ok()?, b.parse().ok()?);
+        (a < b).then_some(a..b)
+    });
+    blocks.ok_or_else(|| "expected A..B, whole numbers with A less than B".to_owned())
 }
 
 impl Kept {
@@ -71,12 +58,12 @@ impl Kept {
         part: Option<&Part>,
         restart: bool,
     ) -> Result<Self, Failure> {
-        fs::create_dir_all(out).map_err(|e| format!("{}: {e}", out.display()))?;
+        whole::folder(out)?;
         // Shards write nothing but their ledger, and may share a folder.
         let lock = if part.is_none() { lock(out)? } else { None };
         let name = match part {
             None => "ledger.racm".to_owned(),
-            Some(Part::Shard(k, n)) => format!("ledger-{k}-of-{n}.racm"),
+            Some(Part::Shard(Shard { part, parts })) => format!("ledger-{part}-of-{parts}.racm"),
             Some(Part::Blocks(blocks)) => format!("ledger-{}-to-{}.racm", blocks.start, blocks.end),
         };
         let path = path.map_or_else(|| out.join(name), Path::to_owned);
@@ -85,9 +72,9 @@ impl Kept {
         }
         let fresh = !path.exists();
         // What cannot be read is the run's to refuse, or to begin.
-        let ledger = open(&path)
+        let ledger = read::open(&path, LEDGER)
             .ok()
-            .and_then(|file| Ledger::recover_from(file).ok());
+            .and_then(|(file, _)| Ledger::recover_from(file).ok());
         if let Some((ledger, torn)) = &ledger {
             let masks = ledger.masks();
             line(format_args!("{masks} masks are in {}", path.display()))?;
@@ -144,31 +131,23 @@ pub fn say_torn(bytes: u64) -> String {
     )
 }
 
-/// Opens a file, and no device that may have no end.
-pub fn open(path: &Path) -> std::io::Result<File> {
-    match path.metadata()?.is_file() {
-        true => File::open(path),
-        false => Err(std::io::Error::other("it is a folder or a device")),
-    }
-}
-
 /// Removes a ledger, and nothing else.
 fn remove(path: &Path) -> Result<(), Failure> {
-    let mut start = Vec::new();
-    let read = open(path).and_then(|file| file.take(7).read_to_end(&mut start));
-    match read {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(format!("{}: {error}", path.display()).into()),
-        Ok(_) if start.is_empty() || start == b"RACMLED" => {}
-        Ok(_) => {
-            return Err(format!(
-                "{}: is no ledger, so --restart leaves it alone",
-                path.display()
-            )
-            .into());
-        }
+    if !path.exists() {
+        return Ok(());
     }
-    fs::remove_file(path).map_err(|e| format!("{}: {e}", path.display()).into())
+    let fault = |e: std::io::Error| format!("{}: {e}", path.display());
+    let mut start = Vec::new();
+    let (file, _) = read::open(path, LEDGER)?;
+    file.take(7).read_to_end(&mut start).map_err(fault)?;
+    if !start.is_empty() && start != b"RACMLED" {
+        return Err(format!(
+            "{}: is no ledger, so --restart leaves it alone",
+            path.display()
+        )
+        .into());
+    }
+    Ok(fs::remove_file(path).map_err(fault)?)
 }
 
 /// Refuses a folder in which another process is writing maps, but for one that is just ending.

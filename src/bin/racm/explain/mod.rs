@@ -12,7 +12,7 @@ use std::ops::{ControlFlow, Range};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use racm::ndarray::{Array3, Axis};
-use racm::{Effect, Explainer, Explanation, Pilot, Region, Run, Target};
+use racm::{Effect, Estimator, Explainer, Explanation, Link, Pilot, Region, Repeats, Run, Target};
 
 use about::{about, about_pilot, about_region};
 pub use args::Args;
@@ -47,7 +47,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     let mut explainer = builder.build()?;
     let (ledger, part) = (&args.ledger, args.ledger.part());
-    let kept = Kept::open(&args.out, ledger.ledger.as_deref(), part, ledger.restart)?;
+    let kept = Kept::open(
+        &args.out,
+        ledger.ledger.as_deref(),
+        part.as_ref(),
+        ledger.restart,
+    )?;
     let mut pilot = None;
     if args.mask.pilot() {
         (explainer, pilot) = with_best_p_pix(args, explainer, &model, &image, &kept)?;
@@ -62,7 +67,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         signals: Signals::watch()?,
     };
     if let Some(part) = part {
-        return job.score(part);
+        return job.score(&part);
     }
     let mut about = about(args, resized_from);
     about.insert("pilot".to_owned(), about_pilot(pilot.as_ref()));
@@ -125,7 +130,7 @@ impl Job<'_> {
             })
             .on_look(|look| {
                 let first = look.run_stats().looks == 1;
-                let written = report::write(origin, explainer, look, &Stage::Running);
+                let written = report::write(origin, explainer, look, &Stage::Unfinished);
                 let written = written.and_then(|_| match first {
                     true => bar.suspend(|| say_first(origin, look)),
                     false => Ok(()),
@@ -165,10 +170,7 @@ impl Job<'_> {
         };
         let written = report::write(origin, explainer, &explanation, &stage)?;
         print_summary(origin.names, &explanation)?;
-        let repeats = explanation.run_stats().repeats;
-        if !repeats.agree() {
-            line(format_args!("warning: {}", differing(&repeats)))?;
-        }
+        warn(&explanation.run_stats().repeats)?;
         say_written(origin, &explanation, &written)?;
         stopped.map_or(Ok(()), |stopped| Err(stopped.into()))
     }
@@ -189,12 +191,13 @@ impl Job<'_> {
             bar.set_position(progress.masks());
             go_on(signals)
         });
-        let outcome = run.score();
+        let outcome = run.score_with_stats();
         bar.finish_and_clear();
-        let ledger = outcome.map_err(|error| {
+        let (ledger, stats) = outcome.map_err(|error| {
             let (cause, ledger) = error.into_parts();
             kept.failure(cause, ledger.as_ref())
         })?;
+        warn(&stats.repeats)?;
         let wanted = (start * size).min(masks)..(end * size).min(masks);
         if !ledger.missing(wanted.clone()).is_empty() {
             // By a signal, or by the time limit.
@@ -204,20 +207,48 @@ impl Job<'_> {
                 None => line(left),
             };
         }
-        line(format_args!(
-            "masks {} of {masks} are in {}; racm merge makes the map of all",
-            span(&wanted),
-            kept.path.display()
-        ))
+        let (path, merge) = (kept.path.display(), merge(explainer));
+        match wanted.is_empty() {
+            true => line(format_args!(
+                "none of the {masks} masks is in this part, so {path} holds none"
+            )),
+            false => line(format_args!(
+                "masks {} of {masks} are in {path}; {merge} makes the map of all",
+                span(&wanted)
+            )),
+        }
     }
+}
+
+/// The command that makes the map of an explainer's shards, with all that ledgers do not keep.
+fn merge(explainer: &Explainer) -> String {
+    let mut command = "racm merge".to_owned();
+    let (estimator, effect, link) = (explainer.estimator(), explainer.effect(), explainer.link());
+    if estimator != Estimator::default() {
+        command += &format!(" --estimator {}", estimator.name());
+    }
+    if effect != Effect::default() {
+        command += &format!(" --effect {}", effect.name());
+    }
+    if link != Link::default() {
+        command += &format!(" --link {link}");
+    }
+    command
 }
 
 /// The first and the last of some masks.
 pub fn span(masks: &Range<u64>) -> String {
-    match masks.end.saturating_sub(masks.start) {
-        0 => "none".to_owned(),
+    match masks.end - masks.start {
         1 => masks.start.to_string(),
         _ => format!("{} to {}", masks.start, masks.end - 1),
+    }
+}
+
+/// A line about a model that did not repeat its answers.
+fn warn(repeats: &Repeats) -> Result<(), Failure> {
+    match repeats.agree() {
+        true => Ok(()),
+        false => line(format_args!("warning: {}", differing(repeats))),
     }
 }
 

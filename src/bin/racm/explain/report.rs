@@ -75,7 +75,8 @@ pub struct Origin<'a> {
 
 /// Where the run is when results are written.
 pub enum Stage<'a> {
-    Running,
+    /// More masks are to come, of this run or of its shards.
+    Unfinished,
     Finished,
     /// By something from outside.
     StoppedBy(&'a str),

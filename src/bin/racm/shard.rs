@@ -1,13 +1,14 @@
-//! A part of the list, for one of several processes or machines.
+//! A part of the work, for one of several processes or machines.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
-/// The K-th image of every N.
-#[derive(Clone, Copy)]
+/// The K-th of N parts.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shard {
-    part: usize,
-    parts: usize,
+    pub part: usize,
+    pub parts: usize,
 }
 
 impl Shard {
@@ -15,6 +16,12 @@ impl Shard {
     pub fn of<T>(self, items: Vec<T>) -> Vec<T> {
         let items = items.into_iter().skip(self.part - 1);
         items.step_by(self.parts).collect()
+    }
+
+    /// The part of so many blocks, one after the other.
+    pub fn blocks(self, count: u64) -> Range<u64> {
+        let bound = |k: usize| (u128::from(count) * k as u128 / self.parts as u128) as u64;
+        bound(self.part - 1)..bound(self.part)
     }
 }
 
