@@ -98,8 +98,9 @@
 //! | `onnx` | `OnnxModel`: ONNX files through rten, pure Rust |
 //! | `ort` | `OrtModel`: ONNX files through ONNX Runtime, loaded at run time |
 //! | `render` | `render`: PNG in and out, heat maps, overlays, panels |
+//! | `colour` | `InColourSpace`: explains an RGB model in HSV, Lab or YCbCr |
 //! | `serde` | `Serialize` and `Deserialize` for plans, specs, options and results |
-//! | `cli` | the program `racm`, with `onnx`, `render` and `serde` |
+//! | `cli` | the program `racm`, with `onnx`, `render`, `colour` and `serde` |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -146,10 +147,16 @@ pub use masks::segments::Segments;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
 pub use models::adapter::OnnxOptions;
+#[cfg(feature = "colour")]
+#[cfg_attr(docsrs, doc(cfg(feature = "colour")))]
+pub use models::colour_space::ColourSpace;
 pub use models::demo;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
 pub use models::device::Device;
+#[cfg(feature = "colour")]
+#[cfg_attr(docsrs, doc(cfg(feature = "colour")))]
+pub use models::in_colour_space::InColourSpace;
 pub use models::model::{BlackBoxModel, FnModel, IntoScores};
 #[cfg(feature = "onnx")]
 #[cfg_attr(docsrs, doc(cfg(feature = "onnx")))]

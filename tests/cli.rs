@@ -15,6 +15,8 @@ mod npy;
 mod proto;
 #[path = "cli/shards.rs"]
 mod shards;
+#[path = "cli/space.rs"]
+mod space;
 
 /// A folder of its own for each test, below the build's.
 fn folder(name: &str) -> PathBuf {

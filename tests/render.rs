@@ -443,6 +443,48 @@ fn a_panel_holds_the_image_and_a_tile_a_plane() {
 }
 
 #[test]
+fn a_panel_shows_the_pictures_of_planes_above_them() {
+    let map = Array3::from_elem((2, 48, 48), 1.0f32);
+    let pictures =
+        ndarray::Array4::from_shape_fn(
+            (2, 3, 48, 48),
+            |(j, c, _, _)| {
+                if c == 2 * j { 1.0 } else { 0.0 }
+            },
+        );
+    let names = ["a", "b"];
+    let plain = Panel::new(&map, &names).draw().unwrap();
+    let panel = Panel::new(&map, &names)
+        .plane_pictures(&pictures)
+        .draw()
+        .unwrap();
+    assert_eq!(panel.height(), plain.height() + 192 + 8);
+    for (x, picture) in [(100, [255, 0, 0]), (308, [0, 0, 255])] {
+        assert_eq!(panel.get_pixel(x, 100).0, picture);
+        assert_eq!(panel.get_pixel(x, 300).0, plain.get_pixel(x, 100).0);
+    }
+    // Reduced like the map.
+    let (map, large) = (
+        Array3::from_elem((1, 700, 4), 1.0f32),
+        ndarray::Array4::from_elem((1, 3, 700, 4), 0.5f32),
+    );
+    assert!(
+        Panel::new(&map, &["a"])
+            .plane_pictures(&large)
+            .draw()
+            .is_ok()
+    );
+    let wrong = Panel::new(&map, &["a"]).plane_pictures(&pictures).draw();
+    assert!(matches!(
+        wrong,
+        Err(Error::Shape {
+            what: "the pictures of the planes",
+            ..
+        })
+    ));
+}
+
+#[test]
 fn panels_of_any_size_can_be_drawn() {
     let cases = [
         (1, 1, 1),

@@ -1,12 +1,17 @@
-//! The model to explain: the trait, the adapters that make models of ONNX files, and those around models that fail.
+//! The model to explain: the trait, the adapters that make models of ONNX files, and those around models that fail or that
+//! see RGB only.
 
 #[cfg(any(feature = "onnx", feature = "ort"))]
 pub(crate) mod adapter;
+#[cfg(feature = "colour")]
+pub(crate) mod colour_space;
 pub mod demo;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 pub(crate) mod device;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 pub(crate) mod graph;
+#[cfg(feature = "colour")]
+pub(crate) mod in_colour_space;
 pub(crate) mod model;
 #[cfg(feature = "onnx")]
 pub(crate) mod onnx;

@@ -1,7 +1,10 @@
 //! The panel that papers print: the image, one tile a plane, a colour bar, a caption.
 
 use image::{Rgb, RgbImage, imageops};
-use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView2, ArrayView3, Axis};
+use ndarray::{
+    Array2, Array3, Array4, ArrayRef2, ArrayRef3, ArrayRef4, ArrayView2, ArrayView3, ArrayView4,
+    Axis,
+};
 
 use super::legend::{self, Bar, INK, LINE, framed};
 use super::picture::{LONGEST, picture, reduce, resize, shown};
@@ -32,6 +35,7 @@ pub struct Panel<'a> {
     map: ArrayView3<'a, f32>,
     names: Vec<String>,
     image: Option<ArrayView3<'a, f32>>,
+    pictures: Option<ArrayView4<'a, f32>>,
     bands: Bands,
     overlay: bool,
     scale: Option<Scale>,
@@ -53,6 +57,7 @@ impl<'a> Panel<'a> {
             map: map.view(),
             names: names.iter().map(|n| n.as_ref().to_owned()).collect(),
             image: None,
+            pictures: None,
             bands: Bands::Auto,
             overlay: false,
             scale: None,
@@ -71,6 +76,12 @@ impl<'a> Panel<'a> {
     /// The image `[C, H, W]` that the map explains, shown first.
     pub fn image(mut self, image: &'a ArrayRef3<f32>) -> Self {
         self.image = Some(image.view());
+        self
+    }
+
+    /// A picture for each plane, `[J, 3, H, W]`, RGB in [0, 1], shown above it: what of the image it is about.
+    pub fn plane_pictures(mut self, pictures: &'a ArrayRef4<f32>) -> Self {
+        self.pictures = Some(pictures.view());
         self
     }
 
@@ -168,6 +179,13 @@ impl<'a> Panel<'a> {
         // The mean of the errors bounds the error of the mean.
         let errors = self.errors.map(|e| reduced(&e, by, kept));
         let image = self.image.map(|i| reduced(&i, by, |_| true));
+        let pictures = self.pictures.map(|p| {
+            let mut small = Array4::zeros((p.dim().0, 3, h.div_ceil(by), w.div_ceil(by)));
+            for (mut to, from) in small.outer_iter_mut().zip(p.outer_iter()) {
+                to.assign(&reduced(&from, by, |_| true));
+            }
+            small
+        });
         let part = self
             .region
             .map(|r| reduce(&r.mapv(f32::from), by, |_| true));
@@ -175,6 +193,7 @@ impl<'a> Panel<'a> {
         let small = Panel {
             map: map.view(),
             image: image.as_ref().map(|i| i.view()),
+            pictures: pictures.as_ref().map(|p| p.view()),
             region: region.as_ref().map(|r| r.view()),
             errors: errors.as_ref().map(|e| e.view()),
             ..self.clone()
@@ -202,6 +221,10 @@ impl<'a> Panel<'a> {
                 true,
                 "false when there is no image",
             ));
+        }
+        if let Some(pictures) = &self.pictures {
+            check_shape("the pictures of the planes", pictures, &[planes, 3, h, w])?;
+            check_finite("the pictures of the planes", pictures)?;
         }
         if let Some(region) = &self.region {
             check_shape("the region", region, &[h, w])?;
@@ -231,7 +254,13 @@ impl<'a> Panel<'a> {
         let rows = cells.div_ceil(columns);
 
         let cell_w = u64::from(tile_w.max(NARROWEST) + GAP);
-        let cell_h = u64::from(LINE + tile_h.max(FLATTEST) + GAP);
+        // The height of what stands in a cell: a tile, or a picture above it.
+        let below = match self.pictures {
+            Some(_) => tile_h.max(FLATTEST) + GAP / 2,
+            None => 0,
+        };
+        let inner_h = below + tile_h.max(FLATTEST);
+        let cell_h = u64::from(LINE + inner_h + GAP);
         let bar = Bar::new(scale, &self.quantity);
         let width = u64::from(2 * MARGIN + bar.width()) + columns as u64 * cell_w;
         let room = width.min(LONGEST as u64) as u32 - 2 * MARGIN;
@@ -256,21 +285,37 @@ impl<'a> Panel<'a> {
         }
 
         let mut panel = RgbImage::from_pixel(width as u32, height as u32, Rgb(PAPER));
-        let image = self.image_tile(factor)?.map(|i| ("image", i));
-        let tiles =
-            (0..planes).map(|j| Ok((self.names[j].as_str(), self.plane_tile(j, scale, factor)?)));
-        for (i, tile) in image.into_iter().map(Ok).chain(tiles).enumerate() {
-            let tile: Result<(&str, RgbImage)> = tile;
-            let (name, tile) = tile?;
-            let x = MARGIN + (i % columns) as u32 * cell_w as u32;
-            let y = MARGIN + (i / columns) as u32 * cell_h as u32;
-            let name = text::fitted(name, cell_w as u32 - GAP);
-            text::draw(&mut panel, x, y, &name, INK);
-            framed(&mut panel, x, y + LINE, &tile);
+        let at = |i: usize| {
+            let (row, column) = ((i / columns) as u32, (i % columns) as u32);
+            (
+                MARGIN + column * cell_w as u32,
+                MARGIN + row * cell_h as u32,
+            )
+        };
+        let name = |panel: &mut RgbImage, i: usize, name: &str| {
+            let (x, y) = at(i);
+            text::draw(panel, x, y, &text::fitted(name, cell_w as u32 - GAP), INK);
+        };
+        let first = usize::from(self.image.is_some());
+        if let Some(image) = &self.image {
+            let (x, y) = at(0);
+            name(&mut panel, 0, "image");
+            framed(&mut panel, x, y + LINE, &self.image_tile(image, factor)?);
+        }
+        for (j, plane) in self.names.iter().enumerate() {
+            let (x, y) = at(first + j);
+            name(&mut panel, first + j, plane);
+            if let Some(pictures) = &self.pictures {
+                let picture = self.image_tile(&pictures.index_axis(Axis(0), j), factor)?;
+                framed(&mut panel, x, y + LINE, &picture);
+            }
+            let tile = self.plane_tile(j, scale, factor)?;
+            framed(&mut panel, x, y + LINE + below, &tile);
         }
         let x = MARGIN + columns as u32 * cell_w as u32;
+        // Beside two tiles at most, one below the other, and no picture that stands above them.
         let bar_h = (rows.min(2) as u32 - 1) * cell_h as u32 + tile_h.max(FLATTEST);
-        bar.draw(&mut panel, x, MARGIN, bar_h);
+        bar.draw(&mut panel, x, MARGIN + below, bar_h);
 
         let y = MARGIN + rows as u32 * cell_h as u32;
         for entry in key {
@@ -283,14 +328,11 @@ impl<'a> Panel<'a> {
         Ok(panel)
     }
 
-    fn image_tile(&self, factor: usize) -> Result<Option<RgbImage>> {
-        let Some(image) = &self.image else {
-            return Ok(None);
-        };
+    fn image_tile(&self, image: &ArrayRef3<f32>, factor: usize) -> Result<RgbImage> {
         let rgb = shown(image, self.bands)?;
         let (_, h, w) = rgb.dim();
         let (h, w) = (h * factor, w * factor);
-        Ok(Some(if self.smooth {
+        Ok(if self.smooth {
             picture(&resize(&rgb, h, w)?)
         } else {
             imageops::resize(
@@ -299,7 +341,7 @@ impl<'a> Panel<'a> {
                 h as u32,
                 imageops::FilterType::Nearest,
             )
-        }))
+        })
     }
 
     fn plane_tile(&self, j: usize, scale: Scale, factor: usize) -> Result<RgbImage> {

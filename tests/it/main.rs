@@ -1,6 +1,8 @@
 //! One test binary: the crate against the method, in numbers.
 
 mod agreement;
+#[cfg(feature = "colour")]
+mod colour;
 mod contract;
 mod determinism;
 mod effects;

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::args::{named, whole_number};
 use crate::explain::kept::{LEDGER, lock, say_torn};
 use crate::explain::report::{self, Origin, Stage};
+use crate::explain::space::{space_of, with_planes};
 use crate::explain::{print_summary, say_written, span};
 use crate::model::{file_name, fitted, read_names};
 use crate::say::line;
@@ -59,7 +60,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let mut ledger = union(&args.ledgers)?;
     let model = ledger.model_name();
     check_model(args, model.as_deref())?;
-    let is_demo = model.as_deref() == Some("demo");
+    let is_demo = model.as_deref().is_some_and(|name| file_in(name) == "demo");
+    let space = model.as_deref().and_then(space_of);
     let of_ledger = |e| format!("{}: {e}", args.ledgers[0].display());
     let plan = ledger.plan().map_err(of_ledger)?;
     let [channels, height, width] = plan.shape();
@@ -69,7 +71,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         (None, false) => return Err("--image is missing: pictures show it".into()),
     };
     let (image, resized_from) = fitted(image, [Some(channels), Some(height), Some(width)])?;
-    ledger.expect_image(&image).map_err(of_ledger)?;
+    let expected = match space {
+        Some(space) => ledger.expect_image(&space.convert(&image)?),
+        None => ledger.expect_image(&image),
+    };
+    expected.map_err(of_ledger)?;
 
     let out = args.out.join("ledger.racm");
     // Nobody may be adding to the ledger there.
@@ -121,7 +127,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if let Some(Ok(baseline)) = baseline {
         builder = builder.baseline(baseline);
     }
-    let explainer = builder.build()?;
+    // A ledger keeps what the masks do, and not what their planes are called.
+    let explainer = with_planes(builder, space)?.build()?;
     let explanation = explainer.explain_ledger(plan.shape(), ledger.prefix(wanted))?;
     whole::folder(&args.out)?;
     whole::put(&out, |part| {
@@ -142,6 +149,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         out: &args.out,
         names: &names,
         image: &image,
+        space,
         certainty: args.certainty,
         about: match about {
             Value::Object(entries) => entries,
@@ -196,12 +204,17 @@ fn with_earlier(path: &Path, ledger: &Ledger) -> Result<Option<Ledger>, Failure>
     Ok(Some(all))
 }
 
+/// The file in a model's name, without what stands behind the semicolon.
+fn file_in(name: &str) -> &str {
+    name.split(';').next().unwrap_or(name)
+}
+
 /// That the model is the one whose name the ledgers hold, as far as its file goes.
 fn check_model(args: &Args, kept: Option<&str>) -> Result<(), Failure> {
     let (Some(model), Some(kept)) = (&args.model, kept) else {
         return Ok(());
     };
-    let (given, kept) = (file_name(model)?, kept.split(';').next().unwrap_or(kept));
+    let (given, kept) = (file_name(model)?, file_in(kept));
     if given == kept {
         return Ok(());
     }

@@ -13,6 +13,7 @@ use racm::{
 use serde_json::Value;
 
 use super::kept::{Part, blocks};
+use super::space::SpaceArg;
 use crate::args::{MaskArgs, named, size, whole_number};
 use crate::model::ModelArgs;
 use crate::npy::read_labels;
@@ -27,6 +28,11 @@ pub struct Args {
     /// The image to explain (PNG or JPEG)
     #[arg(long, value_name = "I.png")]
     pub image: Option<PathBuf>,
+    /// Explain the image in another colour space, whose planes the masks then pass and --baseline is in: hsv[:HUE], where
+    /// excluded pixels show the hue HUE (in turns from red, in [0, 1)), by default one that the image has not; lab; or ycbcr.
+    /// The model still sees RGB [default: RGB]
+    #[arg(long, value_name = "hsv[:HUE]|lab|ycbcr")]
+    pub space: Option<SpaceArg>,
     /// The folder for the results
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
@@ -200,6 +206,7 @@ impl Args {
     /// An option that was given and only means something for random masks.
     pub fn about_masks(&self) -> Option<&'static str> {
         let given = [
+            ("--space", self.space.is_some()),
             ("--spec", self.spec.is_some()),
             ("--masks", self.budget.masks.is_some()),
             ("--calls", self.budget.calls.is_some()),

@@ -6,13 +6,17 @@ mod cam;
 pub mod kept;
 mod refined;
 pub mod report;
+pub mod space;
 
 use std::io::IsTerminal;
 use std::ops::{ControlFlow, Range};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use racm::ndarray::{Array3, Axis};
-use racm::{Effect, Estimator, Explainer, Explanation, Link, Pilot, Region, Repeats, Run, Target};
+use racm::{
+    BlackBoxModel, ColourSpace, Effect, Estimator, Explainer, Explanation, InColourSpace, Link,
+    Pilot, Region, Repeats, Run, Target,
+};
 
 use about::{about, about_pilot, about_region};
 pub use args::Args;
@@ -20,9 +24,9 @@ use args::Method;
 use kept::{Kept, Part};
 use refined::refined_by;
 use report::{Origin, Stage};
+use space::{name_in, with_planes};
 
 use crate::Failure;
-use crate::model::Model;
 use crate::say::{differing, line};
 use crate::signals::Signals;
 
@@ -40,12 +44,22 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let (image, resized_from) = model.image(args.image.as_deref(), &args.model)?;
     report::say_resized(args.image.as_deref(), resized_from, &image)?;
 
-    let mut builder = args.builder(&image)?;
+    let space = match &args.space {
+        Some(space) => Some(space.of(&image)?),
+        None => None,
+    };
+    let mut builder = with_planes(args.builder(&image)?, space)?;
     let refined_by = refined_by(args, &model, &image)?;
     if let Some(refined_by) = &refined_by {
         builder = builder.region(Region::top_fraction(refined_by.map(), args.keep)?);
     }
     let mut explainer = builder.build()?;
+    // What the model and the masks see.
+    let model = in_space(&model, space)?;
+    let masked = match space {
+        Some(space) => space.convert(&image)?,
+        None => image.clone(),
+    };
     let (ledger, part) = (&args.ledger, args.ledger.part());
     let kept = Kept::open(
         &args.out,
@@ -55,14 +69,14 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     )?;
     let mut pilot = None;
     if args.mask.pilot() {
-        (explainer, pilot) = with_best_p_pix(args, explainer, &model, &image, &kept)?;
+        (explainer, pilot) = with_best_p_pix(args, explainer, &*model, &masked, &kept)?;
     }
     let job = Job {
         explainer: &explainer,
-        model: &model,
-        image: &image,
+        model: &*model,
+        image: &masked,
         target: &args.target,
-        name: args.model.name()?,
+        name: name_in(args.model.name()?, space),
         kept,
         signals: Signals::watch()?,
     };
@@ -79,6 +93,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         out: &args.out,
         names: &names,
         image: &image,
+        space,
         certainty: args.certainty,
         about,
         region: about_region(args, refined_by.as_ref()),
@@ -90,10 +105,21 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     job.explain(&origin)
 }
 
+/// The model, of images in this space.
+fn in_space<'a>(
+    model: &'a dyn BlackBoxModel,
+    space: Option<ColourSpace>,
+) -> Result<Box<dyn BlackBoxModel + 'a>, Failure> {
+    Ok(match space {
+        Some(space) => Box::new(InColourSpace::new(model, space)?),
+        None => Box::new(model),
+    })
+}
+
 /// What is to be scored, and where the scores are kept.
 struct Job<'a> {
     explainer: &'a Explainer,
-    model: &'a Model,
+    model: &'a dyn BlackBoxModel,
     image: &'a Array3<f32>,
     target: &'a Target,
     /// The model's.
@@ -103,7 +129,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn run(&self) -> Run<'_, Model> {
+    fn run(&self) -> Run<'_, dyn BlackBoxModel + '_> {
         let run = self
             .explainer
             .run(self.model, self.image, self.target.clone());
@@ -263,7 +289,7 @@ fn go_on(signals: &Signals) -> ControlFlow<()> {
 fn with_best_p_pix(
     args: &Args,
     explainer: Explainer,
-    model: &Model,
+    model: &dyn BlackBoxModel,
     image: &Array3<f32>,
     kept: &Kept,
 ) -> Result<(Explainer, Option<Pilot>), Failure> {
@@ -331,6 +357,8 @@ pub fn say_written(
 /// A few lines for the terminal: the class, and what mattered.
 pub fn print_summary(names: &[String], explanation: &Explanation) -> Result<(), Failure> {
     let planes = explanation.plan().plane_names();
+    let longest = planes.iter().map(|name| name.chars().count()).max();
+    let width = longest.unwrap_or(0).max(12);
     for (index, target) in explanation.targets().into_iter().enumerate().take(5) {
         let effect = match explanation.effect() {
             Effect::Own => ", own effects",
@@ -348,7 +376,7 @@ pub fn print_summary(names: &[String], explanation: &Explanation) -> Result<(), 
             let highest = report::inside(explanation, &plane).fold(f32::MIN, f32::max);
             let mean = report::mean_inside(explanation, &plane);
             line(format_args!(
-                "  {name:<12} mean {mean:+.4}  highest {highest:+.4}"
+                "  {name:<width$} mean {mean:+.4}  highest {highest:+.4}"
             ))?;
         }
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use racm::ndarray::{Array3, Array4, ArrayView2, Axis};
 use racm::render::{Panel, RgbImage, Scale, Tile, stack, write_png};
-use racm::{Effect, Explainer, Explanation};
+use racm::{ColourSpace, Effect, Explainer, Explanation};
 use serde_json::{Map, Value, json};
 
 use crate::say::line;
@@ -62,7 +62,10 @@ pub fn mean_inside(explanation: &Explanation, plane: &ArrayView2<'_, f32>) -> f6
 pub struct Origin<'a> {
     pub out: &'a Path,
     pub names: &'a [String],
+    /// RGB, or one channel.
     pub image: &'a Array3<f32>,
+    /// Where the masks are in another space.
+    pub space: Option<ColourSpace>,
     /// Mark in the panel what lies within two standard errors of 0.
     pub certainty: bool,
     /// Entries of the report: what is known of model and image.
@@ -141,21 +144,27 @@ fn pictures(
     explanation: &Explanation,
     errors: Option<&Array4<f32>>,
 ) -> Result<(), Failure> {
-    let (names, image) = (origin.names, origin.image);
+    let image = origin.image;
     let planes = explanation.plan().plane_names();
     let region = explanation.region().map(|r| r.pixels());
+    // Of planes that are the space's: RISE has one for all of them.
+    let space = origin
+        .space
+        .filter(|s| s.planes().map(|p| p.0)[..] == planes[..]);
+    let of_planes = match space {
+        Some(space) => Some(space.pictures(image)?),
+        None => None,
+    };
     let (mut panels, mut overlays) = (Vec::new(), Vec::new());
     for (index, target) in explanation.targets().into_iter().enumerate().take(ROWS) {
         let maps = explanation.maps();
         let map = maps.index_axis(Axis(0), index);
         let error = errors.map(|errors| errors.index_axis(Axis(0), index));
-        let mut panel = Panel::new(&map, &planes).image(image).caption(caption(
-            names,
-            target,
-            index,
-            explanation,
-            error.as_deref(),
-        ));
+        let caption = caption(origin, target, index, explanation, error.as_deref());
+        let mut panel = Panel::new(&map, &planes).image(image).caption(caption);
+        if let Some(pictures) = &of_planes {
+            panel = panel.plane_pictures(pictures);
+        }
         if let Some(region) = region {
             panel = panel.region(region);
         }
@@ -193,7 +202,7 @@ pub fn write_pictures(
 }
 
 fn caption(
-    names: &[String],
+    origin: &Origin<'_>,
     target: usize,
     index: usize,
     explanation: &Explanation,
@@ -201,9 +210,12 @@ fn caption(
 ) -> String {
     let family = explanation.plan().family().name();
     let score = explanation.unmasked_scores()[index];
+    let space = origin
+        .space
+        .map_or(String::new(), |space| format!(" in {space}"));
     let mut caption = format!(
-        "{family}, {}, score {score:.3}, N = {}, {}",
-        class(names, target),
+        "{family}{space}, {}, score {score:.3}, N = {}, {}",
+        class(origin.names, target),
         explanation.masks(),
         explanation.estimator().name(),
     );
@@ -270,6 +282,7 @@ fn report(
     let mut report = json!({
         "racm_version": env!("CARGO_PKG_VERSION"),
         "image_shape": plan.shape(),
+        "space": origin.space,
         "method": plan.family().name(),
         "masks": explanation.masks(),
         "seed": explanation.seed(),
