@@ -3,6 +3,8 @@
 mod agreement;
 #[cfg(feature = "colour")]
 mod colour;
+#[cfg(feature = "colour")]
+mod colour_effects;
 mod contract;
 mod determinism;
 mod effects;
