@@ -4,7 +4,9 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use racm::{Baseline, Enlargement, Estimator, ExplainerBuilder, Placement, Rise, Segments};
+use racm::{
+    Baseline, Effect, Enlargement, Estimator, ExplainerBuilder, Link, Placement, Rise, Segments,
+};
 
 use crate::Failure;
 
@@ -164,4 +166,40 @@ pub fn value_name(value: impl ValueEnum) -> String {
         .to_possible_value()
         .map(|v| v.get_name().to_owned())
         .unwrap_or_default()
+}
+
+/// What is made of scores: it changes none of them.
+#[derive(clap::Args)]
+pub struct MapArgs {
+    /// The scale on which scores are explained: identity, log[:FLOOR] (ln of the score, from FLOOR on)
+    /// or logit[:CLIP] (ln(p / (1 - p)), CLIP away from 0 and 1); both 1e-6 if not given [default:
+    /// identity]
+    #[arg(long, value_name = "LINK")]
+    pub link: Option<Link>,
+    /// How scores become a map [default: centred]
+    #[arg(long, value_parser = named(Estimator::ALL, Estimator::name))]
+    pub estimator: Option<Estimator>,
+    /// What a plane of the map says: what it is worth to show it with all that comes along (plane), or what it
+    /// does by itself (own), to compare channels [default: plane]
+    #[arg(long, value_parser = named(Effect::ALL, Effect::name))]
+    pub effect: Option<Effect>,
+    /// Mark in the panel what lies within two standard errors of 0
+    #[arg(long)]
+    pub certainty: bool,
+}
+
+impl MapArgs {
+    /// The builder with what was given.
+    pub fn apply(&self, mut builder: ExplainerBuilder) -> ExplainerBuilder {
+        if let Some(link) = self.link {
+            builder = builder.link(link);
+        }
+        if let Some(estimator) = self.estimator {
+            builder = builder.estimator(estimator);
+        }
+        if let Some(effect) = self.effect {
+            builder = builder.effect(effect);
+        }
+        builder
+    }
 }

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use racm::render::read_image;
-use racm::{Baseline, Budget, Effect, Estimator, Explainer, Ledger, Link, demo};
+use racm::{Baseline, Budget, Explainer, Ledger, demo};
 use serde_json::{Map, Value, json};
 
-use crate::args::{named, whole_number};
+use crate::args::{MapArgs, whole_number};
 use crate::explain::kept::{LEDGER, lock, say_torn};
 use crate::explain::report::{self, Origin, Stage};
 use crate::explain::space::{space_of, with_planes};
 use crate::explain::{print_summary, say_written, span};
-use crate::model::{file_name, fitted, read_names};
+use crate::model::{class_names, file_name, fitted};
 use crate::say::line;
 use crate::{Failure, read, whole};
 
@@ -39,18 +39,8 @@ pub struct Args {
     /// The map of the first N masks [default: all that the run was to have]
     #[arg(long, value_name = "N", value_parser = whole_number)]
     pub masks: Option<u64>,
-    /// The scale on which scores are explained, as for `racm explain` [default: identity]
-    #[arg(long, value_name = "LINK")]
-    pub link: Option<Link>,
-    /// How scores become a map [default: centred]
-    #[arg(long, value_parser = named(Estimator::ALL, Estimator::name))]
-    pub estimator: Option<Estimator>,
-    /// What a plane of the map says, as for `racm explain` [default: plane]
-    #[arg(long, value_parser = named(Effect::ALL, Effect::name))]
-    pub effect: Option<Effect>,
-    /// Mark in the panel what lies within two standard errors of 0
-    #[arg(long)]
-    pub certainty: bool,
+    #[command(flatten)]
+    pub map: MapArgs,
     /// A text file with one class name a line
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
@@ -114,15 +104,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         .spec(plan.spec().clone())
         .seed(ledger.seed())
         .budget(Budget::exactly(wanted));
-    if let Some(link) = args.link {
-        builder = builder.link(link);
-    }
-    if let Some(estimator) = args.estimator {
-        builder = builder.estimator(estimator);
-    }
-    if let Some(effect) = args.effect {
-        builder = builder.effect(effect);
-    }
+    builder = args.map.apply(builder);
     let baseline: Option<Result<Baseline, _>> = ledger.baseline_name().map(|name| name.parse());
     if let Some(Ok(baseline)) = baseline {
         builder = builder.baseline(baseline);
@@ -136,7 +118,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         ledger.write_to(&file)?;
         Ok(file.sync_all()?)
     })?;
-    let names = class_names(args, is_demo)?;
+    let names = class_names(args.labels.as_deref(), is_demo)?;
     let about = json!({
         "model": args.model.clone().or(model),
         "image": args.image.as_ref().map(|path| path.display().to_string()),
@@ -150,7 +132,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         names: &names,
         image: &image,
         space,
-        certainty: args.certainty,
+        certainty: args.map.certainty,
         about: match about {
             Value::Object(entries) => entries,
             _ => Map::new(),
@@ -219,12 +201,4 @@ fn check_model(args: &Args, kept: Option<&str>) -> Result<(), Failure> {
         return Ok(());
     }
     Err(format!("the ledgers belong to another model: it is {kept}, --model is {given}").into())
-}
-
-fn class_names(args: &Args, is_demo: bool) -> Result<Vec<String>, Failure> {
-    match &args.labels {
-        Some(path) => read_names(path),
-        None if is_demo => Ok(demo::CLASSES.map(str::to_owned).to_vec()),
-        None => Ok(Vec::new()),
-    }
 }

@@ -192,13 +192,18 @@ impl ModelArgs {
         ))
     }
 
-    /// The names of the classes: the file's, or those of the demo.
+    /// The names of the classes.
     pub fn class_names(&self) -> Result<Vec<String>, Failure> {
-        match &self.labels {
-            Some(path) => read_names(path),
-            None if self.model == "demo" => Ok(demo::CLASSES.map(str::to_owned).to_vec()),
-            None => Ok(Vec::new()),
-        }
+        class_names(self.labels.as_deref(), self.model == "demo")
+    }
+}
+
+/// The names of the classes: the file's, or those of the demo.
+pub fn class_names(labels: Option<&Path>, is_demo: bool) -> Result<Vec<String>, Failure> {
+    match labels {
+        Some(path) => read_names(path),
+        None if is_demo => Ok(demo::CLASSES.map(str::to_owned).to_vec()),
+        None => Ok(Vec::new()),
     }
 }
 
@@ -297,7 +302,7 @@ impl Model {
 }
 
 /// One class name a line. They end up on terminals, in captions and in tables.
-pub fn read_names(path: &Path) -> Result<Vec<String>, Failure> {
+fn read_names(path: &Path) -> Result<Vec<String>, Failure> {
     const LONGEST: usize = 300;
     let names = read::text(path, "a text file with one class name a line")?;
     let names: Vec<String> = names.lines().map(str::to_owned).collect();

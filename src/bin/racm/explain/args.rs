@@ -7,14 +7,14 @@ use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use racm::ndarray::Array3;
 use racm::{
-    Baseline, Budget, CamMethod, Effect, Estimator, Explainer, ExplainerBuilder, Family, Link,
-    Segments, StopRule, Target,
+    Baseline, Budget, CamMethod, Estimator, Explainer, ExplainerBuilder, Family, Segments,
+    StopRule, Target,
 };
 use serde_json::Value;
 
 use super::kept::{Part, blocks};
 use super::space::SpaceArg;
-use crate::args::{MaskArgs, named, size, whole_number};
+use crate::args::{MapArgs, MaskArgs, size, whole_number};
 use crate::model::ModelArgs;
 use crate::npy::read_labels;
 use crate::shard::Shard;
@@ -56,18 +56,8 @@ pub struct Args {
     pub mask: MaskArgs,
     #[command(flatten)]
     pub budget: BudgetArgs,
-    /// The scale on which scores are explained: identity, log[:FLOOR] (ln of the score, from FLOOR on)
-    /// or logit[:CLIP] (ln(p / (1 - p)), CLIP away from 0 and 1); both 1e-6 if not given [default:
-    /// identity]
-    #[arg(long, value_name = "LINK")]
-    pub link: Option<Link>,
-    /// How scores become a map [default: centred]
-    #[arg(long, value_parser = named(Estimator::ALL, Estimator::name))]
-    pub estimator: Option<Estimator>,
-    /// What a plane of the map says: what it is worth to show it with all that comes along (plane), or what it
-    /// does by itself (own), to compare channels [default: plane]
-    #[arg(long, value_parser = named(Effect::ALL, Effect::name))]
-    pub effect: Option<Effect>,
+    #[command(flatten)]
+    pub map: MapArgs,
     /// Images a model call [default: 32, or what fits into 5 MiB]
     #[arg(long, value_name = "B", value_parser = size)]
     pub batch: Option<usize>,
@@ -83,9 +73,6 @@ pub struct Args {
         value_name = "FRACTION"
     )]
     pub keep: f64,
-    /// Mark in the panel what lies within two standard errors of 0
-    #[arg(long)]
-    pub certainty: bool,
     #[command(flatten)]
     pub ledger: LedgerArgs,
 }
@@ -220,12 +207,12 @@ impl Args {
             ("--enlargement", self.mask.enlargement.is_some()),
             ("--placement", self.mask.placement.is_some()),
             ("--baseline", self.mask.baseline.is_some()),
-            ("--link", self.link.is_some()),
-            ("--estimator", self.estimator.is_some()),
-            ("--effect", self.effect.is_some()),
+            ("--link", self.map.link.is_some()),
+            ("--estimator", self.map.estimator.is_some()),
+            ("--effect", self.map.effect.is_some()),
             ("--batch", self.batch.is_some()),
             ("--refine", self.refine.is_some()),
-            ("--certainty", self.certainty),
+            ("--certainty", self.map.certainty),
             ("--ledger", self.ledger.ledger.is_some()),
             ("--restart", self.ledger.restart),
             ("--shard", self.ledger.shard.is_some()),
@@ -246,12 +233,12 @@ impl Args {
             refine.check()?;
         }
         let regression = matches!(self.method, Some(Method::Regression(_)));
-        if regression && self.estimator.is_some() {
+        if regression && self.map.estimator.is_some() {
             return Err(
                 "--estimator says nothing beside lime and kernel-shap, which are estimators".into(),
             );
         }
-        if regression && self.effect.is_some() {
+        if regression && self.map.effect.is_some() {
             return Err(
                 "--effect says nothing beside lime and kernel-shap: their slopes are own effects"
                     .into(),
@@ -290,15 +277,7 @@ impl Args {
             builder = self.mask.regression(builder, estimator, [height, width])?;
         }
         builder = builder.budget(self.budget.apply(budget));
-        if let Some(estimator) = self.estimator {
-            builder = builder.estimator(estimator);
-        }
-        if let Some(effect) = self.effect {
-            builder = builder.effect(effect);
-        }
-        if let Some(link) = self.link {
-            builder = builder.link(link);
-        }
+        builder = self.map.apply(builder);
         if let Some(batch) = self.batch {
             builder = builder.batch(batch);
         }

@@ -94,7 +94,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         names: &names,
         image: &image,
         space,
-        certainty: args.certainty,
+        certainty: args.map.certainty,
         about,
         region: about_region(args, refined_by.as_ref()),
         labels: args
