@@ -109,10 +109,11 @@ proptest! {
         }
         let (refusals, largest) = (model.refusals.into_inner(), model.largest.into_inner());
         if parallel {
-            // A last batch that is smaller may be halved at the same time as one before.
+            // A last batch that is smaller may be halved at the same time as one before, so that
+            // sizes are other than one after the other; none is larger than there is room for.
             prop_assert!(refusals >= tolerated.halvings, "{refusals} refusals");
             prop_assert_eq!((tolerated.halvings > 0, tolerated.batch.is_some()), (halvings > 0, halvings > 0));
-            prop_assert!(tolerated.batch.is_none_or(|batch| batch <= size) && largest <= room);
+            prop_assert!(tolerated.batch.is_none_or(|batch| batch <= room) && largest <= room);
         } else {
             // What worked is remembered: nothing is refused twice.
             prop_assert_eq!((tolerated.halvings, refusals), (halvings, halvings));
