@@ -6,6 +6,7 @@
 //! parts, one is asked for by its name, `cargo bench --bench limits -- PART`:
 //!
 //! - `rendering`, `end-to-end`, `sums`, `maps`: the parts;
+//! - `colour`: from another colour space to RGB beside copying, with the feature `colour`;
 //! - `count PART N` (copy, soft, hard, mc-rise, sums, sums-1000): so many masks and nothing else, for an instruction counter;
 //! - `growth`: how time grows with N, pixels, channels and targets, and memory with N (Linux); with
 //!   the feature `plot` it also draws `benches/growth.svg`;
@@ -13,6 +14,8 @@
 //!   `onnx` (rten) and `ort` (ONNX Runtime, found by `ORT_DYLIB_PATH`);
 //! - `memory N`: by how many kB explaining a free model with N masks raises the peak (Linux).
 
+#[cfg(feature = "colour")]
+mod colour;
 mod count;
 mod growth;
 #[cfg(any(feature = "onnx", feature = "ort"))]
@@ -88,6 +91,8 @@ fn main() {
         ["end-to-end"] => parts::end_to_end(),
         ["sums"] => parts::sums(),
         ["maps"] => parts::maps(),
+        #[cfg(feature = "colour")]
+        ["colour"] => colour::colour(),
         ["count", part, masks] => count::count(part, masks.parse().expect("a number of masks")),
         ["growth"] => growth::growth(),
         #[cfg(any(feature = "onnx", feature = "ort"))]

@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 use std::fmt;
 use std::str::FromStr;
 
-use ndarray::{Array3, Array4, ArrayRef3, Axis};
+use ndarray::{Array3, Array4, ArrayRef3, ArrayView2, Axis};
 use palette::convert::FromColorUnclamped;
 use palette::{Hsv, Lab, Srgb};
 use rayon::prelude::*;
@@ -40,7 +40,8 @@ use crate::text::{saved_as_text, unreadable};
 /// *Excluding* a hue is to show another one; no hue stands for none. (Without hue is grey, and that is saturation 0, the
 /// matter of the next plane.) A hue that the image shows anyway excludes nothing: a map of a red sign under an excluded red
 /// has nothing to say of its hue. [`ColourSpace::hsv_for`] therefore takes one that is a quarter of a turn from the image's
-/// colours, as near as can be, and as far from the jump. A pixel without colour (grey, black) has the excluded hue.
+/// colours, as near as can be, and as far from the jump. A pixel without colour (grey, black) has the excluded hue. Blurred
+/// baselines and means of segments are of the plane's numbers: sound for hues on one side of the jump, and else better 0.
 ///
 /// # Colours that RGB does not have
 /// Masks mix the planes of a pixel as they come. Every mixture of hue, saturation and value is a colour. In Lab and YCbCr some are
@@ -162,10 +163,12 @@ impl ColourSpace {
     /// The RGB image in [0, 1] of an image `[3, H, W]` in this space.
     ///
     /// # Errors
-    /// Those of [`ColourSpace::convert`], but that values may be any: RGB is clipped to [0, 1].
+    /// Those of [`ColourSpace::convert`], but that values may be any, RGB is clipped to [0, 1]; only a hue has to be within a
+    /// turn of the excluded one.
     pub fn to_rgb(self, image: &ArrayRef3<f32>) -> Result<Array3<f32>> {
         self.check()?;
         check_image(image)?;
+        self.check_hues(image.outer_iter().next())?;
         Ok(self.each_pixel(image, ColourSpace::batch_to_rgb))
     }
 
@@ -207,11 +210,34 @@ impl ColourSpace {
         }
     }
 
+    /// Refuses what is no hue, in the first planes of images.
+    pub(super) fn check_hues<'a>(
+        self,
+        planes: impl IntoIterator<Item = ArrayView2<'a, f32>>,
+    ) -> Result<()> {
+        let ColourSpace::Hsv { .. } = self else {
+            return Ok(());
+        };
+        let outside = |hue: f32| hue.abs() > 1.0;
+        for plane in planes {
+            // Without places this is quick, and most often all.
+            if !plane.fold(false, |found, &hue| found | outside(hue)) {
+                continue;
+            }
+            if let Some(((y, x), hue)) = plane.indexed_iter().find(|(_, hue)| outside(**hue)) {
+                let given = format!("{hue} at [{y}, {x}]");
+                let expected = "turns from the excluded hue, -1 to 1";
+                return Err(Error::parameter("hue", given, expected));
+            }
+        }
+        Ok(())
+    }
+
     /// Images `[n, 3, pixels]` in this space as RGB.
     pub(super) fn batch_to_rgb(self, values: &[f32], pixels: usize, out: &mut [f32]) {
         let clip = |v: f32| v.clamp(0.0, 1.0);
         match self {
-            ColourSpace::Hsv { hue } => convert(values, pixels, out, |p| of_hsv(p, hue).map(clip)),
+            ColourSpace::Hsv { hue } => convert(values, pixels, out, move |p| of_hsv(p, hue)),
             ColourSpace::Lab => convert(values, pixels, out, |p| of_lab(p).map(clip)),
             ColourSpace::Ycbcr => convert(values, pixels, out, |p| of_ycbcr(p).map(clip)),
         }
@@ -260,13 +286,13 @@ fn convert(
     values: &[f32],
     pixels: usize,
     out: &mut [f32],
-    by: impl Fn([f32; 3]) -> [f32; 3] + Sync,
+    by: impl Fn([f32; 3]) -> [f32; 3] + Copy + Send + Sync,
 ) {
     /// Pixels that a thread takes at once, of one image or less.
     const PART: usize = 1 << 12;
     let images = out.par_chunks_exact_mut(3 * pixels);
     let images = images.zip(values.par_chunks_exact(3 * pixels));
-    images.for_each(|(out, image)| {
+    images.for_each(move |(out, image)| {
         let (a, rest) = out.split_at_mut(pixels);
         let (b, c) = rest.split_at_mut(pixels);
         let parts = [a, b, c].map(|plane| plane.par_chunks_mut(PART));
@@ -274,7 +300,9 @@ fn convert(
         (a, b, c)
             .into_par_iter()
             .enumerate()
-            .for_each(|(part, (a, b, c))| {
+            .for_each(move |(part, (a, b, c))| {
+                // A copy: what it holds stays in registers.
+                let by = by;
                 let plane = |c: usize| &image[c * pixels + part * PART..][..a.len()];
                 let seen = plane(0).iter().zip(plane(1)).zip(plane(2));
                 let out = a.iter_mut().zip(b).zip(c);
@@ -296,10 +324,25 @@ fn hsv([r, g, b]: [f32; 3], excluded: f32) -> [f32; 3] {
     [short_way, hsv.saturation, hsv.value]
 }
 
+/// Without a branch: a channel is as strong as the hue is near to its third of the circle. A run converts every masked image, and
+/// a conversion by sixths of the circle takes several times as long.
+#[inline]
 fn of_hsv([h, s, v]: [f32; 3], excluded: f32) -> [f32; 3] {
-    let degrees = 360.0 * (h + excluded);
-    let (s, v) = (s.clamp(0.0, 1.0), v.clamp(0.0, 1.0));
-    rgb(Srgb::from_color_unclamped(Hsv::new(degrees, s, v)))
+    let within_1 = |v: f32| {
+        let v = if v < 0.0 { 0.0 } else { v };
+        if v > 1.0 { 1.0 } else { v }
+    };
+    let turns = h + excluded;
+    let turns = if turns < 0.0 { turns + 1.0 } else { turns };
+    let turns = if turns > 1.0 { turns - 1.0 } else { turns };
+    let (s, v) = (within_1(s), within_1(v));
+    let of = |third: f32| {
+        let away = (turns - third).abs();
+        let other_way = 1.0 - away;
+        let away = if away < other_way { away } else { other_way };
+        v - v * s * (1.0 - within_1(2.0 - 6.0 * away))
+    };
+    [of(0.0), of(1.0 / 3.0), of(2.0 / 3.0)]
 }
 
 fn lab([r, g, b]: [f32; 3]) -> [f32; 3] {

@@ -1,6 +1,6 @@
 //! An RGB model that takes its images in another colour space.
 
-use ndarray::{Array2, Array4, ArrayView4};
+use ndarray::{Array2, Array4, ArrayView4, Axis};
 
 use crate::error::{BoxError, Error, Result};
 use crate::models::colour_space::ColourSpace;
@@ -63,6 +63,8 @@ impl<M: BlackBoxModel> BlackBoxModel for InColourSpace<M> {
                 expected: vec![3, height, width],
             }));
         }
+        self.space
+            .check_hues(batch.index_axis(Axis(1), 0).outer_iter())?;
         let batch = batch.as_standard_layout();
         let mut rgb = Array4::zeros((n, channels, height, width));
         if let (Some(values), Some(out)) = (batch.as_slice(), rgb.as_slice_mut()) {

@@ -88,7 +88,12 @@ proptest! {
     #[test]
     fn anything_becomes_rgb(colour in prop::array::uniform3(-1e6f32..1e6)) {
         for space in SPACES {
-            let rgb = values(&space.to_rgb(&pixel(colour)).unwrap());
+            let rgb = space.to_rgb(&pixel(colour));
+            if matches!(space, ColourSpace::Hsv { .. }) && colour[0].abs() > 1.0 {
+                prop_assert!(rgb.is_err());
+                continue;
+            }
+            let rgb = values(&rgb.unwrap());
             prop_assert!(rgb.iter().all(|v| (0.0..=1.0).contains(v)), "{space} {colour:?}: {rgb:?}");
         }
     }
@@ -268,6 +273,16 @@ fn the_model_sees_rgb() {
             "the image has shape [4, 2, 2], expected [3, 2, 2]",
         );
     }
+    // As a baseline in degrees would make it.
+    let mut degrees = Array3::<f32>::zeros((3, 2, 2));
+    degrees[[0, 1, 0]] = 300.0;
+    let model = InColourSpace::new(demo::Classifier, ColourSpace::Hsv { hue: 0.5 }).unwrap();
+    says(
+        model
+            .predict(degrees.view().insert_axis(Axis(0)))
+            .unwrap_err(),
+        "hue is 300 at [1, 0], expected turns from the excluded hue, -1 to 1",
+    );
 }
 
 /// Scores are those of the batch that the model would have had, converted by hand, in any order of memory.
