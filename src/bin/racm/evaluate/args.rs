@@ -11,6 +11,7 @@ use super::list::Item;
 use super::methods::{Kind, MethodArg, cases};
 use super::store::{Case, fingerprint};
 use crate::args::{MaskArgs, named, size, value_name, whole_number};
+use crate::image::ImageArgs;
 use crate::model::ModelArgs;
 use crate::shard::Shard;
 use crate::white_box::{LayerArgs, Refine};
@@ -24,6 +25,8 @@ pub struct Args {
     /// in the list's folder or below
     #[arg(long, value_name = "LIST.csv|DIR")]
     pub images: PathBuf,
+    #[command(flatten)]
+    pub reading: ImageArgs,
     /// The list may name files outside of its folder: absolute paths, and paths with `..`
     #[arg(long)]
     pub anywhere: bool,
@@ -271,6 +274,9 @@ impl Args {
             "scale": self.model.scale,
             "mean": self.model.mean,
             "std": self.model.std,
+            "array": self.reading.array,
+            "missing": self.reading.missing.iter().map(f32::to_string).collect::<Vec<_>>(),
+            "convert": self.reading.convert,
             "methods": methods,
             "masks": self.masks,
             "estimators": self.estimator,
@@ -351,7 +357,7 @@ impl Args {
             _ => None,
         };
         let map = map.filter(|path| path.is_file());
-        let image = read::bytes(&item.path, "an image (PNG or JPEG)")?;
+        let image = read::bytes(&item.path, "an image")?;
         let roi = format!("{:?}", item.roi);
         let saliency = match &map {
             Some(path) => read::bytes(path, "a saliency map (.npy)")?,

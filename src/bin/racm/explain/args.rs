@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use racm::ndarray::Array3;
 use racm::{
     Baseline, Budget, CamMethod, Estimator, Explainer, ExplainerBuilder, Family, Segments,
     StopRule, Target,
@@ -15,6 +14,7 @@ use serde_json::Value;
 use super::kept::{Part, blocks};
 use super::space::SpaceArg;
 use crate::args::{MapArgs, MaskArgs, size, whole_number};
+use crate::image::ImageArgs;
 use crate::model::ModelArgs;
 use crate::npy::read_labels;
 use crate::shard::Shard;
@@ -25,9 +25,12 @@ use crate::{Failure, read};
 pub struct Args {
     #[command(flatten)]
     pub model: ModelArgs,
-    /// The image to explain (PNG or JPEG)
-    #[arg(long, value_name = "I.png")]
+    /// The image to explain: PNG or JPEG (in [0, 1]), or numbers as they are stored: TIFF (bands and pages are channels),
+    /// .npy or .npz ([C, H, W] or [H, W]), or a folder with a file for each channel, in the order of their names
+    #[arg(long, value_name = "FILE|DIR")]
     pub image: Option<PathBuf>,
+    #[command(flatten)]
+    pub reading: ImageArgs,
     /// Explain the image in another colour space, whose planes the masks then pass and --baseline is in: hsv[:HUE], where
     /// excluded pixels show the hue HUE (in turns from red, in [0, 1)), by default one that the image has not; lab; or ycbcr.
     /// The model still sees RGB [default: RGB]
@@ -232,6 +235,9 @@ impl Args {
         if let Some(refine) = &self.refine {
             refine.check()?;
         }
+        if self.space.is_some() && !self.reading.missing.is_empty() {
+            return Err("--missing says nothing beside --space, which is about pictures".into());
+        }
         let regression = matches!(self.method, Some(Method::Regression(_)));
         if regression && self.map.estimator.is_some() {
             return Err(
@@ -251,7 +257,7 @@ impl Args {
     }
 
     /// The explainer that is asked for, but for its region.
-    pub fn builder(&self, image: &Array3<f32>) -> Result<ExplainerBuilder, Failure> {
+    pub fn builder(&self, [height, width]: [usize; 2]) -> Result<ExplainerBuilder, Failure> {
         let (mut builder, mut budget) = match &self.spec {
             Some(path) => {
                 let explainer = read_explainer(path)?;
@@ -263,7 +269,6 @@ impl Args {
             builder = builder.family(family.shared());
         }
         builder = self.mask.apply(builder);
-        let (_, height, width) = image.dim();
         if let Some(path) = &self.segments {
             let labels = read_labels(path, height, width)?;
             builder = builder.segments(Segments::from_labels(&labels)?);
