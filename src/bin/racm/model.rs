@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use racm::ndarray::{Array2, ArrayView4};
 use racm::{
-    Baseline, BlackBoxModel, BoxError, Device, Layout, OnnxModel, OnnxOptions, Preprocess, demo,
+    Baseline, BlackBoxModel, BoxError, Device, Error, Layout, OnnxModel, OnnxOptions, Preprocess,
+    demo,
 };
 
 use crate::args::{named, size, value_name};
@@ -194,10 +195,30 @@ impl ModelArgs {
             return Ok(Model::Demo);
         }
         Ok(match self.runtime {
-            Runtime::Rten => Model::Rten(Box::new(OnnxModel::from_path(&self.model, &options)?)),
+            Runtime::Rten => {
+                let model = OnnxModel::from_path(&self.model, &options);
+                Model::Rten(Box::new(model.map_err(|e| self.unloaded(e))?))
+            }
             #[cfg(feature = "ort")]
-            Runtime::Ort => Model::Ort(Box::new(racm::OrtModel::from_path(&self.model, &options)?)),
+            Runtime::Ort => {
+                let model = racm::OrtModel::from_path(&self.model, &options);
+                Model::Ort(Box::new(model.map_err(|e| self.unloaded(e))?))
+            }
         })
+    }
+
+    /// Why a model was not loaded, with the file about channels where that is the reason.
+    pub fn unloaded(&self, error: Error) -> Failure {
+        match (&self.channel_file, &error) {
+            (
+                Some(file),
+                Error::Parameter {
+                    name: "scale" | "mean" | "std",
+                    ..
+                },
+            ) => format!("{}: {error}", file.display()).into(),
+            _ => error.into(),
+        }
     }
 
     /// How an ONNX model is loaded and called.

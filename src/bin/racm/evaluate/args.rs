@@ -11,7 +11,7 @@ use super::list::Item;
 use super::methods::{Kind, MethodArg, cases};
 use super::store::{Case, fingerprint};
 use crate::args::{MaskArgs, named, size, value_name, whole_number};
-use crate::image::ImageArgs;
+use crate::image::{ImageArgs, contents};
 use crate::model::ModelArgs;
 use crate::shard::Shard;
 use crate::white_box::{LayerArgs, Refine};
@@ -357,12 +357,14 @@ impl Args {
             _ => None,
         };
         let map = map.filter(|path| path.is_file());
-        let image = read::bytes(&item.path, "an image")?;
+        let image = contents(&item.path)?;
         let roi = format!("{:?}", item.roi);
         let saliency = match &map {
             Some(path) => read::bytes(path, "a saliency map (.npy)")?,
             None => Vec::new(),
         };
-        Ok((map, fingerprint([&image, roi.as_bytes(), &saliency])))
+        let parts = image.iter().map(Vec::as_slice);
+        let parts = parts.chain([roi.as_bytes(), &saliency]);
+        Ok((map, fingerprint(parts)))
     }
 }

@@ -79,7 +79,7 @@ pub fn read(path: &Path, anywhere: bool) -> Result<Vec<Item>, Failure> {
     }
     let mut seen = BTreeSet::new();
     for item in &items {
-        if !item.path.is_file() {
+        if !(item.path.is_file() || item.path.is_dir()) {
             let name = quoted(&item.name);
             return Err(at(&format!("there is no file {name}")));
         }
@@ -144,7 +144,7 @@ pub fn parse(text: &str, path: &Path, anywhere: bool) -> Result<Vec<Item>, Strin
         // Beside the list, or in a folder of the list's name: signs.csv with signs/.
         let beside = folder.join(name);
         let path = match path.file_stem() {
-            Some(stem) if !beside.is_file() => folder.join(stem).join(name),
+            Some(stem) if !beside.exists() => folder.join(stem).join(name),
             _ => beside,
         };
         let mut roi = Vec::new();

@@ -235,9 +235,6 @@ impl Args {
         if let Some(refine) = &self.refine {
             refine.check()?;
         }
-        if self.space.is_some() && !self.reading.missing.is_empty() {
-            return Err("--missing says nothing beside --space, which is about pictures".into());
-        }
         let regression = matches!(self.method, Some(Method::Regression(_)));
         if regression && self.map.estimator.is_some() {
             return Err(
@@ -254,6 +251,23 @@ impl Args {
             self.mask.check_segments(self.segments.is_some())?;
         }
         Ok(())
+    }
+
+    /// Refuses beside --space what is about the image's own channels.
+    pub fn check_space(&self) -> Result<(), Failure> {
+        let of_channels = self.model.of_channels.as_ref();
+        let what = match of_channels.and_then(|channels| channels.baseline.as_ref()) {
+            Some(_) => "the column baseline of --channel-file",
+            None if !self.reading.missing.is_empty() => "--missing",
+            None => return Ok(()),
+        };
+        match &self.space {
+            Some(_) => Err(format!(
+                "{what} is about the image's channels, and --space masks other planes"
+            )
+            .into()),
+            None => Ok(()),
+        }
     }
 
     /// The explainer that is asked for, but for its region.

@@ -39,6 +39,7 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
         return cam::run(args, method);
     }
     args.model.read_channel_file(&mut args.mask.baseline)?;
+    args.check_space()?;
     args.model.start_threads()?;
     let names = args.model.class_names()?;
     let model = args.model.load()?;

@@ -36,6 +36,7 @@ pub fn say_input(path: Option<&Path>, input: &Input) -> Result<(), Failure> {
     if let Some(([low, high], missing)) = input.numbers() {
         let missing = match missing {
             0 => String::new(),
+            1 => "; 1 pixel without a value is masked out".to_owned(),
             _ => format!("; {missing} pixels without a value are masked out"),
         };
         line(format_args!(

@@ -16,8 +16,7 @@ const ENDINGS: [&str; 7] = ["npy", "npz", "tif", "tiff", "png", "jpg", "jpeg"];
 /// The channels are the folder's images, in the order of their names, and are called like these without their endings.
 /// Other files are left out.
 pub fn read(folder: &Path) -> Result<Stored, Failure> {
-    let mut files = listed(folder)?;
-    files.sort_unstable();
+    let files = listed(folder)?;
     let (mut values, mut names, mut size) = (Vec::new(), Vec::new(), None);
     for name in &files {
         let path = folder.join(name);
@@ -70,8 +69,8 @@ pub fn read(folder: &Path) -> Result<Stored, Failure> {
     })
 }
 
-/// The names of the images in a folder.
-fn listed(folder: &Path) -> Result<Vec<OsString>, Failure> {
+/// The names of the images in a folder, in order.
+pub fn listed(folder: &Path) -> Result<Vec<OsString>, Failure> {
     let fault = |e: std::io::Error| Wrong::unreadable(folder, e.to_string());
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(fault)? {
@@ -92,5 +91,6 @@ fn listed(folder: &Path) -> Result<Vec<OsString>, Failure> {
         }
         files.push(name);
     }
+    files.sort_unstable();
     Ok(files)
 }

@@ -76,7 +76,11 @@ impl Input {
         let expected = [height.unwrap_or(h), width.unwrap_or(w)];
         let (values, resized_from) = match (expected == [h, w], is_picture) {
             (true, _) => (values, None),
-            (false, true) => (resize(&values, expected[0], expected[1])?, Some([h, w])),
+            (false, true) => {
+                let resized = resize(&values, expected[0], expected[1])
+                    .map_err(|e| format!("{}, whose images have that size: {e}", taken.by))?;
+                (resized, Some([h, w]))
+            }
             (false, false) => {
                 return Err(Wrong::Size {
                     path: path.to_owned(),

@@ -120,6 +120,19 @@ pub fn read(path: &Path, args: &ImageArgs) -> Result<Stored, Failure> {
     file(path, args.array.as_deref())
 }
 
+/// All that the image is made of, for a fingerprint.
+pub fn contents(path: &Path) -> Result<Vec<Vec<u8>>, Failure> {
+    if !path.is_dir() {
+        return Ok(vec![read::bytes(path, EXPECTED)?]);
+    }
+    let mut contents = Vec::new();
+    for name in bands::listed(path)? {
+        contents.push(name.as_encoded_bytes().to_vec());
+        contents.push(read::bytes(&path.join(name), EXPECTED)?);
+    }
+    Ok(contents)
+}
+
 fn no_npz(path: &Path) -> Failure {
     Wrong::unreadable(path, "it is no .npz file, which --array is about").into()
 }

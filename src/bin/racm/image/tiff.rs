@@ -16,6 +16,7 @@ const DENSEST: u64 = 4096;
 const MOST_BYTES: usize = 1 << 30;
 /// The number that GDAL writes for "no data".
 const NO_DATA: Tag = Tag::Unknown(42_113);
+const WHITE_IS_ZERO: u16 = 0;
 const BANDS: &str = "grey, RGB or bands of 8, 16, 32 or 64 bits";
 
 /// The image in a file of so many bytes: the bands of all pages are its channels. Numbers as they are, and NaN for those
@@ -70,6 +71,13 @@ fn add_page<R: Read + Seek>(
     bytes: u64,
     values: &mut Vec<f32>,
 ) -> Result<(), String> {
+    let shades: Option<u16> = decoder
+        .find_tag_unsigned(Tag::PhotometricInterpretation)
+        .map_err(said)?;
+    if shades == Some(WHITE_IS_ZERO) {
+        // The reader would turn the numbers round.
+        return Err("its 0 is white, expected black".to_owned());
+    }
     let colours = decoder.colortype().map_err(said)?;
     let (bits, bands) = match colours {
         ColorType::Gray(bits) => (bits, 1),
