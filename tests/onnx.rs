@@ -537,6 +537,9 @@ fn preprocess_is_checked() {
     for scale in [0.0, f32::NAN, f32::INFINITY] {
         assert_eq!(parameter(new().scale(scale)), "scale");
     }
+    for scale in [vec![], vec![1.0, 0.0], vec![2.0, f32::NAN]] {
+        assert_eq!(parameter(new().scales(scale)), "scale");
+    }
     for mean in [vec![], vec![f32::NAN], vec![0.0, f32::NEG_INFINITY, 0.0]] {
         assert_eq!(parameter(new().mean(mean)), "mean");
     }
@@ -553,6 +556,7 @@ fn preprocess_is_checked() {
         assert_eq!(parameter(new().channels(order)), "channels");
     }
     let three = || new().channels([2, 1, 0]).unwrap();
+    assert_eq!(parameter(three().scales([2.0, 1.0])), "scale");
     assert_eq!(parameter(three().mean([0.0, 1.0])), "mean");
     assert_eq!(parameter(three().std([1.0; 4])), "std");
     assert_eq!(

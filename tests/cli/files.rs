@@ -74,6 +74,58 @@ fn pages<T>(image: &Array3<f32>, number: impl Fn(f32) -> T + Copy) -> Vec<Array2
     image.outer_iter().map(of).collect()
 }
 
+/// A TIFF file of 16-bit numbers with the channels one after the other, each in tiles of 16 x 16; `absent` is not there.
+fn tiles_by_channel(path: &Path, image: &Array3<f32>, absent: usize) {
+    const TILE: usize = 16;
+    let (channels, h, w) = image.dim();
+    let mut file = b"II*\0\0\0\0\0".to_vec();
+    let (mut starts, mut lengths) = (Vec::new(), Vec::new());
+    let (down, across) = (h.div_ceil(TILE), w.div_ceil(TILE));
+    for tile in 0..channels * down * across {
+        let (c, y, x) = (tile / (down * across), tile / across % down, tile % across);
+        starts.push(file.len() as u32);
+        let inside = |i: usize| image.get([c, y * TILE + i / TILE, x * TILE + i % TILE]);
+        if tile != absent {
+            let numbers = (0..TILE * TILE).map(|i| inside(i).map_or(9, |&v| v as u16));
+            file.extend(numbers.flat_map(u16::to_le_bytes));
+        }
+        lengths.push(file.len() as u32 - starts[tile]);
+    }
+    let all = |number: u32| vec![number; channels];
+    let tags = [
+        (256, vec![w as u32]),
+        (257, vec![h as u32]),
+        (258, all(16)),
+        (259, vec![1]),
+        (262, vec![1]),
+        (277, vec![channels as u32]),
+        (284, vec![2]),
+        (322, vec![TILE as u32]),
+        (323, vec![TILE as u32]),
+        (324, starts),
+        (325, lengths),
+        (338, vec![0; channels - 1]),
+    ];
+    let mut directory = (tags.len() as u16).to_le_bytes().to_vec();
+    for (tag, numbers) in tags {
+        directory.extend([&(tag as u16).to_le_bytes()[..], &[4, 0]].concat());
+        directory.extend((numbers.len() as u32).to_le_bytes());
+        let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+        match numbers.len() {
+            1 => directory.extend(bytes),
+            _ => {
+                directory.extend((file.len() as u32).to_le_bytes());
+                file.extend(bytes);
+            }
+        }
+    }
+    directory.extend([0; 4]);
+    let start = (file.len() as u32).to_le_bytes();
+    file[4..8].copy_from_slice(&start);
+    file.extend(directory);
+    fs::write(path, file).unwrap();
+}
+
 /// An `.npz` file of these arrays.
 fn npz(path: &Path, arrays: &[(&str, &Array3<f32>)]) {
     let mut zip = zip::ZipWriter::new(File::create(path).unwrap());
@@ -145,6 +197,7 @@ fn numbers_of_any_kind_of_file_are_read_as_they_are() {
         "tiff.png",
         "bands",
     ];
+    let mut first = None;
     for file in files {
         let (image_path, out) = (path(file), root.join("out").join(file));
         let more = [
@@ -156,6 +209,8 @@ fn numbers_of_any_kind_of_file_are_read_as_they_are() {
         assert_close(&scores(&out), &means(&image), file);
         let line = format!("{file}: 4 x 8 x 8 numbers from 0 to 363\n");
         assert!(said.contains(&line), "{said}");
+        let map = fs::read(out.join("map.npy")).unwrap();
+        assert_eq!(*first.get_or_insert_with(|| map.clone()), map, "{file}");
         assert!(out.join("panel.png").exists());
         let names = json(&out.join("report.json"))["channels"].clone();
         match file {
@@ -163,6 +218,25 @@ fn numbers_of_any_kind_of_file_are_read_as_they_are() {
             _ => assert_eq!(names, Value::Null),
         }
     }
+}
+
+/// As geographic files are: the last tiles go past the image's edges, and one that is not there is 0.
+#[test]
+fn tiles_of_one_channel_after_the_other_are_read() {
+    let root = folder("files_tiles");
+    let model = root.join("means.onnx");
+    fs::write(&model, proto::means(3, None)).unwrap();
+    let mut image = Array3::from_shape_fn((3, 20, 41), |(c, y, x)| (1000 * c + 41 * y + x) as f32);
+    tiles_by_channel(&root.join("tiles.tif"), &image, 6);
+    image.slice_mut(s![1, ..16, ..16]).fill(0.0);
+    npy::write(root.join("array.npy"), &image);
+    let map = |file: &str| {
+        let (path, out) = (root.join(file), root.join("out").join(file));
+        let more = [("--model", &*model), ("--image", &*path), ("--out", &*out)];
+        succeeds(EXPLAIN, &more);
+        fs::read(out.join("map.npy")).unwrap()
+    };
+    assert_eq!(map("tiles.tif"), map("array.npy"));
 }
 
 #[test]

@@ -181,6 +181,15 @@ impl Page {
         ])
     }
 
+    /// In one tile of this size in place of the strip.
+    pub fn tiled(mut self, width: u32, height: u32, bytes: u32) -> Page {
+        self.0.retain(|entry| ![273, 278, 279].contains(&entry.0));
+        self.with(322, width)
+            .with(323, height)
+            .with(324, 8)
+            .with(325, bytes)
+    }
+
     /// With another number for a tag.
     pub fn with(mut self, tag: u16, number: u32) -> Page {
         self.0.retain(|entry| entry.0 != tag);

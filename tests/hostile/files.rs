@@ -264,15 +264,13 @@ fn wrong_tiffs() -> Vec<Wrong> {
             one(page().with(273, 1 << 30)),
             &["cut short"],
         ),
+        ("tiles.tif", one(page().tiled(1 << 30, 1 << 30, 64)), &[]),
         (
-            "tiles.tif",
-            one(page()
-                .with(322, 1 << 30)
-                .with(323, 1 << 30)
-                .with(324, 8)
-                .with(325, 64)),
+            "wide_tile.tif",
+            one(page().tiled(1 << 20, 16, 1 << 26)),
             &[],
         ),
+        ("no_tile.tif", one(page().tiled(0, 16, 1024)), &[]),
         ("predictor.tif", one(page().with(317, 4711)), &[]),
         ("no_data.tif", one(page().with(42_113, 5)), &["page 0"]),
         (

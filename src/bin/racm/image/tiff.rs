@@ -4,7 +4,7 @@ use std::io::{Read, Seek};
 
 use racm::ndarray::Array3;
 use tiff::TiffError;
-use tiff::decoder::{Decoder, DecodingResult, Limits};
+use tiff::decoder::{ChunkType, Decoder, DecodingResult, Limits};
 use tiff::tags::Tag;
 use tiff::{ColorType, TiffUnsupportedError};
 
@@ -12,7 +12,7 @@ use crate::read::{MOST_NUMBERS, image_shape};
 
 /// More than any compression packs into one byte: LZW, where all is one colour.
 const DENSEST: u64 = 4096;
-/// The most bytes of a page, which is read at once.
+/// The most bytes of a strip or tile, which is read at once.
 const MOST_BYTES: usize = 1 << 30;
 /// The number that GDAL writes for "no data".
 const NO_DATA: Tag = Tag::Unknown(42_113);
@@ -93,8 +93,19 @@ fn add_page<R: Read + Seek>(
     if ![8, 16, 32, 64].contains(&bits) {
         return Err(format!("it has {bits} bits a value, expected {BANDS}"));
     }
-    let [_, rows, columns] = image_shape([bands as u64, height.into(), width.into()])?;
-    let (pixels, numbers) = (rows * columns, rows * columns * bands);
+    let samples: Option<usize> = decoder
+        .find_tag_unsigned(Tag::SamplesPerPixel)
+        .map_err(said)?;
+    let samples = samples.unwrap_or(1);
+    if samples != bands {
+        // The decoder would leave the others out.
+        return Err(format!(
+            "it has {samples} bands, of which {bands} are called colours, expected all or none \
+             (gdal_translate -co PHOTOMETRIC=MINISBLACK makes such a file)"
+        ));
+    }
+    let [bands, rows, columns] = image_shape([bands as u64, height.into(), width.into()])?;
+    let numbers = bands * rows * columns;
     if numbers > MOST_NUMBERS - values.len().min(MOST_NUMBERS) {
         return Err(format!(
             "with those before it has more than {MOST_NUMBERS} numbers, expected at most so many"
@@ -107,25 +118,80 @@ fn add_page<R: Read + Seek>(
         ));
     }
     let no_data = match decoder.find_tag(NO_DATA).map_err(said)? {
-        Some(value) => no_data(&value.into_string().map_err(said)?)?,
-        None => f32::NAN,
+        Some(value) => Some(no_data(&value.into_string().map_err(said)?)?),
+        None => None,
     };
-    let mut read = DecodingResult::U8(Vec::new());
-    let layout = decoder.read_image_to_buffer(&mut read).map_err(said)?;
-    let stored = as_f32(read);
-    if stored.len() != numbers {
+    let start = values.len();
+    // A part that is not there has no data, or is 0.
+    values.resize(start + numbers, no_data.unwrap_or(0.0));
+    read_parts(decoder, [bands, rows, columns], &mut values[start..])?;
+    if let Some(no_data) = no_data {
+        for value in values[start..].iter_mut().filter(|v| **v == no_data) {
+            *value = f32::NAN;
+        }
+    }
+    Ok(())
+}
+
+/// Reads the strips or tiles of a page into its channels. The decoder's own way to read a page fails for bands that lie
+/// one after the other in tiles.
+fn read_parts<R: Read + Seek>(
+    decoder: &mut Decoder<R>,
+    [bands, rows, columns]: [usize; 3],
+    channels: &mut [f32],
+) -> Result<(), String> {
+    let (lengths, kind) = match decoder.get_chunk_type() {
+        ChunkType::Strip => (Tag::StripByteCounts, "strips"),
+        ChunkType::Tile => (Tag::TileByteCounts, "tiles"),
+    };
+    let lengths = decoder.get_tag_u64_vec(lengths).map_err(said)?;
+    let planar: Option<u32> = decoder
+        .find_tag_unsigned(Tag::PlanarConfiguration)
+        .map_err(said)?;
+    // How many bands a part holds, and how many follow one another.
+    let (together, apart) = match planar {
+        Some(2) => (1, bands),
+        _ => (bands, 1),
+    };
+    let (width, height) = decoder.chunk_dimensions();
+    let (width, height) = (width as usize, height as usize);
+    let across = columns.div_ceil(width.max(1));
+    let in_plane = across * rows.div_ceil(height.max(1));
+    if lengths.len() != in_plane * apart {
         return Err(format!(
-            "it has {} numbers, expected {numbers}: {BANDS}",
-            stored.len()
+            "it has {} {kind}, expected {}",
+            lengths.len(),
+            in_plane * apart
         ));
     }
-    let is_planar = layout.planes > 1;
-    for band in 0..bands {
-        let plane = (0..pixels).map(|pixel| match is_planar {
-            true => stored[band * pixels + pixel],
-            false => stored[pixel * bands + band],
-        });
-        values.extend(plane.map(|v| if v == no_data { f32::NAN } else { v }));
+    for (part, &length) in lengths.iter().enumerate() {
+        if length == 0 {
+            continue;
+        }
+        let index = part as u32;
+        let stored = as_f32(decoder.read_chunk(index).map_err(said)?);
+        let (stride, _) = decoder.chunk_data_dimensions(index);
+        let row = stride as usize * together;
+        let (first, place) = (part / in_plane, part % in_plane);
+        let (top, left) = (place / across * height, place % across * width);
+        let down = height.min(rows - top);
+        let right = width.min(columns - left);
+        if stored.len() < row * down || row < right * together {
+            return Err(format!(
+                "{kind} {part} holds {} numbers, expected {}",
+                stored.len(),
+                down * right * together
+            ));
+        }
+        for (y, stored) in stored.chunks_exact(row).take(down).enumerate() {
+            for band in 0..together {
+                let from = ((first + band) * rows + top + y) * columns + left;
+                let line = &mut channels[from..from + right];
+                for (to, pixel) in line.iter_mut().zip(stored.chunks_exact(together)) {
+                    *to = pixel[band];
+                }
+            }
+        }
     }
     Ok(())
 }
@@ -169,11 +235,13 @@ fn said(error: TiffError) -> String {
             "it is cut short; expected a whole TIFF file".to_owned()
         }
         TiffError::LimitsExceeded => {
-            format!("a part of it is too large, expected pages of at most {MOST_BYTES} bytes")
+            format!(
+                "a part of it is too large, expected strips or tiles of at most {MOST_BYTES} bytes"
+            )
         }
         TiffError::UnsupportedError(TiffUnsupportedError::UnknownInterpretation) => {
             format!("its colours are of no known kind, expected {BANDS}")
         }
-        other => format!("not a TIFF file that can be read: {other}"),
+        other => format!("not a TIFF file that can be read: {other}; expected {BANDS}"),
     }
 }
