@@ -189,6 +189,13 @@ impl ModelArgs {
         Ok(())
     }
 
+    /// The names of the image's channels, where they have some: by the file about channels, or by the image's.
+    pub fn channel_names<'a>(&'a self, input: &'a Input) -> Option<&'a [String]> {
+        let of_channels = self.of_channels.as_ref();
+        let named = of_channels.and_then(|channels| channels.names.as_deref());
+        named.or(input.names.as_deref())
+    }
+
     pub fn load(&self) -> Result<Model, Failure> {
         let options = self.options()?;
         if self.model == "demo" {

@@ -275,7 +275,7 @@ impl Args {
             "mean": self.model.mean,
             "std": self.model.std,
             "array": self.reading.array,
-            "missing": self.reading.missing.iter().map(f32::to_string).collect::<Vec<_>>(),
+            "missing": self.reading.missing_names(),
             "convert": self.reading.convert,
             "methods": methods,
             "masks": self.masks,

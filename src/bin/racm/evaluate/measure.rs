@@ -143,7 +143,9 @@ impl Bench<'_> {
                 (Some(keep), Ok(map)) => {
                     let kept = Region::top_fraction(map, keep)?;
                     Some(match &subject.region {
-                        Some(known) => kept.intersection(known)?,
+                        Some(known) => kept
+                            .intersection(known)
+                            .map_err(|e| in_image(subject.item, e))?,
                         None => kept,
                     })
                 }

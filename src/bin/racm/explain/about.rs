@@ -10,13 +10,13 @@ use crate::image::Input;
 
 /// The model, the image, and how the one sees the other.
 pub fn about(args: &Args, input: &Input) -> Map<String, Value> {
-    let named = args.model.of_channels.as_ref();
-    let names = named.and_then(|channels| channels.names.as_ref());
     entries(json!({
         "model": args.model.model,
         "image": args.image.as_ref().map(|path| path.display().to_string()),
         "array": args.reading.array,
-        "channels": names.or(input.names.as_ref()),
+        "channels": args.model.channel_names(input),
+        "missing": args.reading.missing_names(),
+        "convert": args.reading.convert,
         "resized_from": input.resized_from,
         "preprocess": {
             "layout": args.model.layout.name(),

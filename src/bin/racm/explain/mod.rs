@@ -61,7 +61,9 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     if let Some(refined_by) = &refined_by {
         let kept = Region::top_fraction(refined_by.map(), args.keep)?;
         region = Some(match &region {
-            Some(known) => kept.intersection(known)?,
+            Some(known) => kept
+                .intersection(known)
+                .map_err(|_| format!("--keep {} leaves no pixel that has a value", args.keep))?,
             None => kept,
         });
     }

@@ -25,7 +25,6 @@ const EXPECTED: &str =
 
 /// How an image's file is understood.
 #[derive(clap::Args)]
-#[command(next_help_heading = "Image")]
 pub struct ImageArgs {
     /// The array of an .npz file [default: the only one]
     #[arg(long, value_name = "NAME")]
@@ -43,6 +42,13 @@ pub struct ImageArgs {
     /// Make three equal channels of a grey image, or grey of a colour image (by Rec. 709), for a model that takes the other
     #[arg(long)]
     pub convert: bool,
+}
+
+impl ImageArgs {
+    /// The values that stand for none, for JSON, which has no NaN.
+    pub fn missing_names(&self) -> Vec<String> {
+        self.missing.iter().map(f32::to_string).collect()
+    }
 }
 
 /// An image as its file has it.
