@@ -14,14 +14,14 @@ use tiff::encoder::{Compression, TiffEncoder, TiffValue};
 use super::{fails, folder, json, npy, proto, succeeds};
 
 const SIDE: usize = 8;
-const EXPLAIN: &str = "explain --masks 16 --grid 2 --target all";
+pub const EXPLAIN: &str = "explain --masks 16 --grid 2 --target all";
 
 /// Four channels of other numbers, each from its own number on.
-fn bands() -> Array3<f32> {
+pub fn bands() -> Array3<f32> {
     Array3::from_shape_fn((4, SIDE, SIDE), |(c, y, x)| (100 * c + SIDE * y + x) as f32)
 }
 
-fn means(image: &Array3<f32>) -> Vec<f64> {
+pub fn means(image: &Array3<f32>) -> Vec<f64> {
     let plane = |plane: ndarray::ArrayView2<'_, f32>| {
         plane.iter().map(|&v| f64::from(v)).sum::<f64>() / plane.len() as f64
     };
@@ -29,7 +29,7 @@ fn means(image: &Array3<f32>) -> Vec<f64> {
 }
 
 /// A folder with a model whose scores are the means of four channels.
-fn room(name: &str) -> (PathBuf, PathBuf) {
+pub fn room(name: &str) -> (PathBuf, PathBuf) {
     let root = folder(name);
     let model = root.join("means.onnx");
     let size = SIDE as u64;
@@ -37,14 +37,14 @@ fn room(name: &str) -> (PathBuf, PathBuf) {
     (root, model)
 }
 
-fn scores(out: &Path) -> Vec<f64> {
+pub fn scores(out: &Path) -> Vec<f64> {
     let report = json(&out.join("report.json"));
     let targets = report["targets"].as_array().unwrap();
     let score = |target: &Value| target["score"].as_f64().unwrap();
     targets.iter().map(score).collect()
 }
 
-fn assert_close(given: &[f64], expected: &[f64], what: &str) {
+pub fn assert_close(given: &[f64], expected: &[f64], what: &str) {
     assert_eq!(given.len(), expected.len(), "{what}");
     for (a, b) in given.iter().zip(expected) {
         assert!((a - b).abs() < 1e-3, "{what}: {given:?}, not {expected:?}");
@@ -52,7 +52,7 @@ fn assert_close(given: &[f64], expected: &[f64], what: &str) {
 }
 
 /// One page for each array `[H, W]`.
-fn tiff<C: ColorType>(path: &Path, pages: &[Array2<C::Inner>], compression: Compression)
+pub fn tiff<C: ColorType>(path: &Path, pages: &[Array2<C::Inner>], compression: Compression)
 where
     [C::Inner]: TiffValue,
 {
@@ -69,7 +69,7 @@ where
     }
 }
 
-fn pages<T>(image: &Array3<f32>, number: impl Fn(f32) -> T + Copy) -> Vec<Array2<T>> {
+pub fn pages<T>(image: &Array3<f32>, number: impl Fn(f32) -> T + Copy) -> Vec<Array2<T>> {
     let of = |plane: ndarray::ArrayView2<'_, f32>| plane.mapv(number);
     image.outer_iter().map(of).collect()
 }
@@ -141,7 +141,7 @@ fn npz(path: &Path, arrays: &[(&str, &Array3<f32>)]) {
 }
 
 /// A folder with a file for each band, and one that is none.
-fn folder_of_bands(path: &Path, image: &Array3<f32>) {
+pub fn folder_of_bands(path: &Path, image: &Array3<f32>) {
     fs::create_dir_all(path).unwrap();
     for (name, band) in ["B02", "B03", "B04", "B08"].iter().zip(image.outer_iter()) {
         match *name {
@@ -446,260 +446,4 @@ fn an_image_that_the_model_does_not_take_is_refused() {
         };
         assert_eq!(shape, channels);
     }
-}
-
-#[test]
-fn missing_values_are_masked_out_of_image_and_map() {
-    let (root, model) = room("files_missing");
-    let mut image = bands();
-    image[[1, 0, 0]] = f32::NAN;
-    image[[2, 7, 5]] = -9999.0;
-    let path = root.join("holes.npy");
-    npy::write(&path, &image);
-    let run = |options: &str, name: &str| {
-        let out = root.join(name);
-        let more = [("--model", &*model), ("--image", &*path), ("--out", &*out)];
-        let said = succeeds(&format!("{EXPLAIN} --missing nan,-9999 {options}"), &more);
-        assert!(
-            said.contains("numbers from 1 to 363; 2 pixels without a value"),
-            "{said}"
-        );
-        out
-    };
-    // The whole pixel shows the baseline, or the mean of the others.
-    let is_hole = |y, x| [[0, 0], [7, 5]].contains(&[y, x]);
-    let filled = |fill: [f64; 4]| {
-        let mut filled = bands();
-        for ((c, y, x), v) in filled.indexed_iter_mut() {
-            *v = if is_hole(y, x) { fill[c] as f32 } else { *v };
-        }
-        means(&filled)
-    };
-    let out = run("--baseline 1,2,3,4", "by_baseline");
-    assert_close(&scores(&out), &filled([1.0, 2.0, 3.0, 4.0]), "baseline");
-    let maps: Array4<f32> = npy::read(out.join("map.npy"));
-    for ((_, _, y, x), v) in maps.indexed_iter() {
-        assert_eq!(v.is_nan(), is_hole(y, x), "at {y}, {x}");
-    }
-    let region = &json(&out.join("report.json"))["region"];
-    assert_eq!(region["missing_pixels"], 2);
-    assert_eq!(region["pixels"], 62);
-    let known = |c: usize| {
-        let plane = bands();
-        let plane = plane.index_axis(Axis(0), c);
-        let known = plane.indexed_iter().filter(|((y, x), _)| !is_hole(*y, *x));
-        known.map(|(_, &v)| f64::from(v)).sum::<f64>() / 62.0
-    };
-    let out = run("--baseline blur:2", "by_mean");
-    assert_close(&scores(&out), &filled([0, 1, 2, 3].map(known)), "means");
-    // And only what the saliency map keeps of the rest.
-    let saliency = root.join("saliency.npy");
-    npy::write(
-        &saliency,
-        &Array2::from_shape_fn((8, 8), |(y, _)| -(y as f32)),
-    );
-    let refine = format!("--keep 0.5 --refine {}", saliency.display());
-    let out = run(&refine, "refined");
-    assert_eq!(json(&out.join("report.json"))["region"]["pixels"], 31);
-    // A class activation map says nothing of such pixels, either.
-    let (model, cam) = (root.join("skipping.onnx"), root.join("cam"));
-    fs::write(&model, proto::skipping(None)).unwrap();
-    npy::write(&path, &image.slice(s![..3, ..4, ..7]).to_owned());
-    let more = [("--model", &*model), ("--image", &*path), ("--out", &*cam)];
-    succeeds("explain --method grad-cam --missing nan", &more);
-    let map: Array3<f32> = npy::read(cam.join("map.npy"));
-    let holes = map.indexed_iter().filter(|(_, v)| v.is_nan());
-    assert_eq!(holes.map(|(at, _)| at).collect::<Vec<_>>(), [(0, 0, 0)]);
-}
-
-#[test]
-fn what_a_tiff_file_declares_as_no_data_is_missing() {
-    let (root, model) = room("files_no_data");
-    let path = root.join("scene.tif");
-    let mut encoder = TiffEncoder::new(File::create(&path).unwrap()).unwrap();
-    for plane in pages(&bands(), |v| v as u16) {
-        let mut page = encoder.new_image::<Gray16>(8, 8).unwrap();
-        let no_data = tiff::tags::Tag::Unknown(42_113);
-        page.encoder().write_tag(no_data, "110").unwrap();
-        page.write_data(plane.as_slice().unwrap()).unwrap();
-    }
-    let out = root.join("out");
-    let more = [("--model", &*model), ("--image", &*path), ("--out", &*out)];
-    fails(
-        EXPLAIN,
-        &more,
-        "scene.tif: channel 1 holds NaN at row 1, column 2, expected",
-    );
-    let said = succeeds(&format!("{EXPLAIN} --missing nan"), &more);
-    assert!(
-        said.contains("; 1 pixel without a value is masked out"),
-        "{said}"
-    );
-}
-
-#[test]
-fn a_file_says_of_each_channel_what_the_model_wants() {
-    let (root, model) = room("files_channels");
-    let image = root.join("bands");
-    folder_of_bands(&image, &bands());
-    let channels = root.join("channels.csv");
-    let text = "name,scale,mean,std,baseline\nB02,1,0,1,0\nB03,2,10,2,100\nB04,-1,0,4,200\nB08,0.5,1,1,300\n";
-    fs::write(&channels, text).unwrap();
-    let run = |channels: &Path, options: &str, name: &str| {
-        let out = root.join(name);
-        let more = [
-            ("--model", &*model),
-            ("--image", &*image),
-            ("--channel-file", channels),
-            ("--out", &*out),
-        ];
-        succeeds(&format!("{EXPLAIN} {options}"), &more);
-        out
-    };
-    let out = run(&channels, "", "all");
-    let m = means(&bands());
-    let expected = [
-        m[0],
-        (2.0 * m[1] - 10.0) / 2.0,
-        -m[2] / 4.0,
-        0.5 * m[3] - 1.0,
-    ];
-    assert_close(&scores(&out), &expected, "channels.csv");
-    let report = json(&out.join("report.json"));
-    assert_eq!(report["baseline"], "0,100,200,300");
-    assert_eq!(report["channels"], json!(["B02", "B03", "B04", "B08"]));
-    // The same by options.
-    let some = root.join("some.csv");
-    fs::write(&some, "name\nblue\ngreen\nred\nnear infrared\n").unwrap();
-    let options = "--scale 1,2,-1,0.5 --mean 0,10,0,1 --std 1,2,4,1 --baseline 0,100,200,300";
-    let by_options = run(&some, options, "options");
-    let map = |out: &Path| fs::read(out.join("map.npy")).unwrap();
-    assert_eq!(map(&by_options), map(&out));
-    let named = json(&by_options.join("report.json"))["channels"].clone();
-    assert_eq!(named, json!(["blue", "green", "red", "near infrared"]));
-
-    let out = root.join("never");
-    for (text, options, expected) in [
-        (
-            "mean\n1\n2\n",
-            "",
-            "wrong.csv: mean is for 2 channels, expected for the 4",
-        ),
-        (
-            "baseline\n1\n2\n",
-            "",
-            "wrong.csv: it has 2 channels, expected the 4 of the image",
-        ),
-        (
-            "name\nB03\nB02\nB04\nB08\n",
-            "",
-            "channel 0 is \"B03\" here, and \"B02\" in the image",
-        ),
-        (
-            "mean\n1\n2\n3\n4\n",
-            "--mean 3",
-            "wrong.csv: it has a column mean, expected none beside --mean",
-        ),
-        (
-            "baseline\n1\n2\n3\n4\n",
-            "--baseline 3",
-            "it has a column baseline, expected none beside --baseline",
-        ),
-        (
-            "mean\n1\n2\nx\n4\n",
-            "",
-            "wrong.csv: line 4, column mean: \"x\", expected a finite number",
-        ),
-    ] {
-        let wrong = root.join("wrong.csv");
-        fs::write(&wrong, text).unwrap();
-        let more = [
-            ("--model", &*model),
-            ("--image", &*image),
-            ("--channel-file", &*wrong),
-            ("--out", &*out),
-        ];
-        fails(&format!("{EXPLAIN} {options}"), &more, expected);
-    }
-}
-
-/// The file has the order of the image, `--mean` that of the model.
-#[test]
-fn the_file_about_channels_has_the_order_of_the_image() {
-    let root = folder("files_bgr");
-    let (model, image, channels) = (
-        root.join("m.onnx"),
-        root.join("rgb.npy"),
-        root.join("c.csv"),
-    );
-    fs::write(&model, proto::means(3, None)).unwrap();
-    let rgb = bands().slice(s![..3, .., ..]).to_owned();
-    npy::write(&image, &rgb);
-    fs::write(&channels, "mean,baseline\n1,7\n2,8\n3,9\n").unwrap();
-    let out = root.join("out");
-    let more = [
-        ("--model", &*model),
-        ("--image", &*image),
-        ("--channel-file", &*channels),
-        ("--out", &*out),
-    ];
-    succeeds(&format!("{EXPLAIN} --channels bgr"), &more);
-    let m = means(&rgb);
-    assert_close(&scores(&out), &[m[2] - 3.0, m[1] - 2.0, m[0] - 1.0], "bgr");
-    assert_eq!(json(&out.join("report.json"))["baseline"], "7,8,9");
-}
-
-#[test]
-fn evaluate_and_merge_read_the_same_files() {
-    let (root, model) = room("files_evaluate");
-    let mut image = bands();
-    image[[1, 2, 3]] = f32::NAN;
-    let array = root.join("a.npy");
-    npy::write(&array, &image);
-    folder_of_bands(&root.join("scene"), &bands());
-    let list = root.join("list.csv");
-    fs::write(&list, "file\na.npy\nscene\n").unwrap();
-    let out = root.join("evaluated");
-    let more = [("--model", &*model), ("--images", &*list), ("--out", &*out)];
-    let evaluate = "evaluate --masks 20 --grid 2 --methods racm --metrics insertion,gini --steps 4";
-    fails(
-        evaluate,
-        &more,
-        "a.npy: channel 1 holds NaN at row 2, column 3",
-    );
-    let said = succeeds(&format!("{evaluate} --missing nan"), &more);
-    assert!(said.contains("2 images"), "{said}");
-    fails(evaluate, &more, "missing was [\"NaN\"], now it is []");
-    // Another band is another image.
-    let band = root.join("scene/B03.npy");
-    npy::write(&band, &Array2::<f32>::zeros((8, 8)));
-    fails(
-        &format!("{evaluate} --missing nan"),
-        &more,
-        "was made of another image",
-    );
-
-    let explain = "explain --masks 96 --grid 2 --missing nan --baseline 5";
-    let of = |out: &'static str| root.join(out);
-    let (whole, parts, merged) = (of("whole"), of("parts"), of("merged"));
-    let to = |out| [("--model", &*model), ("--image", &*array), ("--out", out)];
-    succeeds(explain, &to(&whole));
-    for part in ["1/2", "2/2"] {
-        succeeds(&format!("{explain} --shard {part}"), &to(&parts));
-    }
-    let ledgers = ["1", "2"].map(|k| parts.join(format!("ledger-{k}-of-2.racm")));
-    let ledgers = ledgers.map(|path| path.display().to_string()).join(" ");
-    let more = [("--image", &*array), ("--out", &*merged)];
-    fails(
-        &format!("merge {ledgers}"),
-        &more,
-        "a.npy: channel 1 holds NaN",
-    );
-    succeeds(&format!("merge {ledgers} --missing nan"), &more);
-    let map = |out: &Path| fs::read(out.join("map.npy")).unwrap();
-    assert_eq!(map(&merged), map(&whole));
-    // Another number in it is another image.
-    image[[3, 3, 3]] += 1.0;
-    npy::write(&array, &image);
-    fails(explain, &to(&whole), "the ledger belongs to another");
 }
