@@ -8,7 +8,7 @@ use half::f16;
 use ndarray::{Array2, Array3, Array4, Axis, s};
 use racm::render::{Bands, to_rgb, write_png};
 use serde_json::{Value, json};
-use tiff::encoder::colortype::{ColorType, Gray16, Gray32Float, GrayI32};
+use tiff::encoder::colortype::{ColorType, Gray16, Gray32Float, GrayI32, RGB16};
 use tiff::encoder::{Compression, TiffEncoder, TiffValue};
 
 use super::{fails, folder, json, npy, proto, succeeds};
@@ -222,7 +222,7 @@ fn numbers_of_any_kind_of_file_are_read_as_they_are() {
 
 /// As geographic files are: the last tiles go past the image's edges, and one that is not there is 0.
 #[test]
-fn tiles_of_one_channel_after_the_other_are_read() {
+fn channels_lie_together_or_one_after_the_other() {
     let root = folder("files_tiles");
     let model = root.join("means.onnx");
     fs::write(&model, proto::means(3, None)).unwrap();
@@ -237,6 +237,16 @@ fn tiles_of_one_channel_after_the_other_are_read() {
         fs::read(out.join("map.npy")).unwrap()
     };
     assert_eq!(map("tiles.tif"), map("array.npy"));
+    let together: Vec<u16> = image
+        .view()
+        .permuted_axes([1, 2, 0])
+        .iter()
+        .map(|&v| v as u16)
+        .collect();
+    let file = File::create(root.join("together.tif")).unwrap();
+    let mut encoder = TiffEncoder::new(file).unwrap();
+    encoder.write_image::<RGB16>(41, 20, &together).unwrap();
+    assert_eq!(map("together.tif"), map("array.npy"));
 }
 
 #[test]

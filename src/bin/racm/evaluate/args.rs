@@ -22,7 +22,7 @@ pub struct Args {
     #[command(flatten)]
     pub model: ModelArgs,
     /// A CSV file with a column `file` (and roi_x1, roi_y1, roi_x2, roi_y2 for boxes), or a folder. Files lie
-    /// in the list's folder or below
+    /// in the list's folder or below, and are of any kind that `racm explain --image` takes
     #[arg(long, value_name = "LIST.csv|DIR")]
     pub images: PathBuf,
     #[command(flatten)]
