@@ -240,7 +240,10 @@ fn main() -> Result<(), Error> {
         let field = today.slice(s![channels, .., ..]);
         let grey = match field.dim().0 {
             1 => field.index_axis(Axis(0), 0).mapv(|v| 0.5 + v / 6.0),
-            _ => field.mapv(|v| v * v).sum_axis(Axis(0)).mapv(|v| v.sqrt() / 4.0),
+            _ => field
+                .mapv(|v| v * v)
+                .sum_axis(Axis(0))
+                .mapv(|v| v.sqrt() / 4.0),
         };
         picture.assign(&grey.mapv(|v| v.clamp(0.0, 1.0)).insert_axis(Axis(0)));
     }

@@ -9,6 +9,12 @@ use racm::demo;
 use racm::render::{Bands, read_image, to_rgb, write_png};
 use serde_json::Value;
 
+#[path = "cli/channel_file.rs"]
+mod channel_file;
+#[path = "cli/files.rs"]
+mod files;
+#[path = "cli/missing.rs"]
+mod missing;
 mod npy;
 #[path = "onnx/proto.rs"]
 #[allow(dead_code)]

@@ -18,6 +18,8 @@ mod arguments;
 mod arrays;
 #[path = "hostile/bytes.rs"]
 mod bytes;
+#[path = "hostile/files.rs"]
+mod files;
 #[path = "hostile/images.rs"]
 mod images;
 #[path = "hostile/ledgers.rs"]
@@ -263,6 +265,12 @@ fn check(room: &Room, cases: Vec<Case>) {
 fn images_are_refused_or_read() {
     let room = Room::new("images");
     check(&room, images::cases(&room));
+}
+
+#[test]
+fn images_of_numbers_are_refused_or_read() {
+    let room = Room::new("files");
+    check(&room, files::cases(&room));
 }
 
 #[test]

@@ -14,7 +14,7 @@ mod data;
 #[path = "onnx/proto.rs"]
 mod proto;
 use data::data;
-use proto::{Fed, toy};
+use proto::{Fed, means, toy};
 
 /// What both adapters have in common.
 trait Adapter: BlackBoxModel + Sized + Sync + Send + std::fmt::Debug {
@@ -182,13 +182,13 @@ fn sees_the_batch_as_it_is<A: Adapter>() {
     let batch = images(5, 3, 4, 7);
     let model = A::from_bytes(toy(&Fed::open(Layout::Nchw)), &plain("pixels")).unwrap();
     assert_eq!(model.scores(batch.view()), rows(&batch));
-    let means = A::from_bytes(toy(&Fed::open(Layout::Nchw)), &plain("means")).unwrap();
+    let of_means = A::from_bytes(toy(&Fed::open(Layout::Nchw)), &plain("means")).unwrap();
     let expected = batch
         .mean_axis(Axis(3))
         .unwrap()
         .mean_axis(Axis(2))
         .unwrap();
-    assert_close(&means.scores(batch.view()), &expected);
+    assert_close(&of_means.scores(batch.view()), &expected);
     let every_other = batch.slice(s![..;2, .., .., ..;-1]);
     assert_eq!(model.scores(every_other), rows(&every_other.to_owned()));
 }
@@ -219,6 +219,13 @@ fn normalises_inside<A: Adapter>() {
     let black = model.scores(Array4::zeros((1, 3, 2, 2)).view());
     let expected = ndarray::arr2(&[[-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225]]);
     assert_close(&black, &expected);
+    // Four channels in four units.
+    let (scale, mean) = ([1e-4, 2.0, -1.0, 1.0], [0.5, 0.0, 0.0, 1.0]);
+    let units = Preprocess::new().scales(scale).unwrap().mean(mean).unwrap();
+    let model = A::from_bytes(means(4, Some([4, 7])), &options("means", units)).unwrap();
+    let image = Array4::from_shape_fn((1, 4, 4, 7), |(_, c, _, _)| [5e3, 3.0, 4.0, 0.0][c]);
+    let expected = ndarray::arr2(&[[0.0, 6.0, -4.0, -1.0]]);
+    assert_close(&model.scores(image.view()), &expected);
 }
 
 fn feeds_channels_last<A: Adapter>() {
@@ -228,13 +235,13 @@ fn feeds_channels_last<A: Adapter>() {
     let model = A::from_bytes(bytes.clone(), &options("pixels", nhwc.clone())).unwrap();
     let moved = batch.view().permuted_axes([0, 2, 3, 1]).to_owned();
     assert_eq!(model.scores(batch.view()), rows(&moved));
-    let means = A::from_bytes(bytes.clone(), &options("means", nhwc)).unwrap();
+    let of_means = A::from_bytes(bytes.clone(), &options("means", nhwc)).unwrap();
     let expected = batch
         .mean_axis(Axis(3))
         .unwrap()
         .mean_axis(Axis(2))
         .unwrap();
-    assert_close(&means.scores(batch.view()), &expected);
+    assert_close(&of_means.scores(batch.view()), &expected);
     let odd = odd_preprocess().unwrap().layout(Layout::Nhwc);
     let model = A::from_bytes(bytes, &options("pixels", odd)).unwrap();
     let moved = by_hand(&batch).permuted_axes([0, 2, 3, 1]);
@@ -537,6 +544,9 @@ fn preprocess_is_checked() {
     for scale in [0.0, f32::NAN, f32::INFINITY] {
         assert_eq!(parameter(new().scale(scale)), "scale");
     }
+    for scale in [vec![], vec![1.0, 0.0], vec![2.0, f32::NAN]] {
+        assert_eq!(parameter(new().scales(scale)), "scale");
+    }
     for mean in [vec![], vec![f32::NAN], vec![0.0, f32::NEG_INFINITY, 0.0]] {
         assert_eq!(parameter(new().mean(mean)), "mean");
     }
@@ -553,6 +563,7 @@ fn preprocess_is_checked() {
         assert_eq!(parameter(new().channels(order)), "channels");
     }
     let three = || new().channels([2, 1, 0]).unwrap();
+    assert_eq!(parameter(three().scales([2.0, 1.0])), "scale");
     assert_eq!(parameter(three().mean([0.0, 1.0])), "mean");
     assert_eq!(parameter(three().std([1.0; 4])), "std");
     assert_eq!(

@@ -7,8 +7,8 @@ use image::imageops::{self, FilterType};
 use image::{DynamicImage, ImageBuffer, Luma, Rgb, Rgba};
 use ndarray::{Array1, Array2, Array3, Axis, s};
 use racm::render::{
-    Bands, Doubt, Panel, RgbImage, Scale, Tile, heat_map, overlay, read_image, resize, stack,
-    to_rgb, write_png,
+    Bands, Doubt, Panel, RgbImage, Scale, Tile, heat_map, overlay, read_grey_or_rgb, read_image,
+    resize, stack, to_rgb, write_png,
 };
 use racm::{Error, Result};
 
@@ -71,6 +71,9 @@ fn sixteen_bits_grey_and_alpha_are_read() {
     let read = read_image(&file.0).unwrap();
     assert_eq!(read.dim(), (3, 2, 1));
     assert!(read.iter().all(|v| (v - 0.2).abs() < 1e-6));
+    let one = read_grey_or_rgb(&file.0).unwrap();
+    assert_eq!(one.dim(), (1, 2, 1));
+    assert!(one.iter().all(|v| (v - 0.2).abs() < 1e-6));
     let clear: ImageBuffer<Rgba<u8>, _> = ImageBuffer::from_pixel(1, 1, Rgba([255u8, 0, 0, 51]));
     clear.save(&file.0).unwrap();
     let read = read_image(&file.0).unwrap();
@@ -88,6 +91,7 @@ fn jpeg_is_recognised_by_its_content() {
         .unwrap();
     let read = read_image(&file.0).unwrap();
     assert_eq!(read.dim(), (3, 8, 16));
+    assert_eq!(read_grey_or_rgb(&file.0).unwrap(), read);
     assert!((read[[0, 4, 4]] * 255.0 - 200.0).abs() < 4.0);
 }
 

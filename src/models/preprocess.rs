@@ -3,7 +3,7 @@
 use ndarray::{ArrayView4, CowArray, Ix4};
 
 use crate::error::{Error, Result};
-use crate::text::named;
+use crate::text::{joined, named};
 
 /// The order of the axes that a network expects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -25,11 +25,11 @@ named!(Layout, "layout", Nchw = "nchw", Nhwc = "nhwc");
 /// sees
 ///
 /// ```text
-/// (image[c(i)] * scale - mean[i]) / std[i]
+/// (image[c(i)] * scale[i] - mean[i]) / std[i]
 /// ```
 ///
-/// in the [`Layout`] asked for. `mean` and `std` stand in the *network's* channel order and have
-/// one value a channel, or a single value for all channels. [`Preprocess::new`] changes nothing
+/// in the [`Layout`] asked for. `scale`, `mean` and `std` stand in the *network's* channel order and
+/// have one value a channel, or a single value for all channels. [`Preprocess::new`] changes nothing
 /// and copies nothing.
 ///
 /// ```
@@ -53,7 +53,7 @@ named!(Layout, "layout", Nchw = "nchw", Nhwc = "nhwc");
 pub struct Preprocess {
     layout: Layout,
     order: Vec<usize>,
-    scale: f32,
+    scale: Vec<f32>,
     mean: Vec<f32>,
     std: Vec<f32>,
 }
@@ -65,7 +65,7 @@ pub struct Preprocess {
 struct Saved {
     layout: Layout,
     order: Vec<usize>,
-    scale: f32,
+    scale: Vec<f32>,
     mean: Vec<f32>,
     std: Vec<f32>,
 }
@@ -95,9 +95,12 @@ impl TryFrom<Saved> for Preprocess {
     type Error = Error;
 
     fn try_from(saved: Saved) -> Result<Self> {
-        let mut checked = Preprocess::new().layout(saved.layout).scale(saved.scale)?;
+        let mut checked = Preprocess::new().layout(saved.layout);
         if !saved.order.is_empty() {
             checked = checked.channels(saved.order)?;
+        }
+        if !saved.scale.is_empty() {
+            checked = checked.scales(saved.scale)?;
         }
         if !saved.mean.is_empty() {
             checked = checked.mean(saved.mean)?;
@@ -121,7 +124,7 @@ impl Preprocess {
         Preprocess {
             layout: Layout::Nchw,
             order: Vec::new(),
-            scale: 1.0,
+            scale: Vec::new(),
             mean: Vec::new(),
             std: Vec::new(),
         }
@@ -167,16 +170,27 @@ impl Preprocess {
     ///
     /// # Errors
     /// [`Error::Parameter`] if it is 0, NaN or infinite.
-    pub fn scale(mut self, scale: f32) -> Result<Self> {
-        if !(scale.is_finite() && scale != 0.0) {
+    pub fn scale(self, scale: f32) -> Result<Self> {
+        self.scales([scale])
+    }
+
+    /// The same with one factor a channel of the network, for channels in different units.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if a value is 0, NaN or infinite, or if there is no value or another
+    /// number of values than the channel order, the mean or the standard deviation has.
+    pub fn scales(mut self, scale: impl Into<Vec<f32>>) -> Result<Self> {
+        self.scale = scale.into();
+        if self.scale.is_empty() || !self.scale.iter().all(|&s| s.is_finite() && s != 0.0) {
+            let given = joined(&self.scale);
             return Err(Error::parameter(
                 "scale",
-                scale,
-                "a finite value other than 0",
+                given,
+                "finite values other than 0",
             ));
         }
-        self.scale = scale;
-        Ok(self)
+        let c = self.scale.len();
+        self.agree("scale", c)
     }
 
     /// The mean that is subtracted after scaling: one value a channel of the network, or one for all.
@@ -234,7 +248,7 @@ impl Preprocess {
         let mut seen = ndarray::Array4::zeros(shape);
         for i in 0..c {
             let source = self.order.get(i).copied().unwrap_or(i);
-            let (scale, mean) = (self.scale, pick(&self.mean, i, 0.0));
+            let (scale, mean) = (pick(&self.scale, i, 1.0), pick(&self.mean, i, 0.0));
             let std = pick(&self.std, i, 1.0);
             let axis = ndarray::Axis(if self.layout == Layout::Nchw { 1 } else { 3 });
             seen.index_axis_mut(axis, i).zip_mut_with(
@@ -270,7 +284,7 @@ impl Preprocess {
     fn is_identity(&self) -> bool {
         self.layout == Layout::Nchw
             && self.order.iter().enumerate().all(|(i, &s)| i == s)
-            && self.scale == 1.0
+            && self.scale.iter().all(|&s| s == 1.0)
             && self.mean.iter().all(|&m| m == 0.0)
             && self.std.iter().all(|&s| s == 1.0)
     }
@@ -281,6 +295,7 @@ impl Preprocess {
         let many = |values: &[f32]| Some(values.len()).filter(|&len| len > 1);
         let stated = [
             ("channels", order),
+            ("scale", many(&self.scale)),
             ("mean", many(&self.mean)),
             ("std", many(&self.std)),
         ];

@@ -35,7 +35,20 @@ const BESIDE_PIXELS: u64 = 64 << 20;
 /// [`Error::Io`] when the file cannot be read, [`Error::Adapter`] when it is not such an image, is cut short, or has more
 /// than 150 million pixels. Both name the file.
 pub fn read_image(path: impl AsRef<Path>) -> Result<Array3<f32>> {
-    let path = path.as_ref();
+    Ok(to_array(&read(path.as_ref())?, 3))
+}
+
+/// As [`read_image`], but a grey file is one channel, `[1, H, W]`.
+///
+/// # Errors
+/// As [`read_image`].
+pub fn read_grey_or_rgb(path: impl AsRef<Path>) -> Result<Array3<f32>> {
+    let decoded = read(path.as_ref())?;
+    let channels = if decoded.color().has_color() { 3 } else { 1 };
+    Ok(to_array(&decoded, channels))
+}
+
+fn read(path: &Path) -> Result<DynamicImage> {
     let what = || format!("reading the image {}", path.display());
     let refused = |reason: String| Error::Adapter {
         what: what(),
@@ -54,8 +67,7 @@ pub fn read_image(path: impl AsRef<Path>) -> Result<Array3<f32>> {
             what: what(),
             source,
         })?;
-    let decoded = decode(&bytes).map_err(refused)?;
-    Ok(to_array(&decoded))
+    decode(&bytes).map_err(refused)
 }
 
 /// Decodes an image whose header promises no more than its bytes can hold.
@@ -125,16 +137,17 @@ fn said(error: ImageError) -> String {
     format!("{reason}; expected a whole PNG or JPEG file")
 }
 
-fn to_array(decoded: &DynamicImage) -> Array3<f32> {
+/// The first channels of red, green and blue.
+fn to_array(decoded: &DynamicImage, channels: usize) -> Array3<f32> {
     /// Rows that are converted at a time.
     const ROWS: u32 = 64;
     let (w, h) = decoded.dimensions();
-    let mut image = Array3::zeros((3, h as usize, w as usize));
+    let mut image = Array3::zeros((channels, h as usize, w as usize));
     for top in (0..h).step_by(ROWS as usize) {
         let rows = decoded.crop_imm(0, top, w, ROWS.min(h - top));
         for (x, y, pixel) in rows.to_rgba32f().enumerate_pixels() {
             let [r, g, b, a] = pixel.0;
-            for (c, v) in [r, g, b].into_iter().enumerate() {
+            for (c, v) in [r, g, b].into_iter().take(channels).enumerate() {
                 image[[c, (top + y) as usize, x as usize]] = v * a + (1.0 - a);
             }
         }

@@ -39,7 +39,7 @@ mod scale;
 mod text;
 mod tile;
 
-pub use file::{read_image, write_png};
+pub use file::{read_grey_or_rgb, read_image, write_png};
 pub use image::RgbImage;
 pub use panel::{Panel, stack};
 pub use picture::{Bands, resize, to_rgb};

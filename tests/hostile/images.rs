@@ -4,7 +4,7 @@ use crate::bytes::{chunk, cuts, jpeg, png, png_data, png_header};
 use crate::{Case, Room, proto};
 
 /// Masks enough for a map, few enough to be quick.
-const EXPLAIN: &str = "explain --model demo --masks 16 --grid 4 --image";
+const EXPLAIN: &str = "explain --model demo --masks 16 --grid 4 --convert --image";
 
 pub fn cases(room: &Room) -> Vec<Case> {
     let mut cases: Vec<Case> = room
@@ -47,6 +47,13 @@ pub fn cases(room: &Room) -> Vec<Case> {
         cases.push(Case::fine(name, EXPLAIN).with(path));
     }
     cases.push(shrunk(room));
+    let grey = room.file("grey_for_colour.png", png(16, 8, 0));
+    let strict = "explain --model demo --masks 16 --image";
+    let words = [
+        "grey_for_colour.png: it has 1 channel (grey), expected 3",
+        "--convert",
+    ];
+    cases.push(Case::refused("grey_for_colour.png", strict, &words).with(grey));
     cases
 }
 

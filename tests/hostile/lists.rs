@@ -27,7 +27,8 @@ pub fn cases(room: &Room) -> Vec<Case> {
         let start: String = String::from_utf8_lossy(&text).chars().take(30).collect();
         // Of a listed image that is none, the image is named.
         let list = format!("{number}.csv");
-        let name = words.iter().find(|w| **w == "damaged.png").copied();
+        let no_images = ["damaged.png", "\"c.png\"", "\"a b.png\""];
+        let name = words.iter().find(|w| no_images.contains(w)).copied();
         let words = [&[name.unwrap_or(&list)][..], &words].concat();
         cases.push(Case::refused(format!("list {start:?}"), evaluate, &words).with(path));
     }
@@ -91,8 +92,15 @@ fn wrong_lists(absolute: &str) -> Vec<(Vec<u8>, Vec<&'static str>)> {
             "file\na.png\na.png\n".to_owned(),
             vec!["\"a.png\" is listed twice"],
         ),
-        ("file\nb\n".to_owned(), vec!["there is no file", "\"b\""]),
-        ("file\n.\n".to_owned(), vec!["there is no file"]),
+        // Folders, whose files are to be single channels.
+        (
+            "file\nb\n".to_owned(),
+            vec!["\"c.png\"", "has 3 channels, expected one"],
+        ),
+        (
+            "file\n.\n".to_owned(),
+            vec!["\"a b.png\"", "has 3 channels, expected one"],
+        ),
         ("file\n../ramp.png\n".to_owned(), vec!["line 2", outside]),
         (
             "file\na.png\nb/../../ramp.png\n".to_owned(),

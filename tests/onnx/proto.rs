@@ -66,6 +66,16 @@ pub fn toy(fed: &Fed) -> Vec<u8> {
     model(&nodes, value("image", FLOAT, &fed.dims()), &outputs)
 }
 
+/// `image` [n, channels, h, w] to `means` [n, channels]; rows and columns are open without a size.
+pub fn means(channels: u64, size: Option<[u64; 2]>) -> Vec<u8> {
+    let [h, w] = [0, 1].map(|axis| size.map(|size| size[axis]));
+    let mean = [ints("axes", &[2, 3]), int("keepdims", 0)].concat();
+    let nodes = [node("ReduceMean", "image", "means", &mean)];
+    let image = value("image", FLOAT, &[None, Some(channels), h, w]);
+    let means = value("means", FLOAT, &[None, Some(channels)]);
+    model(&nodes, image, &[means])
+}
+
 /// A model of one node.
 pub fn one_node(operator: &str) -> Vec<u8> {
     let dims = [None, Some(3), Some(4), Some(7)];

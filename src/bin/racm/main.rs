@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod channel_file;
 mod evaluate;
 mod explain;
+mod image;
 mod merge;
 mod model;
 mod npy;
@@ -46,9 +48,9 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Explain(args) => explain::run(&args),
+        Command::Explain(mut args) => explain::run(&mut args),
         Command::Merge(args) => merge::run(&args),
-        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Evaluate(mut args) => evaluate::run(&mut args),
         Command::Layers(args) => white_box::layers(&args),
     };
     match outcome {

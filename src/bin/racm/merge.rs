@@ -4,7 +4,6 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use racm::render::read_image;
 use racm::{Baseline, Budget, Explainer, Ledger, demo};
 use serde_json::{Map, Value, json};
 
@@ -13,7 +12,8 @@ use crate::explain::kept::{LEDGER, lock, say_torn};
 use crate::explain::report::{self, Origin, Stage};
 use crate::explain::space::{space_of, with_planes};
 use crate::explain::{print_summary, say_written, span};
-use crate::model::{class_names, file_name, fitted};
+use crate::image::{self, ImageArgs, Input, Stored, Taken};
+use crate::model::{class_names, file_name};
 use crate::say::line;
 use crate::{Failure, read, whole};
 
@@ -25,8 +25,10 @@ pub struct Args {
     #[arg(required = true, value_name = "LEDGER")]
     pub ledgers: Vec<PathBuf>,
     /// The image that was explained, for the pictures; not for the demo, which draws its own
-    #[arg(long, value_name = "I.png")]
+    #[arg(long, value_name = "FILE|DIR")]
     pub image: Option<PathBuf>,
+    #[command(flatten)]
+    pub reading: ImageArgs,
     /// The model file, to be sure that the scores are its own; it is not run
     #[arg(long, value_name = "M.onnx")]
     pub model: Option<String>,
@@ -55,12 +57,21 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let of_ledger = |e| format!("{}: {e}", args.ledgers[0].display());
     let plan = ledger.plan().map_err(of_ledger)?;
     let [channels, height, width] = plan.shape();
-    let image = match (&args.image, is_demo) {
-        (Some(path), _) => read_image(path)?,
-        (None, true) => demo::image(),
+    let (path, stored) = match (&args.image, is_demo) {
+        (Some(path), _) => (&**path, image::read(path, &args.reading)?),
+        (None, true) => (Path::new("demo"), Stored::picture(demo::image())),
         (None, false) => return Err("--image is missing: pictures show it".into()),
     };
-    let (image, resized_from) = fitted(image, [Some(channels), Some(height), Some(width)])?;
+    let taken = Taken {
+        by: "the run".to_owned(),
+        shape: [Some(channels), Some(height), Some(width)],
+        hint: String::new(),
+    };
+    let input = Input::new(path, stored, &args.reading, &taken)?;
+    let (names_of_channels, resized_from) = (input.names.clone(), input.resized_from);
+    let baseline = ledger.baseline_name().map(|name| name.parse::<Baseline>());
+    let baseline = baseline.and_then(Result::ok);
+    let (image, _) = input.filled(baseline.as_ref())?;
     let expected = match space {
         Some(space) => ledger.expect_image(&space.convert(&image)?),
         None => ledger.expect_image(&image),
@@ -105,8 +116,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         .seed(ledger.seed())
         .budget(Budget::exactly(wanted));
     builder = args.map.apply(builder);
-    let baseline: Option<Result<Baseline, _>> = ledger.baseline_name().map(|name| name.parse());
-    if let Some(Ok(baseline)) = baseline {
+    if let Some(baseline) = baseline {
         builder = builder.baseline(baseline);
     }
     // A ledger keeps what the masks do, and not what their planes are called.
@@ -122,6 +132,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let about = json!({
         "model": args.model.clone().or(model),
         "image": args.image.as_ref().map(|path| path.display().to_string()),
+        "array": args.reading.array,
+        "channels": names_of_channels,
         "resized_from": resized_from,
         "ledger": out.display().to_string(),
         "merged": args.ledgers.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),

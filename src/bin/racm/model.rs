@@ -4,13 +4,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use racm::ndarray::{Array2, Array3, ArrayView4};
-use racm::{
-    BlackBoxModel, BoxError, Device, Layout, OnnxModel, OnnxOptions, Preprocess, demo,
-    render::{read_image, resize},
-};
+use racm::ndarray::{Array2, ArrayView4};
+use racm::{BlackBoxModel, BoxError, Device, Layout, OnnxModel, OnnxOptions, Preprocess, demo};
 
 use crate::args::{named, size, value_name};
+use crate::channel_file::ChannelFile;
+use crate::image::{self, ImageArgs, Input, Stored, Taken};
 use crate::{Failure, read};
 
 /// Which model, and how it wants its input.
@@ -39,9 +38,15 @@ pub struct ModelArgs {
     /// The order of the input's channels
     #[arg(long, value_enum, default_value_t = Channels::Rgb)]
     pub channels: Channels,
-    /// Multiplies pixels in [0, 1] before mean and std apply
-    #[arg(long, default_value_t = 1.0)]
-    pub scale: f32,
+    /// Multiplies the image before mean and std apply, one value or one a channel. Pictures (PNG, JPEG) are in [0, 1], all
+    /// other images as they are stored [default: 1]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        value_name = "V[,V...]"
+    )]
+    pub scale: Vec<f32>,
     /// Subtracted from each channel, one value or one a channel
     #[arg(
         long,
@@ -58,6 +63,13 @@ pub struct ModelArgs {
         value_name = "V[,V...]"
     )]
     pub std: Vec<f32>,
+    /// A CSV file with a line for each channel of the image, and some of the columns name, scale, mean, std and baseline,
+    /// in place of these options
+    #[arg(long, value_name = "FILE.csv")]
+    pub channel_file: Option<PathBuf>,
+    /// What that file holds.
+    #[arg(skip)]
+    pub of_channels: Option<ChannelFile>,
     /// Threads for the model and for everything else [default: all cores]
     #[arg(long, value_name = "T", value_parser = size)]
     pub threads: Option<usize>,
@@ -141,18 +153,27 @@ impl ModelArgs {
             return Ok(Model::Demo);
         }
         Ok(match self.runtime {
-            Runtime::Rten => Model::Rten(Box::new(OnnxModel::from_path(&self.model, &options)?)),
+            Runtime::Rten => {
+                let model = OnnxModel::from_path(&self.model, &options);
+                Model::Rten(Box::new(model.map_err(|e| self.unloaded(e))?))
+            }
             #[cfg(feature = "ort")]
-            Runtime::Ort => Model::Ort(Box::new(racm::OrtModel::from_path(&self.model, &options)?)),
+            Runtime::Ort => {
+                let model = racm::OrtModel::from_path(&self.model, &options);
+                Model::Ort(Box::new(model.map_err(|e| self.unloaded(e))?))
+            }
         })
     }
 
     /// How an ONNX model is loaded and called.
     pub fn options(&self) -> Result<OnnxOptions, Failure> {
         self.check_device()?;
-        let mut preprocess = Preprocess::new().scale(self.scale)?.layout(self.layout);
+        let mut preprocess = Preprocess::new().layout(self.layout);
         if let Channels::Bgr = self.channels {
             preprocess = preprocess.channels([2, 1, 0])?;
+        }
+        if !self.scale.is_empty() {
+            preprocess = preprocess.scales(self.scale.clone())?;
         }
         if !self.mean.is_empty() {
             preprocess = preprocess.mean(self.mean.clone())?;
@@ -186,10 +207,19 @@ impl ModelArgs {
             or_first(&self.output),
             self.layout,
             value_name(self.channels),
-            self.scale,
+            self.scale_name(),
             self.mean,
             self.std,
         ))
+    }
+
+    /// The scale, as ledgers and reports have it.
+    pub fn scale_name(&self) -> String {
+        match &self.scale[..] {
+            [] => "1".to_owned(),
+            [one] => one.to_string(),
+            many => format!("{many:?}"),
+        }
     }
 
     /// The names of the classes.
@@ -239,64 +269,42 @@ impl Model {
         }
     }
 
-    /// The image at `path`, `[3, H, W]` RGB in [0, 1] and of the size that the model fixes, with
-    /// its size before that if it was another. One channel for a model that takes one.
+    /// The image at `path`, as the model takes it. A picture gets the size that the model fixes.
     pub fn image(
         &self,
         path: Option<&Path>,
         args: &ModelArgs,
-    ) -> Result<(Array3<f32>, Option<[usize; 2]>), Failure> {
-        let image = match (path, self) {
-            (Some(path), _) => read_image(path)?,
-            (None, Model::Demo) => demo::image(),
+        reading: &ImageArgs,
+    ) -> Result<Input, Failure> {
+        let (path, stored) = match (path, self) {
+            (Some(path), _) => (path, image::read(path, reading)?),
+            (None, Model::Demo) => (Path::new("demo"), Stored::picture(demo::image())),
             (None, _) => return Err("--image is missing (only --model demo draws its own)".into()),
         };
-        let [channels, height, width] = self.input_shape();
-        match channels {
-            None | Some(1 | 3) => fitted(image, [channels, height, width])
-                .map_err(|e| format!("{}, whose images have that size: {e}", args.model).into()),
-            Some(channels) => Err(self.wrong_channels(channels, args)),
+        let taken = Taken {
+            by: args.model.clone(),
+            shape: self.input_shape(),
+            hint: self.layout_hint(args.layout),
+        };
+        let input = Input::new(path, stored, reading, &taken)?;
+        if let (Some(file), Some(channels)) = (&args.channel_file, &args.of_channels) {
+            let checked = channels.check(input.shape()[0], input.names.as_deref());
+            checked.map_err(|reason| format!("{}: {reason}", file.display()))?;
         }
+        Ok(input)
     }
-}
 
-/// The image in this shape, where one is given, with its size before that if it was another.
-pub fn fitted(
-    image: Array3<f32>,
-    [channels, height, width]: [Option<usize>; 3],
-) -> Result<(Array3<f32>, Option<[usize; 2]>), Failure> {
-    let image = match channels {
-        Some(1) => luma(&image),
-        _ => image,
-    };
-    let (_, h, w) = image.dim();
-    let wanted = (height.unwrap_or(h), width.unwrap_or(w));
-    if wanted == (h, w) {
-        return Ok((image, None));
-    }
-    Ok((resize(&image, wanted.0, wanted.1)?, Some([h, w])))
-}
-
-impl Model {
-    /// An image file has three channels; a model that wants another number of them, but has an axis of
-    /// length 1 or 3 elsewhere, was most likely read in the wrong layout.
-    fn wrong_channels(&self, channels: usize, args: &ModelArgs) -> Failure {
-        let (model, layout) = (&args.model, args.layout);
+    /// A model that wants another number of channels, but has an axis of length 1 or 3 elsewhere, was most likely read in
+    /// the wrong layout.
+    fn layout_hint(&self, layout: Layout) -> String {
         let [_, height, width] = self.input_shape();
-        let size = |n: Option<usize>| n.map_or("any".to_owned(), |n| n.to_string());
-        let seen = format!(
-            "{model}: in the layout {layout} the model takes images of {channels} channels, {} rows and {} columns; \
-             a picture has 3 channels (or 1)",
-            size(height),
-            size(width)
-        );
         let (other, turned) = match layout {
             Layout::Nhwc => (Layout::Nchw, height),
             _ => (Layout::Nhwc, width),
         };
         match turned {
-            Some(1 | 3) => format!("{seen}: try --layout {other}").into(),
-            _ => seen.into(),
+            Some(1 | 3) => format!(" in the layout {layout}: try --layout {other}"),
+            _ => String::new(),
         }
     }
 }
@@ -335,12 +343,4 @@ pub fn top_class(scores: &Array2<f32>) -> Result<usize, Failure> {
         0 => Err("the model has no class".into()),
         classes => Ok((1..classes).fold(0, higher)),
     }
-}
-
-/// Brightness of an RGB image (Rec. 709), `[1, H, W]`.
-fn luma(image: &Array3<f32>) -> Array3<f32> {
-    let (_, height, width) = image.dim();
-    Array3::from_shape_fn((1, height, width), |(_, y, x)| {
-        0.2126 * image[[0, y, x]] + 0.7152 * image[[1, y, x]] + 0.0722 * image[[2, y, x]]
-    })
 }

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use half::f16;
 use npyz::{DType, NpyFile, Order, WriterBuilder};
-use racm::ndarray::{Array2, ArrayRef, Dimension, ShapeBuilder};
+use racm::ndarray::{Array, Array2, Array3, ArrayRef, Dimension, IntoDimension, ShapeBuilder};
 
+use crate::read::image_shape;
 use crate::{Failure, read, whole};
 
 /// Reads a saliency map `[H, W]` (or `[1, H, W]`) of this size: floats of 2, 4 or 8 bytes, integers
@@ -30,15 +31,53 @@ pub fn parse(
     height: usize,
     width: usize,
 ) -> Result<Array2<f32>, String> {
+    let (h, w) = (height as u64, width as u64);
+    let check = |given: &[u64]| match [&[h, w][..], &[1, h, w]].contains(&given) {
+        true => Ok([height, width]),
+        false => Err(format!(
+            "the {what} has shape {given:?}, expected [{h}, {w}] (or [1, {h}, {w}])"
+        )),
+    };
+    let array = elements(file, bytes, check)?;
+    match array.indexed_iter().find(|(_, v)| !v.is_finite()) {
+        None => Ok(array),
+        Some(((y, x), v)) => Err(format!(
+            "the {what} holds {v} at [{y}, {x}], expected numbers that f32 can hold"
+        )),
+    }
+}
+
+/// The image in a file of so many bytes: `[C, H, W]`, one channel `[H, W]`, one series `[T]`, or a batch of one image
+/// `[1, C, H, W]`. Elements as they are, NaN and infinities, too.
+pub fn parse_image(file: impl BufRead, bytes: u64) -> Result<Array3<f32>, String> {
+    elements(file, bytes, |given| {
+        let shape = match *given {
+            [t] => [1, 1, t],
+            [h, w] => [1, h, w],
+            [c, h, w] | [1, c, h, w] => [c, h, w],
+            _ => {
+                return Err(format!(
+                    "the array has shape {given:?}, expected [C, H, W], [H, W], [T] or [1, C, H, W]"
+                ));
+            }
+        };
+        image_shape(shape)
+    })
+}
+
+/// The elements of an array of a file of so many bytes, in the shape that `check` makes of its own.
+fn elements<const N: usize, D>(
+    file: impl BufRead,
+    bytes: u64,
+    check: impl FnOnce(&[u64]) -> Result<[usize; N], String>,
+) -> Result<Array<f32, D>, String>
+where
+    [usize; N]: IntoDimension<Dim = D>,
+    D: Dimension,
+{
     let file = open_array(file, bytes)?;
     // Before anything is read, so that no header makes us reserve what it claims.
-    let (h, w) = (height as u64, width as u64);
-    if ![&[h, w][..], &[1, h, w]].contains(&file.shape()) {
-        let given = file.shape();
-        return Err(format!(
-            "the {what} has shape {given:?}, expected [{h}, {w}] (or [1, {h}, {w}])"
-        ));
-    }
+    let shape = check(file.shape())?;
     let rows_first = file.order() == Order::C;
     let dtype = file.dtype();
     let values = match &dtype {
@@ -56,14 +95,10 @@ pub fn parse(
             dtype.descr()
         ));
     };
-    let shape = (height, width).set_f(!rows_first);
-    let array = Array2::from_shape_vec(shape, values).map_err(|e| e.to_string())?;
-    match array.indexed_iter().find(|(_, v)| !v.is_finite()) {
-        None => Ok(array),
-        Some(((y, x), v)) => Err(format!(
-            "the {what} holds {v} at [{y}, {x}], expected numbers that f32 can hold"
-        )),
-    }
+    // An axis of length 1 more or less does not change the order of the elements.
+    let shape = shape.into_dimension().set_f(!rows_first);
+    let array = Array::from_shape_vec(shape, values).map_err(|e| e.to_string())?;
+    Ok(array.as_standard_layout().into_owned())
 }
 
 /// Reads the header of a file of so many bytes. It may claim any length, nest without end and count beyond 64 bits, and

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 /// The longest text that is read: a report that holds the segments of a large image takes some 100 MB.
 const LONGEST: u64 = 1 << 28;
 
+/// The most numbers of an image that is read: as many as `racm::render::read_image` makes at most.
+pub const MOST_NUMBERS: usize = 450_000_000;
+
 /// Why a file was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
@@ -108,4 +111,44 @@ pub fn quoted(text: &str) -> String {
         None => format!("{text:?}"),
         Some((end, _)) => format!("{:?}.. ({} bytes)", &text[..end], text.len()),
     }
+}
+
+/// The shape of an image `[C, H, W]` that a file claims, if it holds something and not too much.
+pub fn image_shape(claimed: [u64; 3]) -> Result<[usize; 3], String> {
+    if claimed.contains(&0) {
+        return Err(format!(
+            "the image has shape {claimed:?}, expected at least one channel, row and column"
+        ));
+    }
+    let shape = claimed.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+    let numbers = shape
+        .iter()
+        .try_fold(1usize, |n, &side| n.checked_mul(side));
+    match numbers {
+        Some(numbers) if numbers <= MOST_NUMBERS => Ok(shape),
+        _ => Err(format!(
+            "the image has shape {claimed:?}, expected at most {MOST_NUMBERS} numbers"
+        )),
+    }
+}
+
+/// The fields of one line of a CSV file; a field in quotes may hold commas, and quotes as pairs. `None` if a quote does
+/// not end.
+pub fn fields(line: &str) -> Option<Vec<String>> {
+    let mut fields = vec![String::new()];
+    let mut quoted = false;
+    let mut letters = line.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let last = fields.len() - 1;
+        match letter {
+            '"' if quoted && letters.peek() == Some(&'"') => {
+                letters.next();
+                fields[last].push('"');
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            _ => fields[last].push(letter),
+        }
+    }
+    (!quoted).then_some(fields)
 }

@@ -107,7 +107,8 @@ impl ModelArgs {
         let name = layer.layer.as_deref();
         Ok(match self.runtime {
             Runtime::Rten => {
-                let split = OnnxModel::split(&self.model, name, &options)?;
+                let split = OnnxModel::split(&self.model, name, &options);
+                let split = split.map_err(|e| self.unloaded(e))?;
                 WhiteBox {
                     layer: split.layer().clone(),
                     model: Box::new(split),
@@ -115,7 +116,8 @@ impl ModelArgs {
             }
             #[cfg(feature = "ort")]
             Runtime::Ort => {
-                let split = racm::OrtModel::split(&self.model, name, &options)?;
+                let split = racm::OrtModel::split(&self.model, name, &options);
+                let split = split.map_err(|e| self.unloaded(e))?;
                 WhiteBox {
                     layer: split.layer().clone(),
                     model: Box::new(split),

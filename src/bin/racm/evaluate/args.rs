@@ -11,6 +11,7 @@ use super::list::Item;
 use super::methods::{Kind, MethodArg, cases};
 use super::store::{Case, fingerprint};
 use crate::args::{MaskArgs, named, size, value_name, whole_number};
+use crate::image::{ImageArgs, contents};
 use crate::model::ModelArgs;
 use crate::shard::Shard;
 use crate::white_box::{LayerArgs, Refine};
@@ -21,9 +22,11 @@ pub struct Args {
     #[command(flatten)]
     pub model: ModelArgs,
     /// A CSV file with a column `file` (and roi_x1, roi_y1, roi_x2, roi_y2 for boxes), or a folder. Files lie
-    /// in the list's folder or below
+    /// in the list's folder or below, and are of any kind that `racm explain --image` takes
     #[arg(long, value_name = "LIST.csv|DIR")]
     pub images: PathBuf,
+    #[command(flatten)]
+    pub reading: ImageArgs,
     /// The list may name files outside of its folder: absolute paths, and paths with `..`
     #[arg(long)]
     pub anywhere: bool,
@@ -271,6 +274,9 @@ impl Args {
             "scale": self.model.scale,
             "mean": self.model.mean,
             "std": self.model.std,
+            "array": self.reading.array,
+            "missing": self.reading.missing_names(),
+            "convert": self.reading.convert,
             "methods": methods,
             "masks": self.masks,
             "estimators": self.estimator,
@@ -351,12 +357,14 @@ impl Args {
             _ => None,
         };
         let map = map.filter(|path| path.is_file());
-        let image = read::bytes(&item.path, "an image (PNG or JPEG)")?;
+        let image = contents(&item.path)?;
         let roi = format!("{:?}", item.roi);
         let saliency = match &map {
             Some(path) => read::bytes(path, "a saliency map (.npy)")?,
             None => Vec::new(),
         };
-        Ok((map, fingerprint([&image, roi.as_bytes(), &saliency])))
+        let parts = image.iter().map(Vec::as_slice);
+        let parts = parts.chain([roi.as_bytes(), &saliency]);
+        Ok((map, fingerprint(parts)))
     }
 }

@@ -6,7 +6,10 @@ use std::path::{Component, Path, PathBuf};
 use racm::metrics::BoundingBox;
 
 use crate::Failure;
-use crate::read::{quoted, text};
+use crate::read::{fields, quoted, text};
+
+/// How the names of images end.
+const ENDINGS: [&str; 7] = [".png", ".jpg", ".jpeg", ".npy", ".npz", ".tif", ".tiff"];
 
 /// One image of the list.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +59,7 @@ pub fn read(path: &Path, anywhere: bool) -> Result<Vec<Item>, Failure> {
         for entry in std::fs::read_dir(path).map_err(|e| at(&e))? {
             let name = entry.map_err(|e| at(&e))?.file_name();
             let lower = name.to_string_lossy().to_lowercase();
-            if [".png", ".jpg", ".jpeg"].iter().any(|e| lower.ends_with(e)) {
+            if ENDINGS.iter().any(|e| lower.ends_with(e)) {
                 names.push(name.to_string_lossy().into_owned());
             }
         }
@@ -72,11 +75,11 @@ pub fn read(path: &Path, anywhere: bool) -> Result<Vec<Item>, Failure> {
         parse(&text, path, anywhere).map_err(|e| at(&e))?
     };
     if items.is_empty() {
-        return Err(at(&"no image (PNG or JPEG) to evaluate"));
+        return Err(at(&"no image (PNG, JPEG, TIFF, .npy or .npz) to evaluate"));
     }
     let mut seen = BTreeSet::new();
     for item in &items {
-        if !item.path.is_file() {
+        if !(item.path.is_file() || item.path.is_dir()) {
             let name = quoted(&item.name);
             return Err(at(&format!("there is no file {name}")));
         }
@@ -141,7 +144,7 @@ pub fn parse(text: &str, path: &Path, anywhere: bool) -> Result<Vec<Item>, Strin
         // Beside the list, or in a folder of the list's name: signs.csv with signs/.
         let beside = folder.join(name);
         let path = match path.file_stem() {
-            Some(stem) if !beside.is_file() => folder.join(stem).join(name),
+            Some(stem) if !beside.exists() => folder.join(stem).join(name),
             _ => beside,
         };
         let mut roi = Vec::new();
@@ -164,26 +167,6 @@ pub fn parse(text: &str, path: &Path, anywhere: bool) -> Result<Vec<Item>, Strin
         });
     }
     Ok(items)
-}
-
-/// The fields of one line; a field in quotes may hold commas, and quotes as pairs. `None` if a quote does not end.
-fn fields(line: &str) -> Option<Vec<String>> {
-    let mut fields = vec![String::new()];
-    let mut quoted = false;
-    let mut letters = line.chars().peekable();
-    while let Some(letter) = letters.next() {
-        let last = fields.len() - 1;
-        match letter {
-            '"' if quoted && letters.peek() == Some(&'"') => {
-                letters.next();
-                fields[last].push('"');
-            }
-            '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(String::new()),
-            _ => fields[last].push(letter),
-        }
-    }
-    (!quoted).then_some(fields)
 }
 
 #[cfg(test)]

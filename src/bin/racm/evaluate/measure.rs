@@ -36,6 +36,8 @@ pub struct Bench<'a> {
 struct Subject<'a> {
     item: &'a Item,
     image: Array3<f32>,
+    /// The pixels with a value, where some have none.
+    region: Option<Region>,
     class: usize,
     /// The box in the model's image, or why there is none.
     bounding_box: Result<BoundingBox, String>,
@@ -54,7 +56,10 @@ impl Bench<'_> {
     ) -> Result<Record, Failure> {
         self.costs.take();
         self.differing.take();
-        let (image, resized_from) = self.model.model.image(Some(&item.path), &self.args.model)?;
+        let (args, path) = (self.args, Some(&*item.path));
+        let seen = self.model.model.image(path, &args.model, &args.reading)?;
+        let resized_from = seen.resized_from;
+        let (image, region) = seen.filled(Some(&args.baseline()))?;
         let (channels, height, width) = image.dim();
         let batch = image.view().insert_axis(Axis(0));
         let answer = self.model.predict(batch).map_err(|e| in_image(item, e))?;
@@ -65,6 +70,7 @@ impl Bench<'_> {
             class,
             bounding_box: item.bounding_box(resized_from, [height, width]),
             image,
+            region,
         };
         let map = match (self.args.refining_cam(), refinement) {
             (Some(method), _) => {
@@ -133,8 +139,16 @@ impl Bench<'_> {
         let mut scores = Vec::new();
         for kind in self.kinds {
             let region = match (kind.keep, map) {
-                (None, _) => None,
-                (Some(keep), Ok(map)) => Some(Region::top_fraction(map, keep)?),
+                (None, _) => subject.region.clone(),
+                (Some(keep), Ok(map)) => {
+                    let kept = Region::top_fraction(map, keep)?;
+                    Some(match &subject.region {
+                        Some(known) => kept
+                            .intersection(known)
+                            .map_err(|e| in_image(subject.item, e))?,
+                        None => kept,
+                    })
+                }
                 (Some(_), Err(reason)) => {
                     scores.push(self.without_map(reason));
                     continue;

@@ -29,7 +29,9 @@ use methods::Kind;
 use records::Records;
 use store::{Case, Store};
 
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub fn run(args: &mut Args) -> Result<(), Failure> {
+    args.model.read_channel_file(&mut args.mask.baseline)?;
+    let args = &*args;
     args.check()?;
     args.model.start_threads()?;
     let mut items = list::read(&args.images, args.anywhere)?;
@@ -120,7 +122,8 @@ fn complete(
 /// The model in two parts, tried on the first image.
 fn white_box(args: &Args, model: &Model, first: &Item) -> Result<WhiteBox, Failure> {
     let white_box = args.model.split(&args.layer)?;
-    let (image, _) = model.image(Some(&first.path), &args.model)?;
+    let input = model.image(Some(&first.path), &args.model, &args.reading)?;
+    let (image, _) = input.filled(Some(&args.baseline()))?;
     white_box.check(model, &image)?;
     Ok(white_box)
 }

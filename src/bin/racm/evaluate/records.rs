@@ -105,6 +105,7 @@ fn refinement(
     item: &Item,
     args: &Args,
 ) -> Result<Array2<f32>, Failure> {
-    let (image, _) = model.image(Some(&item.path), &args.model)?;
-    read_map(path, image.dim().1, image.dim().2)
+    let input = model.image(Some(&item.path), &args.model, &args.reading)?;
+    let [_, height, width] = input.shape();
+    read_map(path, height, width)
 }

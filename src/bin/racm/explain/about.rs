@@ -6,13 +6,18 @@ use serde_json::{Map, Value, json};
 use super::args::Args;
 use super::refined::RefinedBy;
 use crate::args::value_name;
+use crate::image::Input;
 
 /// The model, the image, and how the one sees the other.
-pub fn about(args: &Args, resized_from: Option<[usize; 2]>) -> Map<String, Value> {
+pub fn about(args: &Args, input: &Input) -> Map<String, Value> {
     entries(json!({
         "model": args.model.model,
         "image": args.image.as_ref().map(|path| path.display().to_string()),
-        "resized_from": resized_from,
+        "array": args.reading.array,
+        "channels": args.model.channel_names(input),
+        "missing": args.reading.missing_names(),
+        "convert": args.reading.convert,
+        "resized_from": input.resized_from,
         "preprocess": {
             "layout": args.model.layout.name(),
             "channels": value_name(args.model.channels),
@@ -36,10 +41,15 @@ pub fn about_pilot(pilot: Option<&Pilot>) -> Value {
 }
 
 /// The region, by what made it.
-pub fn about_region(args: &Args, refined_by: Option<&RefinedBy>) -> Map<String, Value> {
+pub fn about_region(
+    args: &Args,
+    refined_by: Option<&RefinedBy>,
+    missing: usize,
+) -> Map<String, Value> {
     let mut about = entries(json!({
         "map": args.refine.as_ref().map(ToString::to_string),
-        "keep": args.keep,
+        "keep": args.refine.as_ref().map(|_| args.keep),
+        "missing_pixels": missing,
     }));
     if let Some(RefinedBy::Cam(layer, found)) = refined_by {
         about.extend(entries(json!({

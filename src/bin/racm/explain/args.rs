@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use racm::ndarray::Array3;
 use racm::{
     Baseline, Budget, CamMethod, Estimator, Explainer, ExplainerBuilder, Family, Segments,
     StopRule, Target,
@@ -15,6 +14,7 @@ use serde_json::Value;
 use super::kept::{Part, blocks};
 use super::space::SpaceArg;
 use crate::args::{MapArgs, MaskArgs, size, whole_number};
+use crate::image::ImageArgs;
 use crate::model::ModelArgs;
 use crate::npy::read_labels;
 use crate::shard::Shard;
@@ -25,9 +25,12 @@ use crate::{Failure, read};
 pub struct Args {
     #[command(flatten)]
     pub model: ModelArgs,
-    /// The image to explain (PNG or JPEG)
-    #[arg(long, value_name = "I.png")]
+    /// The image to explain: PNG or JPEG (in [0, 1]), or numbers as they are stored: TIFF (bands and pages are channels),
+    /// .npy or .npz ([C, H, W] or [H, W]), or a folder with a file for each channel, in the order of their names
+    #[arg(long, value_name = "FILE|DIR")]
     pub image: Option<PathBuf>,
+    #[command(flatten)]
+    pub reading: ImageArgs,
     /// Explain the image in another colour space, whose planes the masks then pass and --baseline is in: hsv[:HUE], where
     /// excluded pixels show the hue HUE (in turns from red, in [0, 1)), by default one that the image has not; lab; or ycbcr.
     /// The model still sees RGB [default: RGB]
@@ -250,8 +253,25 @@ impl Args {
         Ok(())
     }
 
+    /// Refuses beside --space what is about the image's own channels.
+    pub fn check_space(&self) -> Result<(), Failure> {
+        let of_channels = self.model.of_channels.as_ref();
+        let what = match of_channels.and_then(|channels| channels.baseline.as_ref()) {
+            Some(_) => "the column baseline of --channel-file",
+            None if !self.reading.missing.is_empty() => "--missing",
+            None => return Ok(()),
+        };
+        match &self.space {
+            Some(_) => Err(format!(
+                "{what} is about the image's channels, and --space masks other planes"
+            )
+            .into()),
+            None => Ok(()),
+        }
+    }
+
     /// The explainer that is asked for, but for its region.
-    pub fn builder(&self, image: &Array3<f32>) -> Result<ExplainerBuilder, Failure> {
+    pub fn builder(&self, [height, width]: [usize; 2]) -> Result<ExplainerBuilder, Failure> {
         let (mut builder, mut budget) = match &self.spec {
             Some(path) => {
                 let explainer = read_explainer(path)?;
@@ -263,7 +283,6 @@ impl Args {
             builder = builder.family(family.shared());
         }
         builder = self.mask.apply(builder);
-        let (_, height, width) = image.dim();
         if let Some(path) = &self.segments {
             let labels = read_labels(path, height, width)?;
             builder = builder.segments(Segments::from_labels(&labels)?);

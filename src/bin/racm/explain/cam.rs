@@ -2,27 +2,32 @@
 
 use std::time::Instant;
 
-use racm::ndarray::{Array3, Array4, Axis};
+use racm::ndarray::{Array2, Array3, Array4, Axis};
 use racm::render::{Panel, Scale, Tile};
-use racm::{CamMap, CamMethod, Target};
+use racm::{CamMap, CamMethod, Region, Target};
 use serde_json::json;
 
 use super::about::about;
 use super::args::Args;
-use super::report::{class, say_resized, write_pictures};
+use super::report::{class, say_input, write_pictures};
 use crate::say::line;
 use crate::{Failure, npy, whole};
 
-pub fn run(args: &Args, method: CamMethod) -> Result<(), Failure> {
+pub fn run(args: &mut Args, method: CamMethod) -> Result<(), Failure> {
     if let Some(option) = args.about_masks() {
         return Err(format!("{option} is about random masks, and {method} draws none").into());
     }
+    // Nothing is excluded here, but a missing value is filled with the baseline of the file about channels.
+    args.model.read_channel_file(&mut args.mask.baseline)?;
     args.model.start_threads()?;
     let names = args.model.class_names()?;
     let white_box = args.model.split(&args.layer)?;
     let model = args.model.load()?;
-    let (image, resized_from) = model.image(args.image.as_deref(), &args.model)?;
-    say_resized(args.image.as_deref(), resized_from, &image)?;
+    let input = model.image(args.image.as_deref(), &args.model, &args.reading)?;
+    say_input(args.image.as_deref(), &input)?;
+    let about = about(args, &input);
+    let (image, region) = input.filled(args.mask.baseline.as_ref())?;
+    let region = region.as_ref().map(Region::pixels);
     let top = white_box.check(&model, &image)?;
     let targets = match &args.target {
         Target::Classes(classes) => classes.iter().map(|&class| class.into()).collect(),
@@ -40,8 +45,8 @@ pub fn run(args: &Args, method: CamMethod) -> Result<(), Failure> {
     for map in &found {
         say(&names, method, map)?;
     }
-    write_arrays(args, &found)?;
-    pictures(args, method, &names, &image, &found)?;
+    write_arrays(args, &found, region)?;
+    pictures(args, method, &names, &image, region, &found)?;
     let mut report = json!({
         "racm_version": env!("CARGO_PKG_VERSION"),
         "image_shape": image.dim(),
@@ -63,7 +68,7 @@ pub fn run(args: &Args, method: CamMethod) -> Result<(), Failure> {
         "seconds": seconds,
     });
     if let Some(entries) = report.as_object_mut() {
-        entries.extend(about(args, resized_from));
+        entries.extend(about);
     }
     let text = serde_json::to_string_pretty(&report)? + "\n";
     whole::write(&args.out.join("report.json"), text.as_bytes())?;
@@ -93,11 +98,18 @@ fn say(names: &[String], method: CamMethod, found: &CamMap) -> Result<(), Failur
 }
 
 /// `[1, H, W]` for one class, `[classes, 1, H, W]` for several.
-fn write_arrays(args: &Args, found: &[CamMap]) -> Result<(), Failure> {
+fn write_arrays(
+    args: &Args,
+    found: &[CamMap],
+    region: Option<&Array2<bool>>,
+) -> Result<(), Failure> {
     let (height, width) = found[0].map.dim();
     let mut maps = Array4::zeros((found.len(), 1, height, width));
     for (mut map, found) in maps.outer_iter_mut().zip(found) {
         map.index_axis_mut(Axis(0), 0).assign(&found.map);
+        if let Some(region) = region {
+            map.zip_mut_with(region, |v, &inside| *v = if inside { *v } else { f32::NAN });
+        }
     }
     let path = args.out.join("map.npy");
     match found.len() {
@@ -113,6 +125,7 @@ fn pictures(
     method: CamMethod,
     names: &[String],
     image: &Array3<f32>,
+    region: Option<&Array2<bool>>,
     found: &[CamMap],
 ) -> Result<(), Failure> {
     let (mut panels, mut overlays) = (Vec::new(), Vec::new());
@@ -123,12 +136,16 @@ fn pictures(
             class(names, found.class),
             found.score
         );
-        let panel = Panel::new(&map, &[method.name()])
+        let mut panel = Panel::new(&map, &[method.name()])
             .image(image)
             .caption(caption);
-        panels.push(panel.draw()?);
-        let tile = Tile::new(&found.map, Scale::of(&map)?).over(image);
+        let mut tile = Tile::new(&found.map, Scale::of(&map)?).over(image);
+        if let Some(region) = region {
+            panel = panel.region(region);
+            tile = tile.region(region);
+        }
         let longer = found.map.dim().0.max(found.map.dim().1);
+        panels.push(panel.draw()?);
         overlays.push(tile.enlarge((384 / longer).max(1)).draw()?);
     }
     write_pictures(&args.out, &panels, &overlays)

@@ -33,27 +33,41 @@ use crate::signals::Signals;
 /// The values of P_pix that `auto` tries.
 const CANDIDATES: [f64; 7] = [0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9];
 
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub fn run(args: &mut Args) -> Result<(), Failure> {
     args.check()?;
     if let Some(Method::Cam(method)) = args.method {
         return cam::run(args, method);
     }
+    args.model.read_channel_file(&mut args.mask.baseline)?;
+    args.check_space()?;
     args.model.start_threads()?;
     let names = args.model.class_names()?;
     let model = args.model.load()?;
-    let (image, resized_from) = model.image(args.image.as_deref(), &args.model)?;
-    report::say_resized(args.image.as_deref(), resized_from, &image)?;
+    let input = model.image(args.image.as_deref(), &args.model, &args.reading)?;
+    report::say_input(args.image.as_deref(), &input)?;
+    let mut about = about(args, &input);
 
+    let [_, height, width] = input.shape();
+    let mut builder = args.builder([height, width])?;
+    let baseline = builder.clone().build()?.baseline().clone();
+    let (image, mut region) = input.filled(Some(&baseline))?;
+    let missing = region.as_ref().map_or(0, |r| height * width - r.count());
     let space = match &args.space {
         Some(space) => Some(space.of(&image)?),
         None => None,
     };
-    let mut builder = with_planes(args.builder(&image)?, space)?;
+    builder = with_planes(builder, space)?;
     let refined_by = refined_by(args, &model, &image)?;
     if let Some(refined_by) = &refined_by {
-        builder = builder.region(Region::top_fraction(refined_by.map(), args.keep)?);
+        let kept = Region::top_fraction(refined_by.map(), args.keep)?;
+        region = Some(match &region {
+            Some(known) => kept
+                .intersection(known)
+                .map_err(|_| format!("--keep {} leaves no pixel that has a value", args.keep))?,
+            None => kept,
+        });
     }
-    let mut explainer = builder.build()?;
+    let mut explainer = builder.region(region).build()?;
     // What the model and the masks see.
     let model = in_space(&model, space)?;
     let masked = match space {
@@ -83,7 +97,6 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if let Some(part) = part {
         return job.score(&part);
     }
-    let mut about = about(args, resized_from);
     about.insert("pilot".to_owned(), about_pilot(pilot.as_ref()));
     about.insert(
         "ledger".to_owned(),
@@ -96,7 +109,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         space,
         certainty: args.map.certainty,
         about,
-        region: about_region(args, refined_by.as_ref()),
+        region: about_region(args, refined_by.as_ref(), missing),
         labels: args
             .segments
             .as_ref()

@@ -7,6 +7,7 @@ use racm::render::{Panel, RgbImage, Scale, Tile, stack, write_png};
 use racm::{ColourSpace, Effect, Explainer, Explanation};
 use serde_json::{Map, Value, json};
 
+use crate::image::Input;
 use crate::say::line;
 use crate::{Failure, npy, whole};
 
@@ -21,20 +22,28 @@ pub fn class(names: &[String], class: usize) -> String {
     }
 }
 
-/// A line about an image that the model does not see in its own size.
-pub fn say_resized(
-    path: Option<&Path>,
-    resized_from: Option<[usize; 2]>,
-    image: &Array3<f32>,
-) -> Result<(), Failure> {
-    let (Some(path), Some([height, width])) = (path, resized_from) else {
+/// A line about an image that the model does not see in its own size, or whose numbers may be of any unit.
+pub fn say_input(path: Option<&Path>, input: &Input) -> Result<(), Failure> {
+    let Some(path) = path.map(Path::display) else {
         return Ok(());
     };
-    let (_, to_height, to_width) = image.dim();
-    line(format_args!(
-        "{}: {height} x {width} pixels, resized to the {to_height} x {to_width} that the model takes",
-        path.display()
-    ))
+    let [channels, to_height, to_width] = input.shape();
+    if let Some([height, width]) = input.resized_from {
+        line(format_args!(
+            "{path}: {height} x {width} pixels, resized to the {to_height} x {to_width} that the model takes"
+        ))?;
+    }
+    if let Some(([low, high], missing)) = input.numbers() {
+        let missing = match missing {
+            0 => String::new(),
+            1 => "; 1 pixel without a value is masked out".to_owned(),
+            _ => format!("; {missing} pixels without a value are masked out"),
+        };
+        line(format_args!(
+            "{path}: {channels} x {to_height} x {to_width} numbers from {low} to {high}{missing}"
+        ))?;
+    }
+    Ok(())
 }
 
 /// The values of a plane that were evaluated.

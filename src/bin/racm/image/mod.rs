@@ -1,0 +1,167 @@
+//! Images of any kind of file: pictures (PNG, JPEG), arrays (`.npy`, `.npz`), TIFF, and folders with a file a channel.
+
+mod bands;
+mod fit;
+mod npz;
+pub mod tiff;
+mod wrong;
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use racm::ndarray::Array3;
+use racm::render::read_grey_or_rgb;
+
+pub use fit::{Input, Taken};
+use wrong::Wrong;
+
+use crate::npy::parse_image;
+use crate::{Failure, read};
+
+/// What is said of `--image`, and expected where there is no such file.
+const EXPECTED: &str =
+    "an image (PNG, JPEG, TIFF, .npy or .npz, or a folder with a file a channel)";
+
+/// How an image's file is understood.
+#[derive(clap::Args)]
+pub struct ImageArgs {
+    /// The array of an .npz file [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    pub array: Option<String>,
+    /// Values that stand for none: numbers, nan (what a TIFF file declares as no data is NaN, too), inf or -inf. Pixels with
+    /// one of them in any channel are masked out of image and map: the model always sees the baseline there, or the
+    /// channel's mean if that is not one value a channel, and the map is NaN. NaN and infinities are errors otherwise
+    #[arg(
+        long,
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        value_name = "V[,V...]"
+    )]
+    pub missing: Vec<f32>,
+    /// Make three equal channels of a grey image, or grey of a colour image (by Rec. 709), for a model that takes the other
+    #[arg(long)]
+    pub convert: bool,
+}
+
+impl ImageArgs {
+    /// The values that stand for none, for JSON, which has no NaN.
+    pub fn missing_names(&self) -> Vec<String> {
+        self.missing.iter().map(f32::to_string).collect()
+    }
+}
+
+/// An image as its file has it.
+pub struct Stored {
+    /// `[C, H, W]`. A picture's are in [0, 1], all others as they are, with NaN where the file says that there is no value.
+    pub values: Array3<f32>,
+    /// The names of the channels, where the file has some.
+    pub names: Option<Vec<String>>,
+    pub is_picture: bool,
+}
+
+impl Stored {
+    pub fn picture(values: Array3<f32>) -> Self {
+        Stored {
+            values,
+            names: None,
+            is_picture: true,
+        }
+    }
+
+    fn numbers(values: Array3<f32>) -> Self {
+        Stored {
+            values,
+            names: None,
+            is_picture: false,
+        }
+    }
+
+    /// A channel for people.
+    fn channel(&self, index: usize) -> String {
+        match &self.names {
+            Some(names) => format!("channel {index} ({})", read::quoted(&names[index])),
+            None => format!("channel {index}"),
+        }
+    }
+}
+
+/// What a file holds.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Picture,
+    Npy,
+    Npz,
+    Tiff,
+}
+
+impl Kind {
+    /// By the first bytes, or else by the name, so that a damaged file is called what it should be.
+    fn of(path: &Path, start: &[u8]) -> Kind {
+        match start {
+            [0x93, b'N', b'U', b'M', ..] => return Kind::Npy,
+            [b'P', b'K', 3 | 5, 4 | 6, ..] => return Kind::Npz,
+            [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => return Kind::Tiff,
+            [0x89, b'P', ..] | [0xff, 0xd8, ..] => return Kind::Picture,
+            _ => {}
+        }
+        let extension = path.extension().unwrap_or_default();
+        match &*extension.to_string_lossy().to_lowercase() {
+            "npy" => Kind::Npy,
+            "npz" => Kind::Npz,
+            "tif" | "tiff" => Kind::Tiff,
+            _ => Kind::Picture,
+        }
+    }
+}
+
+/// Reads the image of a file, or of a folder with a file a channel.
+pub fn read(path: &Path, args: &ImageArgs) -> Result<Stored, Failure> {
+    if path.is_dir() {
+        return match args.array {
+            Some(_) => Err(no_npz(path)),
+            None => bands::read(path),
+        };
+    }
+    file(path, args.array.as_deref())
+}
+
+/// All that the image is made of, for a fingerprint.
+pub fn contents(path: &Path) -> Result<Vec<Vec<u8>>, Failure> {
+    if !path.is_dir() {
+        return Ok(vec![read::bytes(path, EXPECTED)?]);
+    }
+    let mut contents = Vec::new();
+    for name in bands::listed(path)? {
+        contents.push(name.as_encoded_bytes().to_vec());
+        contents.push(read::bytes(&path.join(name), EXPECTED)?);
+    }
+    Ok(contents)
+}
+
+fn no_npz(path: &Path) -> Failure {
+    Wrong::unreadable(path, "it is no .npz file, which --array is about").into()
+}
+
+/// Reads one file.
+fn file(path: &Path, array: Option<&str>) -> Result<Stored, Failure> {
+    let wrong = |reason| Wrong::unreadable(path, reason);
+    let (file, bytes) = read::open(path, EXPECTED)?;
+    let fault = |e: std::io::Error| wrong(e.to_string());
+    let mut start = Vec::new();
+    (&file).take(4).read_to_end(&mut start).map_err(fault)?;
+    let kind = Kind::of(path, &start);
+    if kind != Kind::Npz && array.is_some() {
+        return Err(no_npz(path));
+    }
+    let again = || -> Result<BufReader<File>, Failure> {
+        Ok(BufReader::new(read::open(path, EXPECTED)?.0))
+    };
+    let numbers = match kind {
+        Kind::Picture => return Ok(Stored::picture(read_grey_or_rgb(path)?)),
+        Kind::Npy => parse_image(again()?, bytes),
+        Kind::Npz => npz::parse(again()?, bytes, array),
+        Kind::Tiff => tiff::parse(again()?, bytes),
+    };
+    Ok(Stored::numbers(numbers.map_err(wrong)?))
+}
