@@ -134,7 +134,7 @@ pub use explain::repeats::Repeats;
 pub use explain::run::Run;
 pub use explain::run_error::RunError;
 pub use explain::stats::RunStats;
-pub use explain::target::Target;
+pub use explain::target::{Class, Target};
 pub use images::baseline::Baseline;
 pub use images::masker::Masker;
 pub use ledger::Ledger;
