@@ -4,7 +4,7 @@
 //! vectors of the image and of a reference. The embedding of the example counts colours (how red,
 //! green and blue each quarter of the image is, as a network's last layer might); the reference has
 //! a blue pond at the top left and a red roof at the bottom right, the image has the same pond, but
-//! a green roof. So the pond makes them alike, and the roof does not.
+//! a green roof. So the blue of the pond makes the two alike, and the green of the roof unlike.
 
 use racm::ndarray::{Array1, Array2, Array3, ArrayView3, ArrayView4, Axis, s};
 use racm::{Error, Explainer, FnModel};

@@ -1,10 +1,11 @@
 //! Two models compared: where do they disagree?
 //!
 //! Two detectors of the colour red look at one picture with a red disc and a white one. The first
-//! asks for much red; the second, which was taught badly, takes white for red as well. The scores
-//! of both are the two outputs of one `FnModel`, so that every masked image is scored by both, and
-//! the map of `Target::difference` is that of "the second rather than the first", with error bars of
-//! its own: near 0 on the red disc, where both agree, and high on the white one, where they do not.
+//! asks for much red; the second, which was taught badly, takes white for red as well. Both give a
+//! number with a unit, the percentage of the picture that is red, so maps are in percentage points.
+//! They are the two outputs of one `FnModel`, so that every masked image is scored by both, and the
+//! map of `Target::difference` is that of "the second rather than the first", with error bars of its
+//! own: near 0 on the red disc, where both agree, and high on the white one, where they do not.
 
 use racm::ndarray::{Array2, Array3, ArrayView3, ArrayView4, Axis};
 use racm::{Error, Explainer, FnModel, Target};
@@ -28,20 +29,20 @@ fn picture() -> Array3<f32> {
     })
 }
 
-/// The share of the pixels that are red, by a rule for one pixel.
-fn share(image: &ArrayView3<'_, f32>, is_red: impl Fn(f32, f32, f32) -> bool) -> f32 {
+/// The percentage of the pixels that are red, by a rule for one pixel.
+fn percentage(image: &ArrayView3<'_, f32>, is_red: impl Fn(f32, f32, f32) -> bool) -> f32 {
     let [red, green, blue] = [0, 1, 2].map(|c| image.index_axis(Axis(0), c));
     let pixels = red.iter().zip(&green).zip(&blue);
     let count = pixels.filter(|&((&r, &g), &b)| is_red(r, g, b)).count();
-    count as f32 / red.len() as f32
+    100.0 * count as f32 / red.len() as f32
 }
 
 fn good(image: &ArrayView3<'_, f32>) -> f32 {
-    share(image, |r, g, b| r > 0.5 && g.max(b) < 0.5)
+    percentage(image, |r, g, b| r > 0.5 && g.max(b) < 0.5)
 }
 
 fn bad(image: &ArrayView3<'_, f32>) -> f32 {
-    share(image, |r, _, _| r > 0.5)
+    percentage(image, |r, _, _| r > 0.5)
 }
 
 fn main() -> Result<(), Error> {
@@ -54,13 +55,13 @@ fn main() -> Result<(), Error> {
     let explainer = Explainer::builder().masks(2000).build()?;
     let disagreement = explainer.explain(&both, &picture(), Target::difference(1, 0))?;
     let [bad, good] = [0, 1].map(|model| disagreement.unmasked_scores()[model]);
-    println!("share of red: {good:.3} says the good model, {bad:.3} the bad one");
+    println!("red: {good:.1} % says the good model, {bad:.1} % the bad one");
 
     // The same scores, model by model: no more calls.
     let each = disagreement.with_target([0, 1])?;
     let discs = [("the red disc", RED), ("the white disc", WHITE)];
     println!(
-        "mean importance over      the good model       the bad one          their difference"
+        "mean importance, % of     the good model       the bad one          their difference"
     );
     for (name, centre) in discs {
         let mut weights = Array3::<f64>::zeros((3, 64, 64));
