@@ -111,8 +111,8 @@ fn main() -> Result<(), Error> {
     let explanation = explainer.explain(&model, &image, [0, 1])?.own_effects()?;
 
     println!("mean own effect of red and green  on the object             elsewhere");
-    for (index, (class, box_)) in CLASSES.iter().zip(&wanted).enumerate() {
-        let [top, left, bottom, right] = box_.corners.map(|v| v as usize);
+    for (index, (class, object)) in CLASSES.iter().zip(&wanted).enumerate() {
+        let [top, left, bottom, right] = object.corners.map(|v| v as usize);
         for (channel, colour) in ["red", "green"].into_iter().enumerate() {
             let mut inside = Array3::<f64>::zeros((3, SIZE, SIZE));
             inside
@@ -133,14 +133,14 @@ fn main() -> Result<(), Error> {
         }
     }
     // The pixel that matters most to each lies on its object.
-    for (index, (class, box_)) in CLASSES.iter().zip(&wanted).enumerate() {
+    for (index, (class, object)) in CLASSES.iter().zip(&wanted).enumerate() {
         let map = explanation.maps().index_axis_move(Axis(0), index);
         let highest = map.indexed_iter().max_by(|a, b| a.1.total_cmp(b.1));
         if let Some(((channel, y, x), _)) = highest {
             let colour = ["red", "green", "blue"][channel];
             println!(
                 "{class}: detected in rows {} to {}, columns {} to {}; highest at {y}, {x} in {colour}",
-                box_.corners[0], box_.corners[2], box_.corners[1], box_.corners[3]
+                object.corners[0], object.corners[2], object.corners[1], object.corners[3]
             );
         }
     }

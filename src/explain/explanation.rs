@@ -39,21 +39,17 @@ impl Explanation {
     /// # Errors
     /// Those of [`Estimator::maps`].
     pub fn from_ledger(plan: Plan, ledger: Ledger, estimator: Estimator) -> Result<Self> {
-        Self::of_ledger(plan, ledger, |target| Reading {
-            target,
+        let reading = Reading {
+            target: ledger.targets().into(),
             link: Link::default(),
             estimator,
             effect: Effect::default(),
-        })
+        };
+        Self::of_ledger(plan, ledger, reading)
     }
 
-    /// Of all classes of a ledger, read in this way.
-    pub(super) fn of_ledger(
-        plan: Plan,
-        ledger: Ledger,
-        reading: impl FnOnce(Target) -> Reading,
-    ) -> Result<Self> {
-        let reading = reading(ledger.targets().into());
+    /// Of a ledger that is there.
+    pub(super) fn of_ledger(plan: Plan, ledger: Ledger, reading: Reading) -> Result<Self> {
         let estimates = reading.estimates(&plan, &ledger, false)?;
         let stats = RunStats::of_ledger(&ledger);
         Ok(Self::new(plan, ledger, reading, estimates).with_stats(stats))

@@ -102,7 +102,8 @@ impl Explainer {
     /// Those of [`Explainer::plan`] and [`Estimator::maps`](crate::Estimator::maps).
     pub fn explain_ledger(&self, shape: [usize; 3], ledger: Ledger) -> error::Result<Explanation> {
         let plan = self.plan(shape)?;
-        Explanation::of_ledger(plan, ledger, |target| self.reading(target))
+        let reading = self.reading(ledger.targets().into());
+        Explanation::of_ledger(plan, ledger, reading)
     }
 
     /// A run to be configured further: see [`Run`].

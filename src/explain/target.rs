@@ -88,7 +88,7 @@ impl<const N: usize> From<[usize; N]> for Target {
 impl Target {
     /// Why one class rather than another: the score of `class` less that of `other`, a [`Target::Sum`].
     ///
-    /// Where several parts of an image speak for both classes, its map is near 0 there.
+    /// Where a part of the image speaks for both classes alike, its map is near 0.
     pub fn difference(class: impl Into<Class>, other: impl Into<Class>) -> Self {
         Target::Sum(vec![(1.0, class.into()), (-1.0, other.into())])
     }

@@ -153,11 +153,29 @@ fn differences_that_cannot_be_are_refused() {
     }
 }
 
+/// `score` [n, 1], the mean of each image, by way of `early`.
+fn of_one_output() -> Vec<u8> {
+    let mean = [proto::ints("axes", &[1]), proto::int("keepdims", 1)].concat();
+    let nodes = [
+        proto::node("Relu", "image", "early", &[]),
+        proto::node("GlobalAveragePool", "early", "pooled", &[]),
+        proto::node("Flatten", "pooled", "means", &proto::int("axis", 1)),
+        proto::node("ReduceMean", "means", "score", &mean),
+    ];
+    let image = [None, Some(3), Some(4), Some(7)];
+    let score = proto::value("score", proto::FLOAT, &[None, Some(1)]);
+    proto::model(
+        &nodes,
+        proto::value("image", proto::FLOAT, &image),
+        &[score],
+    )
+}
+
 /// A model of one output has no classes to be numbered, and its score may have a unit.
 #[test]
 fn one_output_and_its_unit() {
     let [model, image, out] = skipping("one_output");
-    fs::write(&model, proto::of_one_output()).unwrap();
+    fs::write(&model, of_one_output()).unwrap();
     let files = [("--model", &*model), ("--image", &*image), ("--out", &*out)];
     let said = succeeds("explain --masks 64 --grid 2", &files);
     assert!(said.starts_with("score 0."), "{said}");

@@ -104,20 +104,6 @@ pub fn skipping(batch: Option<u64>) -> Vec<u8> {
     model(&nodes, value("image", FLOAT, &image), &outputs)
 }
 
-/// `score` [n, 1], the mean of each image, by way of `early`.
-pub fn of_one_output() -> Vec<u8> {
-    let mean = [ints("axes", &[1]), int("keepdims", 1)].concat();
-    let nodes = [
-        node("Relu", "image", "early", &[]),
-        node("GlobalAveragePool", "early", "pooled", &[]),
-        node("Flatten", "pooled", "means", &int("axis", 1)),
-        node("ReduceMean", "means", "score", &mean),
-    ];
-    let image = [None, Some(3), Some(4), Some(7)];
-    let score = value("score", FLOAT, &[None, Some(1)]);
-    model(&nodes, value("image", FLOAT, &image), &[score])
-}
-
 /// `scores` [n, 3]: the means of each image less those of the batch, as a layer that normalises by its batch gives them.
 pub fn of_the_batch() -> Vec<u8> {
     let mut less = node("Sub", "means", "scores", &[]);
@@ -222,7 +208,7 @@ pub fn int(name: &str, value: u64) -> Vec<u8> {
     )
 }
 
-fn ints(name: &str, values: &[u64]) -> Vec<u8> {
+pub fn ints(name: &str, values: &[u64]) -> Vec<u8> {
     let values = values
         .iter()
         .flat_map(|&v| number(8, v))
