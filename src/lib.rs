@@ -36,6 +36,9 @@
 //! - An [`Estimator`] makes the map of plan, seed and ledger. Another estimator, a standard error,
 //!   a [contrast](Explanation::contrast) between regions or channels cost no model call, and neither
 //!   do [own effects](Explanation::own_effects): of a channel by itself, without what passes along.
+//! - A [`Target`] is a class, several, or a sum of scores: the difference of two says why the model prefers the one
+//!   ([`Target::difference`]), or where two models disagree. Any other target of the same classes costs no model call
+//!   ([`Explanation::with_target`]).
 //! - A [`Budget`] is an exact number of masks, or ends the run once the map is certain enough;
 //!   [`Run::on_look`] shows the map before.
 //! - [`Cam`] makes class activation maps of a [`WhiteBoxModel`], which shows one of its layers; ONNX files are cut at a
@@ -134,7 +137,7 @@ pub use explain::repeats::Repeats;
 pub use explain::run::Run;
 pub use explain::run_error::RunError;
 pub use explain::stats::RunStats;
-pub use explain::target::Target;
+pub use explain::target::{Class, Target};
 pub use images::baseline::Baseline;
 pub use images::masker::Masker;
 pub use ledger::Ledger;

@@ -23,6 +23,8 @@ mod proto;
 mod shards;
 #[path = "cli/space.rs"]
 mod space;
+#[path = "cli/targets.rs"]
+mod targets;
 
 /// A folder of its own for each test, below the build's.
 fn folder(name: &str) -> PathBuf {
@@ -1056,6 +1058,15 @@ fn class_activation_maps_refuse_what_they_cannot_do() {
             "last first, it has `pooled`",
         ),
         ("--method grad-cam --target all", "not all"),
+        ("--method grad-cam --target 0-1", "not 0-1"),
+        (
+            "--method grad-cam --quantity rain",
+            "--quantity is about random masks",
+        ),
+        (
+            "--refine grad-cam --target 0-1",
+            "--refine grad-cam is for one class, --target is 0-1",
+        ),
         ("--method grad-cam --target 3", "class 3 was asked for"),
         (
             "--method grad-cam --masks 10",

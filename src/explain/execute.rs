@@ -3,23 +3,22 @@
 use std::time::Instant;
 
 use super::identity::identity;
-use super::run::Run;
+use super::run::{Executed, Run};
 use super::scoring::{Scoring, unmasked_scores};
 use crate::explain::budget::checkpoints;
 use crate::explain::look::Looks;
 use crate::explain::repeats::Again;
 use crate::explain::run_error::RunError;
 use crate::explain::stats::RunStats;
-use crate::explain::target::highest;
 use crate::images::masker::Masker;
 use crate::ledger::Ledger;
 use crate::ledger::file::{Earlier, LedgerFile};
-use crate::masks::plan::Plan;
+use crate::ledger::identity::Ranking;
 use crate::models::model::BlackBoxModel;
 
 impl<M: BlackBoxModel + ?Sized> Run<'_, M> {
-    /// The plan, all scores, what they cost, and where the masks of the map end.
-    pub(super) fn execute(self) -> Result<(Plan, Ledger, RunStats, u64), RunError> {
+    /// The plan, all scores, what is made of them, what they cost, and where the masks of the map end.
+    pub(super) fn execute(self) -> Result<Executed, RunError> {
         let started = Instant::now();
         let (channels, height, width) = self.image.dim();
         let plan = self.explainer.plan([channels, height, width])?;
@@ -38,30 +37,28 @@ impl<M: BlackBoxModel + ?Sized> Run<'_, M> {
         // Of a model that goes by its name, the ledger knows what is needed to begin.
         let told = known.as_ref().and_then(|ledger| {
             let same = self.model_name.is_some() && ledger.model_name() == self.model_name;
-            let (classes, top) = ledger.identity().classes().filter(|_| same)?;
-            Some((classes, top, ledger.unmasked_scores()))
+            let ranking = ledger.identity().ranking().filter(|_| same)?;
+            let enough = ranking.next.is_some() || !self.target.needs_next();
+            enough.then(|| (ranking, ledger.unmasked_scores()))
         });
-        let (classes, top, targets, unmasked) = match told {
-            Some((classes, top, scores)) => (
-                classes,
-                top,
-                self.target.among(classes, top)?,
-                scores.to_vec(),
-            ),
+        let (ranking, target, unmasked) = match told {
+            Some((ranking, scores)) => (ranking, self.target.resolve(ranking)?, scores.to_vec()),
             None => {
                 let (scores, time) = unmasked_scores(self.model, &plan, &masker)?;
                 (stats.model_calls, stats.batches, stats.model_time) = (1, 1, time);
-                let targets = self.target.resolve(&scores)?;
-                let unmasked = targets.iter().map(|&k| scores[k]).collect();
-                (scores.len(), highest(&scores), targets, unmasked)
+                let ranking = Ranking::of(&scores);
+                let target = self.target.resolve(ranking)?;
+                let unmasked = target.classes().iter().map(|&k| scores[k]).collect();
+                (ranking, target, unmasked)
             }
         };
-        let unconfirmed = (stats.model_calls == 0).then_some(top);
+        let targets = target.classes();
+        let unconfirmed = (stats.model_calls == 0).then_some(ranking.top);
         let identity = identity(
             &masker,
             self.explainer,
             self.model_name.as_deref(),
-            [classes, top],
+            ranking,
             &targets,
         );
         let mut ledger = match known {
@@ -91,7 +88,8 @@ impl<M: BlackBoxModel + ?Sized> Run<'_, M> {
         }
         let file = file.map(|file| file.open(&ledger)).transpose()?;
         let missing = ledger.missing(wanted.clone());
-        let looks = Looks::new(self.look_hook);
+        let reading = self.explainer.reading(target);
+        let looks = Looks::new(&reading, self.look_hook);
         let checkpoints: Vec<u64> = match self.blocks.is_none() && looks.wanted(self.explainer) {
             true => checkpoints(plan.block_size(), wanted.end).collect(),
             false => Vec::new(),
@@ -101,7 +99,7 @@ impl<M: BlackBoxModel + ?Sized> Run<'_, M> {
             masker: &masker,
             plan: &plan,
             seed: self.explainer.seed,
-            classes,
+            classes: ranking.count,
             size: self.explainer.batch(masker.image().len()),
             batches: Vec::new(),
             targets,
@@ -132,6 +130,12 @@ impl<M: BlackBoxModel + ?Sized> Run<'_, M> {
         }
         stats.total_time = started.elapsed();
         drop(masker);
-        Ok((plan, ledger, stats, end))
+        Ok(Executed {
+            plan,
+            ledger,
+            reading,
+            stats,
+            end,
+        })
     }
 }

@@ -8,12 +8,14 @@ use crate::error::Result;
 use crate::estimate::effect::Effect;
 use crate::estimate::link::Link;
 use crate::estimate::{Estimates, Estimator};
+use crate::explain::reading::Reading;
 use crate::explain::stats::RunStats;
+use crate::explain::target::Target;
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
 use crate::masks::region::Region;
 
-/// Maps of one or several classes, with all that they were made of.
+/// Maps of one or several classes, or of a sum of scores, with all that they were made of.
 ///
 /// A map is `[J, H, W]`, in units of the score: one plane a channel for RaCM, one a colour for
 /// MC-RISE, one for RISE. It is a pure function of plan, seed and ledger, bit for bit, whatever the
@@ -22,9 +24,9 @@ use crate::masks::region::Region;
 pub struct Explanation {
     plan: Plan,
     ledger: Ledger,
-    estimator: Estimator,
-    effect: Effect,
-    link: Link,
+    reading: Reading,
+    /// The scores of the unmasked image, one a class of the target.
+    unmasked: Vec<f32>,
     maps: Array4<f32>,
     /// Made when they are first asked for.
     errors: OnceLock<Option<Array4<f32>>>,
@@ -37,26 +39,33 @@ impl Explanation {
     /// # Errors
     /// Those of [`Estimator::maps`].
     pub fn from_ledger(plan: Plan, ledger: Ledger, estimator: Estimator) -> Result<Self> {
-        let (effect, link) = (Effect::default(), Link::default());
-        let estimates = estimator.estimates(effect, &plan, &ledger, false)?;
-        let stats = RunStats::of_ledger(&ledger);
-        Ok(Self::new(plan, ledger, estimator, effect, link, estimates).with_stats(stats))
+        let reading = Reading {
+            target: ledger.targets().into(),
+            link: Link::default(),
+            estimator,
+            effect: Effect::default(),
+        };
+        Self::of_ledger(plan, ledger, reading)
     }
 
-    pub(crate) fn new(
+    /// Of a ledger that is there.
+    pub(super) fn of_ledger(plan: Plan, ledger: Ledger, reading: Reading) -> Result<Self> {
+        let estimates = reading.estimates(&plan, &ledger, false)?;
+        let stats = RunStats::of_ledger(&ledger);
+        Ok(Self::new(plan, ledger, reading, estimates).with_stats(stats))
+    }
+
+    pub(super) fn new(
         plan: Plan,
         ledger: Ledger,
-        estimator: Estimator,
-        effect: Effect,
-        link: Link,
+        reading: Reading,
         (maps, errors): Estimates,
     ) -> Self {
         Explanation {
+            unmasked: unmasked(&ledger, &reading.target),
             plan,
             ledger,
-            estimator,
-            effect,
-            link,
+            reading,
             maps,
             errors: kept(errors),
             stats: RunStats::default(),
@@ -73,11 +82,37 @@ impl Explanation {
     /// # Errors
     /// Those of [`Estimator::maps`].
     pub fn with_estimator(&self, estimator: Estimator) -> Result<Self> {
-        Explanation {
+        self.read(Reading {
             estimator,
-            ..self.clone()
-        }
-        .estimated()
+            ..self.reading.clone()
+        })
+    }
+
+    /// The same scores for another target, of classes that the ledger holds: no model call.
+    ///
+    /// ```
+    /// use racm::{Explainer, Target, demo};
+    ///
+    /// let explainer = Explainer::builder().masks(300).build()?;
+    /// let both = explainer.explain(&demo::Classifier, &demo::image(), [0, 2])?;
+    /// let why = both.with_target(Target::difference(0, 2))?; // why class 0 rather than class 2
+    /// let pixel = [0, 48, 48];
+    /// let difference = both.maps()[[0, 0, 48, 48]] - both.maps()[[1, 0, 48, 48]];
+    /// assert!((why.map()[pixel] - difference).abs() < 1e-5);
+    /// // An error bar of the difference itself, which the two maps' do not give.
+    /// assert!(why.standard_error()?.is_some());
+    /// # Ok::<(), racm::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Target`](crate::Error::Target) for a class that the model does not have, [`Error::NoTarget`](crate::Error::NoTarget);
+    /// [`Error::Parameter`](crate::Error::Parameter) for a class that is not in the ledger, or twice in a sum, or for a
+    /// weight that is 0, not finite or too large; those of [`Estimator::maps`].
+    pub fn with_target(&self, target: impl Into<Target>) -> Result<Self> {
+        self.read(Reading {
+            target: target.into().resolve_in(&self.ledger)?,
+            ..self.reading.clone()
+        })
     }
 
     /// The same scores on another scale: no model call.
@@ -87,11 +122,10 @@ impl Explanation {
     /// those of [`Estimator::maps`].
     pub fn with_link(&self, link: Link) -> Result<Self> {
         link.check()?;
-        Explanation {
+        self.read(Reading {
             link,
-            ..self.clone()
-        }
-        .estimated()
+            ..self.reading.clone()
+        })
     }
 
     /// The same scores, with maps, standard errors and contrasts of another effect: no model call.
@@ -99,11 +133,10 @@ impl Explanation {
     /// # Errors
     /// Those of [`Explanation::own_effects`].
     pub fn with_effect(&self, effect: Effect) -> Result<Self> {
-        Explanation {
+        self.read(Reading {
             effect,
-            ..self.clone()
-        }
-        .estimated()
+            ..self.reading.clone()
+        })
     }
 
     /// What each plane does by itself, [`Effect::Own`], as an explanation: [`map`](Explanation::map) and
@@ -148,22 +181,20 @@ impl Explanation {
         self.with_effect(Effect::Own)
     }
 
-    /// With the maps of its parameters.
-    fn estimated(mut self) -> Result<Self> {
-        let ledger = self.link.of(&self.ledger);
-        let (maps, errors) = self
-            .estimator
-            .estimates(self.effect, &self.plan, &ledger, false)?;
-        (self.maps, self.errors) = (maps, kept(errors));
-        Ok(self)
+    /// The same scores, read in another way.
+    fn read(&self, reading: Reading) -> Result<Self> {
+        let estimates = reading.estimates(&self.plan, &self.ledger, false)?;
+        let (plan, ledger) = (self.plan.clone(), self.ledger.clone());
+        Ok(Self::new(plan, ledger, reading, estimates).with_stats(self.stats))
     }
 
-    /// The map of the (first) target, `[J, H, W]`.
+    /// The map of the first class, or of the sum, `[J, H, W]`.
     pub fn map(&self) -> ArrayView3<'_, f32> {
         self.maps.index_axis(Axis(0), 0)
     }
 
-    /// The maps of all targets, `[targets, J, H, W]`.
+    /// All maps, `[targets, J, H, W]`: one a class of [`Target::Classes`], in their order; one of a
+    /// [`Target::Sum`].
     pub fn maps(&self) -> ArrayView4<'_, f32> {
         self.maps.view()
     }
@@ -190,10 +221,7 @@ impl Explanation {
         if let Some(errors) = self.errors.get() {
             return Ok(errors);
         }
-        let scores = self.link.of(&self.ledger);
-        let errors = self
-            .estimator
-            .standard_errors_of(self.effect, &self.plan, &scores)?;
+        let errors = self.reading.standard_errors(&self.plan, &self.ledger)?;
         Ok(self.errors.get_or_init(|| errors))
     }
 
@@ -222,19 +250,14 @@ impl Explanation {
         Ok(Some(shares.fold(1.0, f64::min).sqrt()))
     }
 
-    /// `sum of weights * map` for one target (an index into [`Explanation::targets`]) and its
+    /// `sum of weights * map` for one target (an index into [`Explanation::maps`]) and its
     /// standard error: see [`Estimator::contrast`].
     ///
     /// # Errors
     /// Those of [`Estimator::contrast`].
     pub fn contrast(&self, target: usize, weights: &ArrayRef3<f64>) -> Result<(f64, Option<f64>)> {
-        self.estimator.contrast_of(
-            self.effect,
-            &self.plan,
-            &self.link.of(&self.ledger),
-            target,
-            weights,
-        )
+        self.reading
+            .contrast(&self.plan, &self.ledger, target, weights)
     }
 
     /// The maps by channel, `[targets, C, H, W]`: RaCM's own, and for MC-RISE those of Eq. 12,
@@ -257,14 +280,19 @@ impl Explanation {
         Some(out)
     }
 
-    /// The classes explained, in the order of the maps.
-    pub fn targets(&self) -> Vec<usize> {
-        self.ledger.targets()
+    /// What is explained, with its classes by number: [`Target::Classes`], with a map each, or [`Target::Sum`], with one.
+    pub fn target(&self) -> &Target {
+        &self.reading.target
     }
 
-    /// The scores of the unmasked image, one a target, as the model gave them.
+    /// The classes explained, in the order of the maps; those of a [`Target::Sum`] in the order of its terms.
+    pub fn targets(&self) -> Vec<usize> {
+        self.reading.target.classes()
+    }
+
+    /// The scores of the unmasked image, one for each of [`targets`](Explanation::targets), as the model gave them.
     pub fn unmasked_scores(&self) -> &[f32] {
-        self.ledger.unmasked_scores()
+        &self.unmasked
     }
 
     /// N, the number of masks in the maps.
@@ -284,17 +312,17 @@ impl Explanation {
 
     /// The estimator of the maps.
     pub fn estimator(&self) -> Estimator {
-        self.estimator
+        self.reading.estimator
     }
 
     /// What the planes of the maps say.
     pub fn effect(&self) -> Effect {
-        self.effect
+        self.reading.effect
     }
 
     /// The scale of the maps.
     pub fn link(&self) -> Link {
-        self.link
+        self.reading.link
     }
 
     /// The region outside which nothing was evaluated, if there is one.
@@ -316,6 +344,13 @@ impl Explanation {
     pub fn run_stats(&self) -> &RunStats {
         &self.stats
     }
+}
+
+/// The scores of the unmasked image that the ledger holds, for the classes of a target.
+fn unmasked(ledger: &Ledger, target: &Target) -> Vec<f32> {
+    let (kept, scores) = (ledger.targets(), ledger.unmasked_scores());
+    let score = |class| Some(scores[kept.iter().position(|&k| k == class)?]);
+    target.classes().into_iter().filter_map(score).collect()
 }
 
 /// Standard errors that are there need not be made.

@@ -2,15 +2,17 @@
 
 use crate::explain::explainer::Explainer;
 use crate::images::masker::Masker;
-use crate::ledger::identity::{BASELINE, CLASSES, Facts, IMAGE, Identity, MODEL, TOP};
+use crate::ledger::identity::{
+    BASELINE, CLASSES, Facts, IMAGE, Identity, MODEL, NEXT, Ranking, TOP,
+};
 use crate::masks::facts::escaped;
 
-/// The identity of a run, for a model of so many classes, of which `top` has the highest score on the unmasked image.
+/// The identity of a run, for a model that ranks its classes so.
 pub(super) fn identity(
     masker: &Masker<'_>,
     explainer: &Explainer,
     model_name: Option<&str>,
-    [classes, top]: [usize; 2],
+    ranking: Ranking,
     targets: &[usize],
 ) -> Identity {
     let plan = masker.plan();
@@ -18,8 +20,11 @@ pub(super) fn identity(
     if let Some(name) = model_name {
         facts.set(MODEL, escaped(name));
     }
-    facts.set(CLASSES, classes.to_string());
-    facts.set(TOP, top.to_string());
+    facts.set(CLASSES, ranking.count.to_string());
+    facts.set(TOP, ranking.top.to_string());
+    if let Some(next) = ranking.next {
+        facts.set(NEXT, next.to_string());
+    }
     facts.set(IMAGE, format!("{:016x}", masker.image_fingerprint()));
     facts.set(BASELINE, escaped(&explainer.baseline.to_string()));
     Identity {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::explain::budget::{StopReason, StopRule};
 use crate::explain::explainer::Explainer;
 use crate::explain::explanation::{Explanation, evaluated};
+use crate::explain::reading::Reading;
 use crate::explain::stats::RunStats;
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
@@ -16,7 +17,8 @@ pub(crate) type LookHook<'a> = Box<dyn FnMut(&Explanation) -> ControlFlow<()> + 
 const SHARE: f64 = 0.1;
 
 /// Who looks, and what was seen.
-pub(super) struct Looks<'a> {
+pub(super) struct Looks<'r, 'a> {
+    reading: &'r Reading,
     hook: Option<LookHook<'a>>,
     /// That of the last look.
     pub certainty: Option<f64>,
@@ -24,9 +26,10 @@ pub(super) struct Looks<'a> {
     last: Option<(Instant, Duration)>,
 }
 
-impl<'a> Looks<'a> {
-    pub fn new(hook: Option<LookHook<'a>>) -> Self {
+impl<'r, 'a> Looks<'r, 'a> {
+    pub fn new(reading: &'r Reading, hook: Option<LookHook<'a>>) -> Self {
         Looks {
+            reading,
             hook,
             certainty: None,
             last: None,
@@ -57,19 +60,12 @@ impl<'a> Looks<'a> {
         if rules.is_empty() && !shown {
             return;
         }
-        let (estimator, effect, link) = (explainer.estimator, explainer.effect, explainer.link);
         // The certainty needs the errors as well.
-        let Ok(estimates) = estimator.estimates(effect, plan, &link.of(ledger), true) else {
+        let Ok(estimates) = self.reading.estimates(plan, ledger, true) else {
             return;
         };
-        let explanation = Explanation::new(
-            plan.clone(),
-            ledger.clone(),
-            estimator,
-            effect,
-            link,
-            estimates,
-        );
+        let (plan, ledger, reading) = (plan.clone(), ledger.clone(), self.reading.clone());
+        let explanation = Explanation::new(plan, ledger, reading, estimates);
         self.certainty = explanation.certainty().ok().flatten();
         stats.looks += 1;
         stats.stopped = rules
@@ -92,33 +88,30 @@ impl<'a> Looks<'a> {
                 StopReason::Certainty,
             ),
             StopRule::RankStability { top, agreement } => (
-                is_stable(explanation, top, agreement),
+                self.is_stable(explanation, top, agreement),
                 StopReason::RankStability,
             ),
         };
         holds.then_some(reason)
     }
-}
 
-/// Whether the first half of the masks ranks highest what all of them do.
-fn is_stable(explanation: &Explanation, top: f64, agreement: f64) -> bool {
-    let (plan, ledger) = (explanation.plan(), explanation.ledger());
-    let (half, link) = (ledger.prefix(ledger.masks() / 2), explanation.link());
-    let Ok(halves) = explanation
-        .estimator()
-        .maps_of(explanation.effect(), plan, &link.of(&half))
-    else {
-        return false;
-    };
-    let maps = explanation.maps();
-    let mut pairs = maps.outer_iter().zip(halves.outer_iter());
-    pairs.all(|(map, half)| {
-        let (map, half) = (evaluated(plan, map), evaluated(plan, half));
-        let count = ((top * map.len() as f64).round() as usize).clamp(1, map.len());
-        let [all, first] = [map, half].map(|values| highest(&values, count));
-        let common = all.iter().zip(&first).filter(|&(&a, &b)| a && b).count();
-        common as f64 >= agreement * count as f64
-    })
+    /// Whether the first half of the masks ranks highest what all of them do.
+    fn is_stable(&self, explanation: &Explanation, top: f64, agreement: f64) -> bool {
+        let (plan, ledger) = (explanation.plan(), explanation.ledger());
+        let half = ledger.prefix(ledger.masks() / 2);
+        let Ok((halves, _)) = self.reading.estimates(plan, &half, false) else {
+            return false;
+        };
+        let maps = explanation.maps();
+        let mut pairs = maps.outer_iter().zip(halves.outer_iter());
+        pairs.all(|(map, half)| {
+            let (map, half) = (evaluated(plan, map), evaluated(plan, half));
+            let count = ((top * map.len() as f64).round() as usize).clamp(1, map.len());
+            let [all, first] = [map, half].map(|values| highest(&values, count));
+            let common = all.iter().zip(&first).filter(|&(&a, &b)| a && b).count();
+            common as f64 >= agreement * count as f64
+        })
+    }
 }
 
 /// Which values are among the `count` highest, ties by index.

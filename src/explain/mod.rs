@@ -8,6 +8,7 @@ mod identity;
 mod look;
 pub(crate) mod pilot;
 pub(crate) mod progress;
+mod reading;
 pub(crate) mod repeats;
 pub(crate) mod run;
 pub(crate) mod run_error;

@@ -12,10 +12,12 @@ use crate::explain::explainer::Explainer;
 use crate::explain::explanation::Explanation;
 use crate::explain::look::LookHook;
 use crate::explain::progress::{Hook, Progress};
+use crate::explain::reading::Reading;
 use crate::explain::run_error::RunError;
 use crate::explain::stats::RunStats;
 use crate::explain::target::Target;
 use crate::ledger::Ledger;
+use crate::masks::plan::Plan;
 use crate::models::model::BlackBoxModel;
 
 /// A run of an [`Explainer`], made by [`Explainer::run`].
@@ -56,6 +58,16 @@ pub struct Run<'a, M: ?Sized> {
     pub(super) calls: Calls<'a, M>,
 }
 
+/// What a run leaves.
+pub(super) struct Executed {
+    pub plan: Plan,
+    pub ledger: Ledger,
+    pub reading: Reading,
+    pub stats: RunStats,
+    /// The map is of the masks before this one.
+    pub end: u64,
+}
+
 impl Explainer {
     /// Explains what `model` says of `image` (`[C, H, W]`, finite): N + 1 model calls, and from
     /// 100 masks on some more that check the model ([`Repeats`](crate::Repeats)).
@@ -90,17 +102,8 @@ impl Explainer {
     /// Those of [`Explainer::plan`] and [`Estimator::maps`](crate::Estimator::maps).
     pub fn explain_ledger(&self, shape: [usize; 3], ledger: Ledger) -> error::Result<Explanation> {
         let plan = self.plan(shape)?;
-        let scores = self.link.of(&ledger);
-        let Explainer {
-            estimator,
-            effect,
-            link,
-            ..
-        } = *self;
-        let estimates = estimator.estimates(effect, &plan, &scores, false)?;
-        let stats = RunStats::of_ledger(&ledger);
-        let explanation = Explanation::new(plan, ledger, estimator, effect, link, estimates);
-        Ok(explanation.with_stats(stats))
+        let reading = self.reading(ledger.targets().into());
+        Explanation::of_ledger(plan, ledger, reading)
     }
 
     /// A run to be configured further: see [`Run`].
@@ -249,24 +252,23 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
     /// Those of [`Explainer::explain`] and [`Run::ledger_file`].
     pub fn explain(self) -> Result<Explanation, RunError> {
         let started = Instant::now();
-        let Explainer {
-            estimator,
-            effect,
-            link,
-            ..
-        } = *self.explainer;
         let shard = self.blocks.is_some();
-        let (plan, mut ledger, mut stats, end) = self.execute()?;
+        let Executed {
+            plan,
+            mut ledger,
+            reading,
+            mut stats,
+            end,
+        } = self.execute()?;
         if !shard && ledger.holds_beyond(end) {
             ledger = ledger.prefix(end);
         }
-        let estimates = match estimator.estimates(effect, &plan, &link.of(&ledger), false) {
+        let estimates = match reading.estimates(&plan, &ledger, false) {
             Ok(estimates) => estimates,
             Err(cause) => return Err(RunError::new(cause, ledger)),
         };
         stats.total_time = started.elapsed();
-        let explanation = Explanation::new(plan, ledger, estimator, effect, link, estimates);
-        Ok(explanation.with_stats(stats))
+        Ok(Explanation::new(plan, ledger, reading, estimates).with_stats(stats))
     }
 
     /// Scores the masks only; gives all scores, those that were there before included.
@@ -282,6 +284,6 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
     /// # Errors
     /// Those of [`Run::score`].
     pub fn score_with_stats(self) -> Result<(Ledger, RunStats), RunError> {
-        self.execute().map(|(_, ledger, stats, _)| (ledger, stats))
+        self.execute().map(|done| (done.ledger, done.stats))
     }
 }

@@ -14,11 +14,10 @@ use crate::explain::look::Looks;
 use crate::explain::progress::{Hook, Progress};
 use crate::explain::repeats::Again;
 use crate::explain::stats::RunStats;
-use crate::explain::target::highest;
 use crate::images::masker::Masker;
 use crate::ledger::Ledger;
 use crate::ledger::file::LedgerFile;
-use crate::ledger::identity::{CLASSES, TOP};
+use crate::ledger::identity::{CLASSES, Ranking, TOP};
 use crate::masks::plan::Plan;
 use crate::models::model::{BlackBoxModel, predict_checked};
 
@@ -63,7 +62,7 @@ pub(super) struct Scoring<'r, 'a, M: ?Sized> {
     /// The class with the highest score on the unmasked image, while it is not known whether the model still says so.
     pub unconfirmed: Option<usize>,
     pub hook: Option<Hook<'a>>,
-    pub looks: Looks<'a>,
+    pub looks: Looks<'r, 'a>,
     pub limit: Option<Duration>,
     /// The map is of the masks before this one.
     pub end: u64,
@@ -173,7 +172,7 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
             }),
         };
         now(CLASSES, self.classes, scores.len())?;
-        now(TOP, top, highest(&scores))?;
+        now(TOP, top, Ranking::of(&scores).top)?;
         let targets: Vec<f32> = self.targets.iter().map(|&k| scores[k]).collect();
         self.ledger.expect_unmasked(&targets)
     }

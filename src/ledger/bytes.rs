@@ -99,7 +99,7 @@ impl Ledger {
     /// | `seed`, `block size` | numbers |
     /// | `masks` | [`Ledger::wanted_masks`], or 0 |
     /// | `targets`, `unmasked scores` | numbers with spaces between them, one a target; scores are `NaN` if there are none |
-    /// | `model`, `number of classes`, `top class` | [`Ledger::model_name`]; how many scores the model gives, and the highest (from 0 on) |
+    /// | `model`, `number of classes`, `top class`, `next class` | [`Ledger::model_name`]; how many scores the model gives, and the two highest (from 0 on) |
     /// | `image` | FNV-1a of the f32 of the image |
     /// | `baseline` | its name |
     /// | `image shape`, `grid` | `C H W`; rows and columns |

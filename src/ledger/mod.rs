@@ -173,6 +173,11 @@ impl Ledger {
         self.identity.targets.iter().map(|&k| k as usize).collect()
     }
 
+    /// How many scores the model gives an image, if it is known.
+    pub fn model_outputs(&self) -> Option<usize> {
+        self.identity.ranking().map(|ranking| ranking.count)
+    }
+
     /// The scores of the unmasked image, one a target.
     pub fn unmasked_scores(&self) -> &[f32] {
         &self.unmasked
@@ -241,6 +246,35 @@ impl Ledger {
             *score = rule(*score);
         }
         other
+    }
+
+    /// A ledger of sums of its scores: each of (place of a target, weight), added in f64. Ledgers of another `change` do not
+    /// merge with it.
+    pub(crate) fn sums(&self, change: &str, sums: &[Vec<(usize, f64)>]) -> Ledger {
+        let of = |scores: &[f32]| -> Vec<f32> {
+            let sum = |terms: &Vec<(usize, f64)>| {
+                let terms = terms
+                    .iter()
+                    .map(|&(at, weight)| weight * f64::from(scores[at]));
+                // Rounded once, a difference is that of f32.
+                terms.reduce(|a, b| a + b).unwrap_or_default() as f32
+            };
+            sums.iter().map(sum).collect()
+        };
+        let targets = self.unmasked.len();
+        let blocks = self.blocks.iter().map(|(&block, scores)| {
+            let masks = scores.chunks_exact(targets);
+            (block, masks.flat_map(of).collect())
+        });
+        let mut identity = self.identity.clone();
+        identity.input ^= fingerprint(change.bytes());
+        identity.targets = (0..sums.len() as u64).collect();
+        Ledger {
+            identity,
+            unmasked: of(&self.unmasked),
+            blocks: blocks.collect(),
+            wanted: self.wanted,
+        }
     }
 
     /// That the scores belong to the masks of a plan.

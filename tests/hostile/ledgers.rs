@@ -68,10 +68,9 @@ pub fn cases(room: &Room) -> Vec<Case> {
 
     let merge = format!("merge --image {image}");
     let on = format!("{explain} --ledger");
-    // The header comes first, and its end is the planes' names.
-    let text = String::from_utf8_lossy(&written[24..]).into_owned();
-    let text = text.split_inclusive('\n').take(21).collect::<String>();
-    assert!(text.ends_with("blue\n"), "{text}");
+    // The header comes first.
+    let length = u32::from_le_bytes(written[16..20].try_into().unwrap());
+    let text = String::from_utf8(written[24..24 + length as usize].to_vec()).unwrap();
     let mut cases = vec![
         Case::fine("merge whole", &merge).with(&whole),
         Case::refused("merge seeds", &merge, &["seed1.racm", "another seed"])
@@ -85,6 +84,21 @@ pub fn cases(room: &Room) -> Vec<Case> {
         cases.push(Case::refused(format!("merge {to}"), &merge, &[]).with(&path));
         // That an earlier run was to have more masks is no fault.
         cases.push(Case::either(format!("on {to}"), &on, &[&name]).with(&path));
+    }
+    // Which class comes next, and the scores as they are.
+    let line = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
+    let (top, next) = (line("top class: ").unwrap(), line("next class: ").unwrap());
+    let merge_next = format!("{merge} --target next-top");
+    for (to, word) in [
+        ("99", "class 99 was asked for"),
+        ("-1", "does not say which comes next"),
+        (top, "expected different classes"),
+    ] {
+        let lines = ["next class: ", "\n"];
+        let mut bytes = header(&text.replace(&lines.join(next), &lines.join(to)));
+        bytes.extend(&written[32 + length as usize..]);
+        let path = room.file(&format!("next{to}.racm"), bytes);
+        cases.push(Case::refused(format!("merge next {to}"), &merge_next, &[word]).with(&path));
     }
     for (path, word) in room.odd(".racm") {
         let name = path.rsplit('/').next().unwrap().to_owned();

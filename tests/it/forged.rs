@@ -12,10 +12,10 @@ use rayon::prelude::*;
 use crate::reference::{Picture, Scene, weight};
 use crate::worlds::{Kind, Nonlinear, PLACEMENTS, kinds, ragged, scene, score, worst};
 
-type Key = ([usize; 2], Vec<usize>);
+pub type Key = ([usize; 2], Vec<usize>);
 
 /// The configurations with their probability and picture.
-fn configurations(scene: &Scene) -> BTreeMap<Key, (f64, Picture)> {
+pub fn configurations(scene: &Scene) -> BTreeMap<Key, (f64, Picture)> {
     let mut all = BTreeMap::new();
     scene.enumerate(|p, offset, states, picture| {
         all.insert((offset, states.to_vec()), (p, picture.clone()));
@@ -24,15 +24,15 @@ fn configurations(scene: &Scene) -> BTreeMap<Key, (f64, Picture)> {
 }
 
 /// For each offset the cells that a pixel sees.
-type Active = BTreeMap<[usize; 2], Vec<bool>>;
+pub type Active = BTreeMap<[usize; 2], Vec<bool>>;
 
-fn active(scene: &Scene) -> Active {
+pub fn active(scene: &Scene) -> Active {
     let one = |o| (o, scene.active(&scene.weights(o)));
     scene.offsets().into_iter().map(one).collect()
 }
 
 /// Offset and states of a mask the crate drew, cells that no pixel sees set to 0.
-fn key(active: &Active, mask: &racm::Mask<'_>) -> Key {
+pub fn key(active: &Active, mask: &racm::Mask<'_>) -> Key {
     let states = mask.states().iter().zip(&active[&mask.offset()]);
     let visible = states.map(|(&s, active)| if *active { s as usize } else { 0 });
     (mask.offset(), visible.collect())

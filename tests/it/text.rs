@@ -6,7 +6,7 @@ use std::str::FromStr;
 use proptest::prelude::*;
 use racm::metrics::{Averaging, Elements, Order};
 use racm::{
-    Baseline, Effect, Enlargement, Estimator, Family, Link, McRise, Placement, Racm, Target,
+    Baseline, Class, Effect, Enlargement, Estimator, Family, Link, McRise, Placement, Racm, Target,
 };
 
 use crate::errors::says;
@@ -26,6 +26,25 @@ fn names_go_round() {
     Order::ALL.iter().copied().for_each(goes_round);
     Averaging::ALL.iter().copied().for_each(goes_round);
     [Target::Top, Target::All].into_iter().for_each(goes_round);
+    for text in [
+        "3-7",
+        "top-next",
+        "next-0",
+        "3+4-7",
+        "0.5*3+0.5*4-7",
+        "-1*3",
+        "-0.25*top+2",
+        "1*5",
+        "2*top",
+    ] {
+        goes_round(text.parse::<Target>().unwrap());
+        assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
+    }
+    assert_eq!("3-7".parse::<Target>().unwrap(), Target::difference(3, 7));
+    assert_eq!(
+        " 2 * 3 - top ".parse::<Target>().unwrap(),
+        Target::Sum(vec![(2.0, Class::Index(3)), (-1.0, Class::Top)])
+    );
     let families = [Family::Racm, Family::Rise, Family::McRise(McRise::rgb())];
     assert_eq!(
         families.clone().map(|f| f.to_string()),
@@ -63,8 +82,14 @@ proptest! {
         sigma in 1e-3f64..1e4,
     ) {
         goes_round(Baseline::Constant(values[0]));
-        goes_round(Baseline::PerChannel(values));
+        goes_round(Baseline::PerChannel(values.clone()));
         goes_round(Baseline::Blur { sigma });
+        let weights = values.iter().map(|&w| f64::from(w)).filter(|w| *w != 0.0);
+        let terms = weights.zip(0..).map(|(w, k)| (w, Class::Index(classes[0] / 2 + k)));
+        let terms: Vec<_> = terms.collect();
+        if !terms.is_empty() {
+            goes_round(Target::Sum(terms));
+        }
         goes_round(Target::Classes(classes));
         goes_round(Link::Identity);
         goes_round(Link::Log { floor: small });
@@ -72,7 +97,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_panics(text in "[a-z0-9:,. -]{0,12}") {
+    fn no_text_panics(text in "[a-z0-9:,. *+-]{0,12}") {
         let _ = text.parse::<Baseline>();
         let _ = text.parse::<Target>();
         let _ = text.parse::<Link>();
@@ -108,9 +133,26 @@ fn what_cannot_be_read_says_what_could() {
     for text in ["image", "blur:", "1,,2", ",", "0x1"] {
         refused::<Baseline>(text, &format!("baseline is {text:?}, {baselines}"));
     }
-    let targets = "expected top, all, or classes K[,K...] from 0 on";
-    for text in ["-1", "Top", "1;2", ""] {
+    let targets = "expected top, all, or classes K[,K...] from 0 on; or a difference A-B of classes, top and next among them";
+    for text in [
+        "-1", "Top", "1;2", "", "next", "3-", "-3", "+3-7", "3--7", "3-7,5", "3-all", "3*", "*3",
+        "2*3*4", "1e-5*3-7", "3 7-1", "-", "1.5-2",
+    ] {
         refused::<Target>(text, &format!("target is {text:?}, {targets}"));
+    }
+    for (text, wrong) in [
+        ("3-3", "3-3, expected different classes"),
+        ("top-2*top", "top-2*top, expected different classes"),
+        (
+            "3-0*7",
+            "3-0*7, with the weight -0, expected weights that are finite and not 0",
+        ),
+        (
+            "inf*3-7",
+            "inf*3-7, with the weight inf, expected weights that are finite and not 0",
+        ),
+    ] {
+        refused::<Target>(text, &format!("target is {wrong}"));
     }
     // A family of one's own colours or groups has a name, but not one that is read.
     let groups = Family::GroupedRacm(Racm::grouped([("a", [1]), ("b", [0])]).unwrap());

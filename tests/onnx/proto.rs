@@ -218,7 +218,7 @@ pub fn int(name: &str, value: u64) -> Vec<u8> {
     )
 }
 
-fn ints(name: &str, values: &[u64]) -> Vec<u8> {
+pub fn ints(name: &str, values: &[u64]) -> Vec<u8> {
     let values = values
         .iter()
         .flat_map(|&v| number(8, v))

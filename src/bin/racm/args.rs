@@ -65,6 +65,15 @@ pub fn size(text: &str) -> Result<usize, String> {
         .map_err(|_| "too large".to_owned())
 }
 
+/// A short text for pictures and terminals.
+fn caption(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    match text.is_empty() || text.chars().count() > 60 || text.contains(char::is_control) {
+        true => Err("expected 1 to 60 characters, without control characters".to_owned()),
+        false => Ok(text.to_owned()),
+    }
+}
+
 /// `None` asks for a pilot.
 #[derive(Clone)]
 pub struct PPixArg(pub Option<f64>);
@@ -186,6 +195,9 @@ pub struct MapArgs {
     /// Mark in the panel what lies within two standard errors of 0
     #[arg(long)]
     pub certainty: bool,
+    /// What the scores are, with their unit, for the legend and the report: "rain, mm/h"
+    #[arg(long, value_name = "TEXT", value_parser = caption)]
+    pub quantity: Option<String>,
 }
 
 impl MapArgs {
@@ -201,5 +213,16 @@ impl MapArgs {
             builder = builder.effect(effect);
         }
         builder
+    }
+
+    /// What the values of maps are, of scores on this scale.
+    pub fn legend(&self, link: Link) -> String {
+        match (&self.quantity, link) {
+            (None, _) => String::new(),
+            (Some(quantity), Link::Identity) => quantity.clone(),
+            (Some(quantity), Link::Log { .. }) => format!("ln({quantity})"),
+            (Some(quantity), Link::Logit { .. }) => format!("logit({quantity})"),
+            (Some(quantity), link) => format!("{link} of {quantity}"),
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use racm::{Baseline, Budget, Explainer, Ledger, demo};
+use racm::{Baseline, Budget, Explainer, Ledger, Target, demo};
 use serde_json::{Map, Value, json};
 
 use crate::args::{MapArgs, whole_number};
@@ -41,6 +41,9 @@ pub struct Args {
     /// The map of the first N masks [default: all that the run was to have]
     #[arg(long, value_name = "N", value_parser = whole_number)]
     pub masks: Option<u64>,
+    /// Of the classes that were scored, those to explain: top, K[,K...], or a difference A-B or another sum [default: all]
+    #[arg(long, allow_hyphen_values = true)]
+    pub target: Option<Target>,
     #[command(flatten)]
     pub map: MapArgs,
     /// A text file with one class name a line
@@ -121,7 +124,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     // A ledger keeps what the masks do, and not what their planes are called.
     let explainer = with_planes(builder, space)?.build()?;
-    let explanation = explainer.explain_ledger(plan.shape(), ledger.prefix(wanted))?;
+    let mut explanation = explainer.explain_ledger(plan.shape(), ledger.prefix(wanted))?;
+    if let Some(target) = &args.target {
+        explanation = explanation.with_target(target.clone())?;
+    }
     whole::folder(&args.out)?;
     whole::put(&out, |part| {
         let file = File::create(part).map_err(|e| format!("{}: {e}", part.display()))?;
@@ -144,7 +150,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         names: &names,
         image: &image,
         space,
-        certainty: args.map.certainty,
+        map: &args.map,
         about: match about {
             Value::Object(entries) => entries,
             _ => Map::new(),
@@ -157,7 +163,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         false => Stage::Unfinished,
     };
     let written = report::write(&origin, &explainer, &explanation, &stage)?;
-    print_summary(&names, &explanation)?;
+    print_summary(&origin, &explanation)?;
     say_written(&origin, &explanation, &written)
 }
 

@@ -138,15 +138,16 @@ impl WhiteBox {
         Cam::new(method).explain(&self.model, image, target)
     }
 
-    /// Refuses a head whose scores are not of the classes of the whole model; gives the model's top class.
-    pub fn check(&self, model: &Model, image: &Array3<f32>) -> Result<usize, Failure> {
+    /// Refuses a head whose scores are not of the classes of the whole model; gives the model's top class, and their
+    /// number.
+    pub fn check(&self, model: &Model, image: &Array3<f32>) -> Result<(usize, usize), Failure> {
         let images = image.view().insert_axis(Axis(0));
         let scores = model.predict(images)?;
         let whole = scores.dim().1;
         let features = self.model.features(images)?;
         let head = self.model.scores_from_features(features.view())?.dim().1;
         if whole == head {
-            return top_class(&scores);
+            return Ok((top_class(&scores)?, whole));
         }
         Err(format!(
             "--refine-output has {head} scores, the model's output {whole}: they are not of the same classes"

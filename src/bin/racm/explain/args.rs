@@ -39,7 +39,8 @@ pub struct Args {
     /// The folder for the results
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// The classes to explain: top, all, or K[,K...]
+    /// The classes to explain: top, all, or K[,K...]. Or why A rather than B, the difference of two scores: 3-7,
+    /// top-next; and any other sum, such as 0.5*3+0.5*4-7
     #[arg(long, default_value = "top", allow_hyphen_values = true)]
     pub target: Target,
     /// A label map [H, W] (.npy): masks show whole segments in place of the grid's cells
@@ -216,6 +217,7 @@ impl Args {
             ("--batch", self.batch.is_some()),
             ("--refine", self.refine.is_some()),
             ("--certainty", self.map.certainty),
+            ("--quantity", self.map.quantity.is_some()),
             ("--ledger", self.ledger.ledger.is_some()),
             ("--restart", self.ledger.restart),
             ("--shard", self.ledger.shard.is_some()),

@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::about::about;
 use super::args::Args;
-use super::report::{class, say_input, write_pictures};
+use super::report::{say_input, write_pictures};
+use super::subject::{class, with_score};
 use crate::say::line;
 use crate::{Failure, npy, whole};
 
@@ -28,12 +29,13 @@ pub fn run(args: &mut Args, method: CamMethod) -> Result<(), Failure> {
     let about = about(args, &input);
     let (image, region) = input.filled(args.mask.baseline.as_ref())?;
     let region = region.as_ref().map(Region::pixels);
-    let top = white_box.check(&model, &image)?;
+    let (top, outputs) = white_box.check(&model, &image)?;
+    let name = |found: &CamMap| class(&names, found.class, Some(outputs));
     let targets = match &args.target {
         Target::Classes(classes) => classes.iter().map(|&class| class.into()).collect(),
-        Target::All => return Err(format!("{method} explains top or K[,K...], not all").into()),
         // As everywhere: by the scores of the model, not by those that the map explains.
-        _ => vec![top.into()],
+        Target::Top => vec![top.into()],
+        other => return Err(format!("{method} explains top or K[,K...], not {other}").into()),
     };
     whole::folder(&args.out)?;
     let started = Instant::now();
@@ -43,10 +45,10 @@ pub fn run(args: &mut Args, method: CamMethod) -> Result<(), Failure> {
         .collect::<Result<_, _>>()?;
     let seconds = started.elapsed().as_secs_f64();
     for map in &found {
-        say(&names, method, map)?;
+        say(&name(map), method, map)?;
     }
     write_arrays(args, &found, region)?;
-    pictures(args, method, &names, &image, region, &found)?;
+    pictures(args, method, name, &image, region, &found)?;
     let mut report = json!({
         "racm_version": env!("CARGO_PKG_VERSION"),
         "image_shape": image.dim(),
@@ -78,12 +80,8 @@ pub fn run(args: &mut Args, method: CamMethod) -> Result<(), Failure> {
     ))
 }
 
-fn say(names: &[String], method: CamMethod, found: &CamMap) -> Result<(), Failure> {
-    line(format_args!(
-        "{}, score {:.4}",
-        class(names, found.class),
-        found.score
-    ))?;
+fn say(name: &str, method: CamMethod, found: &CamMap) -> Result<(), Failure> {
+    line(with_score(name, None, &format!("{:.4}", found.score)))?;
     if found.is_flat() {
         let value = found.map.first().copied().unwrap_or_default();
         return line(format_args!(
@@ -123,7 +121,7 @@ fn write_arrays(
 fn pictures(
     args: &Args,
     method: CamMethod,
-    names: &[String],
+    name: impl Fn(&CamMap) -> String,
     image: &Array3<f32>,
     region: Option<&Array2<bool>>,
     found: &[CamMap],
@@ -131,11 +129,8 @@ fn pictures(
     let (mut panels, mut overlays) = (Vec::new(), Vec::new());
     for found in found.iter().take(super::report::ROWS) {
         let map = found.map.view().insert_axis(Axis(0));
-        let caption = format!(
-            "{method}, {}, score {:.3}",
-            class(names, found.class),
-            found.score
-        );
+        let score = with_score(&name(found), None, &format!("{:.3}", found.score));
+        let caption = format!("{method}, {score}");
         let mut panel = Panel::new(&map, &[method.name()])
             .image(image)
             .caption(caption);

@@ -7,6 +7,7 @@ pub mod kept;
 mod refined;
 pub mod report;
 pub mod space;
+mod subject;
 
 use std::io::IsTerminal;
 use std::ops::{ControlFlow, Range};
@@ -25,6 +26,7 @@ use kept::{Kept, Part};
 use refined::refined_by;
 use report::{Origin, Stage};
 use space::{name_in, with_planes};
+use subject::Subject;
 
 use crate::Failure;
 use crate::say::{differing, line};
@@ -107,7 +109,7 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
         names: &names,
         image: &image,
         space,
-        certainty: args.map.certainty,
+        map: &args.map,
         about,
         region: about_region(args, refined_by.as_ref(), missing),
         labels: args
@@ -208,7 +210,7 @@ impl Job<'_> {
             None => Stage::Finished,
         };
         let written = report::write(origin, explainer, &explanation, &stage)?;
-        print_summary(origin.names, &explanation)?;
+        print_summary(origin, &explanation)?;
         warn(&explanation.run_stats().repeats)?;
         say_written(origin, &explanation, &written)?;
         stopped.map_or(Ok(()), |stopped| Err(stopped.into()))
@@ -246,7 +248,7 @@ impl Job<'_> {
                 None => line(left),
             };
         }
-        let (path, merge) = (kept.path.display(), merge(explainer));
+        let (path, merge) = (kept.path.display(), merge(explainer, self.target));
         match wanted.is_empty() {
             true => line(format_args!(
                 "none of the {masks} masks is in this part, so {path} holds none"
@@ -260,8 +262,16 @@ impl Job<'_> {
 }
 
 /// The command that makes the map of an explainer's shards, with all that ledgers do not keep.
-fn merge(explainer: &Explainer) -> String {
+fn merge(explainer: &Explainer, target: &Target) -> String {
     let mut command = "racm merge".to_owned();
+    if let Target::Sum(_) = target {
+        let text = target.to_string();
+        // A shell takes a star for files.
+        command += &match text.contains('*') {
+            true => format!(" --target '{text}'"),
+            false => format!(" --target {text}"),
+        };
+    }
     let (estimator, effect, link) = (explainer.estimator(), explainer.effect(), explainer.link());
     if estimator != Estimator::default() {
         command += &format!(" --estimator {}", estimator.name());
@@ -368,19 +378,19 @@ pub fn say_written(
 }
 
 /// A few lines for the terminal: the class, and what mattered.
-pub fn print_summary(names: &[String], explanation: &Explanation) -> Result<(), Failure> {
+pub fn print_summary(origin: &Origin<'_>, explanation: &Explanation) -> Result<(), Failure> {
     let planes = explanation.plan().plane_names();
     let longest = planes.iter().map(|name| name.chars().count()).max();
     let width = longest.unwrap_or(0).max(12);
-    for (index, target) in explanation.targets().into_iter().enumerate().take(5) {
+    let subjects = Subject::all(origin.names, explanation);
+    for (index, subject) in subjects.iter().enumerate().take(5) {
         let effect = match explanation.effect() {
             Effect::Own => ", own effects",
             _ => "",
         };
         line(format_args!(
-            "{}, score {:.4}{effect}",
-            report::class(names, target),
-            explanation.unmasked_scores()[index]
+            "{}{effect}",
+            subject.text(origin.map.quantity.as_deref(), 4)
         ))?;
         for (name, plane) in planes
             .iter()

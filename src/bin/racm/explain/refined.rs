@@ -47,7 +47,7 @@ fn cam_to_refine(
     image: &Array3<f32>,
 ) -> Result<RefinedBy, Failure> {
     let white_box = args.model.split(&args.layer)?;
-    let top = white_box.check(model, image)?;
+    let (top, _) = white_box.check(model, image)?;
     let class = match &args.target {
         Target::Classes(classes) if classes.len() == 1 => classes[0],
         Target::Top => top,

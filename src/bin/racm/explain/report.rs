@@ -7,20 +7,14 @@ use racm::render::{Panel, RgbImage, Scale, Tile, stack, write_png};
 use racm::{ColourSpace, Effect, Explainer, Explanation};
 use serde_json::{Map, Value, json};
 
+use super::subject::Subject;
+use crate::args::MapArgs;
 use crate::image::Input;
 use crate::say::line;
 use crate::{Failure, npy, whole};
 
 /// More rows of a picture than this are not looked at.
 pub const ROWS: usize = 8;
-
-/// A class for people: its name if there is one.
-pub fn class(names: &[String], class: usize) -> String {
-    match names.get(class) {
-        Some(name) => format!("class {class} ({name})"),
-        None => format!("class {class}"),
-    }
-}
 
 /// A line about an image that the model does not see in its own size, or whose numbers may be of any unit.
 pub fn say_input(path: Option<&Path>, input: &Input) -> Result<(), Failure> {
@@ -75,8 +69,8 @@ pub struct Origin<'a> {
     pub image: &'a Array3<f32>,
     /// Where the masks are in another space.
     pub space: Option<ColourSpace>,
-    /// Mark in the panel what lies within two standard errors of 0.
-    pub certainty: bool,
+    /// How the map was made, and how it is shown.
+    pub map: &'a MapArgs,
     /// Entries of the report: what is known of model and image.
     pub about: Map<String, Value>,
     /// The same of the region.
@@ -165,19 +159,21 @@ fn pictures(
         None => None,
     };
     let (mut panels, mut overlays) = (Vec::new(), Vec::new());
-    for (index, target) in explanation.targets().into_iter().enumerate().take(ROWS) {
+    let subjects = Subject::all(origin.names, explanation);
+    for (index, subject) in subjects.iter().enumerate().take(ROWS) {
         let maps = explanation.maps();
         let map = maps.index_axis(Axis(0), index);
         let error = errors.map(|errors| errors.index_axis(Axis(0), index));
-        let caption = caption(origin, target, index, explanation, error.as_deref());
+        let caption = caption(origin, subject, explanation, error.as_deref());
         let mut panel = Panel::new(&map, &planes).image(image).caption(caption);
+        panel = panel.quantity(origin.map.legend(explanation.link()));
         if let Some(pictures) = &of_planes {
             panel = panel.plane_pictures(pictures);
         }
         if let Some(region) = region {
             panel = panel.region(region);
         }
-        if let (true, Some(error)) = (origin.certainty, &error) {
+        if let (true, Some(error)) = (origin.map.certainty, &error) {
             panel = panel.standard_error(error);
         }
         panels.push(panel.draw()?);
@@ -212,19 +208,17 @@ pub fn write_pictures(
 
 fn caption(
     origin: &Origin<'_>,
-    target: usize,
-    index: usize,
+    subject: &Subject,
     explanation: &Explanation,
     errors: Option<&racm::ndarray::ArrayRef3<f32>>,
 ) -> String {
     let family = explanation.plan().family().name();
-    let score = explanation.unmasked_scores()[index];
     let space = origin
         .space
         .map_or(String::new(), |space| format!(" in {space}"));
     let mut caption = format!(
-        "{family}{space}, {}, score {score:.3}, N = {}, {}",
-        class(origin.names, target),
+        "{family}{space}, {}, N = {}, {}",
+        subject.text(origin.map.quantity.as_deref(), 3),
         explanation.masks(),
         explanation.estimator().name(),
     );
@@ -253,29 +247,27 @@ fn report(
     explanation: &Explanation,
     errors: Option<&Array4<f32>>,
 ) -> Value {
-    let names = origin.names;
     let plan = explanation.plan();
     let spec = plan.spec();
     let stats = explanation.run_stats();
     let in_model = stats.model_time.as_secs_f64();
     let planes = plan.plane_names();
     let maps = explanation.maps();
-    let targets: Vec<Value> = explanation
-        .targets()
-        .into_iter()
+    let targets: Vec<Value> = Subject::all(origin.names, explanation)
+        .iter()
         .enumerate()
-        .map(|(index, target)| {
+        .map(|(index, subject)| {
             let error = errors.map(|errors| errors.index_axis(Axis(0), index));
             let map = maps.index_axis(Axis(0), index);
-            json!({
-                "class": target,
-                "name": names.get(target),
-                "score": explanation.unmasked_scores()[index],
-                "mean_importance": planes.iter().zip(map.outer_iter())
-                    .map(|(name, plane)| (name.clone(), json!(mean_inside(explanation, &plane))))
-                    .collect::<serde_json::Map<_, _>>(),
-                "median_standard_error": error.and_then(|e| median(explanation, &e)),
-            })
+            let mut entry = subject.report();
+            entry["mean_importance"] = planes
+                .iter()
+                .zip(map.outer_iter())
+                .map(|(name, plane)| (name.clone(), json!(mean_inside(explanation, &plane))))
+                .collect::<serde_json::Map<_, _>>()
+                .into();
+            entry["median_standard_error"] = json!(error.and_then(|e| median(explanation, &e)));
+            entry
         })
         .collect();
     let on_grid = spec.segments.is_none();
@@ -308,6 +300,8 @@ fn report(
         "estimator": explanation.estimator().name(),
         "effect": explanation.effect(),
         "link": explanation.link().to_string(),
+        "quantity": origin.map.quantity,
+        "target": explanation.target(),
         "certainty": explanation.certainty().ok().flatten(),
         "stopped_by": stats.stopped.map(|reason| format!("{reason:?}")),
         "region": region,
