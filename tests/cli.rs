@@ -9,6 +9,8 @@ use racm::demo;
 use racm::render::{Bands, read_image, to_rgb, write_png};
 use serde_json::Value;
 
+#[path = "cli/channels.rs"]
+mod channels;
 mod npy;
 #[path = "onnx/proto.rs"]
 #[allow(dead_code)]

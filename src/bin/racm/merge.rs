@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::args::{MapArgs, whole_number};
 use crate::explain::kept::{LEDGER, lock, say_torn};
 use crate::explain::report::{self, Origin, Stage};
-use crate::explain::space::{space_of, with_planes};
+use crate::explain::space::space_of;
 use crate::explain::{print_summary, say_written, span};
 use crate::model::{class_names, file_name, fitted};
 use crate::say::line;
@@ -109,8 +109,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if let Some(Ok(baseline)) = baseline {
         builder = builder.baseline(baseline);
     }
-    // A ledger keeps what the masks do, and not what their planes are called.
-    let explainer = with_planes(builder, space)?.build()?;
+    let explainer = builder.build()?;
     let explanation = explainer.explain_ledger(plan.shape(), ledger.prefix(wanted))?;
     whole::folder(&args.out)?;
     whole::put(&out, |part| {

@@ -37,8 +37,8 @@ pub struct ModelArgs {
     #[arg(long, value_parser = named(Layout::ALL, Layout::name), default_value = "nchw")]
     pub layout: Layout,
     /// The order of the input's channels
-    #[arg(long, value_enum, default_value_t = Channels::Rgb)]
-    pub channels: Channels,
+    #[arg(long, value_enum, default_value_t = ChannelOrder::Rgb)]
+    pub channel_order: ChannelOrder,
     /// Multiplies pixels in [0, 1] before mean and std apply
     #[arg(long, default_value_t = 1.0)]
     pub scale: f32,
@@ -76,7 +76,7 @@ pub enum Runtime {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-pub enum Channels {
+pub enum ChannelOrder {
     Rgb,
     Bgr,
 }
@@ -151,7 +151,7 @@ impl ModelArgs {
     pub fn options(&self) -> Result<OnnxOptions, Failure> {
         self.check_device()?;
         let mut preprocess = Preprocess::new().scale(self.scale)?.layout(self.layout);
-        if let Channels::Bgr = self.channels {
+        if let ChannelOrder::Bgr = self.channel_order {
             preprocess = preprocess.channels([2, 1, 0])?;
         }
         if !self.mean.is_empty() {
@@ -179,13 +179,13 @@ impl ModelArgs {
         let or_first =
             |name: &Option<String>| name.clone().unwrap_or_else(|| "the first".to_owned());
         Ok(format!(
-            "{file}; runtime {}, device {}, input {}, output {}, layout {}, channels {}, scale {}, mean {:?}, std {:?}",
+            "{file}; runtime {}, device {}, input {}, output {}, layout {}, channel order {}, scale {}, mean {:?}, std {:?}",
             value_name(self.runtime),
             self.device,
             or_first(&self.input),
             or_first(&self.output),
             self.layout,
-            value_name(self.channels),
+            value_name(self.channel_order),
             self.scale,
             self.mean,
             self.std,

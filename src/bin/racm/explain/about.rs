@@ -15,7 +15,7 @@ pub fn about(args: &Args, resized_from: Option<[usize; 2]>) -> Map<String, Value
         "resized_from": resized_from,
         "preprocess": {
             "layout": args.model.layout.name(),
-            "channels": value_name(args.model.channels),
+            "channel_order": value_name(args.model.channel_order),
             "scale": args.model.scale,
             "mean": args.model.mean,
             "std": args.model.std,

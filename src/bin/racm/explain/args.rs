@@ -12,6 +12,7 @@ use racm::{
 };
 use serde_json::Value;
 
+use super::channels::ChannelArgs;
 use super::kept::{Part, blocks};
 use super::space::SpaceArg;
 use crate::args::{MapArgs, MaskArgs, size, whole_number};
@@ -52,6 +53,8 @@ pub struct Args {
     pub method: Option<Method>,
     #[command(flatten)]
     pub layer: LayerArgs,
+    #[command(flatten)]
+    pub channels: ChannelArgs,
     #[command(flatten)]
     pub mask: MaskArgs,
     #[command(flatten)]
@@ -194,6 +197,8 @@ impl Args {
     pub fn about_masks(&self) -> Option<&'static str> {
         let given = [
             ("--space", self.space.is_some()),
+            ("--channels", self.channels.channels.is_some()),
+            ("--groups", self.channels.groups.is_some()),
             ("--spec", self.spec.is_some()),
             ("--masks", self.budget.masks.is_some()),
             ("--calls", self.budget.calls.is_some()),

@@ -3,6 +3,7 @@
 mod about;
 mod args;
 mod cam;
+mod channels;
 pub mod kept;
 mod refined;
 pub mod report;
@@ -48,7 +49,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Some(space) => Some(space.of(&image)?),
         None => None,
     };
-    let mut builder = with_planes(args.builder(&image)?, space)?;
+    let builder = with_planes(args.builder(&image)?, space)?;
+    let (path, count) = (args.image.as_deref(), image.dim().0);
+    let mut builder = args.channels.apply(builder, path, count, space)?;
     let refined_by = refined_by(args, &model, &image)?;
     if let Some(refined_by) = &refined_by {
         builder = builder.region(Region::top_fraction(refined_by.map(), args.keep)?);
