@@ -135,3 +135,57 @@ fn names_that_fit_nothing_are_refused() {
         );
     }
 }
+
+#[test]
+fn what_each_plane_carries_is_said_drawn_and_sorted() {
+    let (out, sorted) = (folder("channels_carried"), folder("channels_sorted"));
+    let run = "explain --model demo --masks 1000 --channels sky,rose,leaf";
+    let said = succeeds(run, &[("--out", &out)]);
+    let names = |said: &str| -> Vec<String> {
+        let rows = said.lines().filter(|line| line.contains("  carries "));
+        rows.filter_map(|row| row.split_whitespace().next().map(str::to_owned))
+            .collect()
+    };
+    assert_eq!(names(&said), ["sky", "rose", "leaf"]);
+    let row = said
+        .lines()
+        .find(|line| line.trim_start().starts_with("sky"))
+        .unwrap();
+    for part in [" +- ", "highest +", " at row ", ", column "] {
+        assert!(row.contains(part), "{said}");
+    }
+    let report = json(&out.join("report.json"));
+    let carried = &report["targets"][0]["carried"];
+    let of = |name: &str| carried[name]["value"].as_f64().unwrap();
+    assert!(of("sky") > 3.0 * carried["sky"]["standard_error"].as_f64().unwrap());
+    // The mean of the own effects that are written with `--effect own`.
+    let own = folder("channels_carried_own");
+    succeeds(&format!("{run} --effect own"), &[("--out", &own)]);
+    let means = &json(&own.join("report.json"))["targets"][0]["mean_importance"];
+    for name in ["sky", "rose", "leaf"] {
+        assert!((of(name) - means[name].as_f64().unwrap()).abs() < 1e-6);
+    }
+    let said = succeeds(&format!("{run} --sort"), &[("--out", &sorted)]);
+    let order = names(&said);
+    assert!(
+        order.windows(2).all(|pair| of(&pair[0]) >= of(&pair[1])),
+        "{said}"
+    );
+    assert!(order[0] == "sky", "{said}");
+    // No own effects: a map, but no bars, and nothing to sort by.
+    let plain = format!("{run} --estimator pass-only");
+    let said = succeeds(&plain, &[("--out", &out)]);
+    assert!(
+        said.contains("  mean +") && !said.contains("carries"),
+        "{said}"
+    );
+    assert_eq!(
+        json(&out.join("report.json"))["targets"][0]["carried"],
+        Value::Null
+    );
+    fails(
+        &format!("{plain} --sort"),
+        &[("--out", &sorted)],
+        "--sort: estimator is pass-only",
+    );
+}

@@ -186,6 +186,9 @@ pub struct MapArgs {
     /// Mark in the panel what lies within two standard errors of 0
     #[arg(long)]
     pub certainty: bool,
+    /// Show the planes that carry most first, in panel and summary [default: in the order of the channels]
+    #[arg(long)]
+    pub sort: bool,
 }
 
 impl MapArgs {

@@ -7,6 +7,7 @@ mod explain;
 mod merge;
 mod model;
 mod npy;
+mod numbers;
 mod read;
 mod say;
 mod shard;

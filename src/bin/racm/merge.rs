@@ -12,7 +12,8 @@ use crate::args::{MapArgs, whole_number};
 use crate::explain::kept::{LEDGER, lock, say_torn};
 use crate::explain::report::{self, Origin, Stage};
 use crate::explain::space::space_of;
-use crate::explain::{print_summary, say_written, span};
+use crate::explain::summary::print_summary;
+use crate::explain::{say_written, span};
 use crate::model::{class_names, file_name, fitted};
 use crate::say::line;
 use crate::{Failure, read, whole};
@@ -132,6 +133,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         image: &image,
         space,
         certainty: args.map.certainty,
+        sort: args.map.sort,
         about: match about {
             Value::Object(entries) => entries,
             _ => Map::new(),
@@ -144,8 +146,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         false => Stage::Unfinished,
     };
     let written = report::write(&origin, &explainer, &explanation, &stage)?;
-    print_summary(&names, &explanation)?;
-    say_written(&origin, &explanation, &written)
+    print_summary(&names, &explanation, &written, args.map.sort)?;
+    say_written(&origin, &explanation, &written.files)
 }
 
 /// All scores of the files.

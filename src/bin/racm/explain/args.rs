@@ -218,6 +218,7 @@ impl Args {
             ("--batch", self.batch.is_some()),
             ("--refine", self.refine.is_some()),
             ("--certainty", self.map.certainty),
+            ("--sort", self.map.sort),
             ("--ledger", self.ledger.ledger.is_some()),
             ("--restart", self.ledger.restart),
             ("--shard", self.ledger.shard.is_some()),

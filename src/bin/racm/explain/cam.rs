@@ -10,6 +10,7 @@ use serde_json::json;
 use super::about::about;
 use super::args::Args;
 use super::report::{class, say_resized, write_pictures};
+use crate::numbers::{measured, short};
 use crate::say::line;
 use crate::{Failure, npy, whole};
 
@@ -75,9 +76,9 @@ pub fn run(args: &Args, method: CamMethod) -> Result<(), Failure> {
 
 fn say(names: &[String], method: CamMethod, found: &CamMap) -> Result<(), Failure> {
     line(format_args!(
-        "{}, score {:.4}",
+        "{}, score {}",
         class(names, found.class),
-        found.score
+        short(found.score.into(), 4)
     ))?;
     if found.is_flat() {
         let value = found.map.first().copied().unwrap_or_default();
@@ -86,9 +87,11 @@ fn say(names: &[String], method: CamMethod, found: &CamMap) -> Result<(), Failur
         ));
     }
     let highest = found.map.iter().fold(f32::MIN, |m, &v| m.max(v));
-    let mean = found.map.mean().unwrap_or_default();
+    let [mean, highest] = [found.map.mean().unwrap_or_default(), highest].map(f64::from);
     line(format_args!(
-        "  {method:<12} mean {mean:+.4}  highest {highest:+.4}"
+        "  {method:<12} mean {}  highest {}",
+        measured(mean, None),
+        measured(highest, None)
     ))
 }
 
@@ -119,9 +122,9 @@ fn pictures(
     for found in found.iter().take(super::report::ROWS) {
         let map = found.map.view().insert_axis(Axis(0));
         let caption = format!(
-            "{method}, {}, score {:.3}",
+            "{method}, {}, score {}",
             class(names, found.class),
-            found.score
+            short(found.score.into(), 3)
         );
         let panel = Panel::new(&map, &[method.name()])
             .image(image)

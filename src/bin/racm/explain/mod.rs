@@ -8,12 +8,13 @@ pub mod kept;
 mod refined;
 pub mod report;
 pub mod space;
+pub mod summary;
 
 use std::io::IsTerminal;
 use std::ops::{ControlFlow, Range};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use racm::ndarray::{Array3, Axis};
+use racm::ndarray::Array3;
 use racm::{
     BlackBoxModel, ColourSpace, Effect, Estimator, Explainer, Explanation, InColourSpace, Link,
     Pilot, Region, Repeats, Run, Target,
@@ -26,6 +27,7 @@ use kept::{Kept, Part};
 use refined::refined_by;
 use report::{Origin, Stage};
 use space::{name_in, with_planes};
+use summary::print_summary;
 
 use crate::Failure;
 use crate::say::{differing, line};
@@ -98,6 +100,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         image: &image,
         space,
         certainty: args.map.certainty,
+        sort: args.map.sort,
         about,
         region: about_region(args, refined_by.as_ref()),
         labels: args
@@ -198,9 +201,9 @@ impl Job<'_> {
             None => Stage::Finished,
         };
         let written = report::write(origin, explainer, &explanation, &stage)?;
-        print_summary(origin.names, &explanation)?;
+        print_summary(origin.names, &explanation, &written, origin.sort)?;
         warn(&explanation.run_stats().repeats)?;
-        say_written(origin, &explanation, &written)?;
+        say_written(origin, &explanation, &written.files)?;
         stopped.map_or(Ok(()), |stopped| Err(stopped.into()))
     }
 
@@ -355,33 +358,4 @@ pub fn say_written(
         files.join(", "),
         origin.out.display()
     ))
-}
-
-/// A few lines for the terminal: the class, and what mattered.
-pub fn print_summary(names: &[String], explanation: &Explanation) -> Result<(), Failure> {
-    let planes = explanation.plan().plane_names();
-    let longest = planes.iter().map(|name| name.chars().count()).max();
-    let width = longest.unwrap_or(0).max(12);
-    for (index, target) in explanation.targets().into_iter().enumerate().take(5) {
-        let effect = match explanation.effect() {
-            Effect::Own => ", own effects",
-            _ => "",
-        };
-        line(format_args!(
-            "{}, score {:.4}{effect}",
-            report::class(names, target),
-            explanation.unmasked_scores()[index]
-        ))?;
-        for (name, plane) in planes
-            .iter()
-            .zip(explanation.maps().index_axis(Axis(0), index).outer_iter())
-        {
-            let highest = report::inside(explanation, &plane).fold(f32::MIN, f32::max);
-            let mean = report::mean_inside(explanation, &plane);
-            line(format_args!(
-                "  {name:<width$} mean {mean:+.4}  highest {highest:+.4}"
-            ))?;
-        }
-    }
-    Ok(())
 }
