@@ -141,7 +141,9 @@ pub use explain::target::{Class, Target};
 pub use images::baseline::Baseline;
 pub use images::masker::Masker;
 pub use ledger::Ledger;
-pub use masks::family::{Family, GroupedRacm, MAX_PLANES, MaskFamily, McRise, Racm, Rise, Shown};
+pub use masks::family::{
+    Channels, Family, GroupedRacm, MAX_PLANES, MaskFamily, McRise, Racm, Rise, Shown,
+};
 pub use masks::grid::{Enlargement, Placement};
 pub use masks::mask::Mask;
 pub use masks::plan::{MaskSpec, Plan};

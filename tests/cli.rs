@@ -11,6 +11,8 @@ use serde_json::Value;
 
 #[path = "cli/channel_file.rs"]
 mod channel_file;
+#[path = "cli/channels.rs"]
+mod channels;
 #[path = "cli/files.rs"]
 mod files;
 #[path = "cli/missing.rs"]

@@ -516,6 +516,8 @@ fn panels_of_any_size_can_be_drawn() {
             .caption("word ".repeat(200))
             .quantity("Wichtigkeit \u{2192} \u{91cd}\u{8981}")
             .percentile(90.0);
+        let carried: Vec<_> = (0..j).map(|j| (j as f64 - 2.5, Some(0.1))).collect();
+        let full = full.carried(&carried).sorted(true);
         for panel in [
             plain,
             full.clone(),
@@ -559,6 +561,112 @@ fn a_panel_hatches_what_was_not_evaluated() {
         .unwrap();
     for x in [20, 20 + 208] {
         assert!((0..192).all(|i| (0..192).all(|j| is_hatch(panel.get_pixel(x + i, 42 + j)))));
+    }
+}
+
+/// The pixels of a row in which the bars of what planes carry are filled.
+fn filled(panel: &RgbImage, xs: std::ops::Range<u32>, y: u32) -> Vec<u32> {
+    xs.filter(|&x| panel.get_pixel(x, y).0 == [158; 3])
+        .collect()
+}
+
+#[test]
+fn bars_say_what_planes_carry_with_two_errors_to_either_side() {
+    let map = Array3::from_elem((3, 192, 192), 1.0f32);
+    let names = ["a", "b", "c"];
+    let plain = Panel::new(&map, &names).draw().unwrap();
+    // The scale is from -2 to 6: 24 pixels for 1, and 0 in pixel 48 of 191.
+    let carried = [(4.0, Some(1.0)), (-1.0, Some(0.5)), (2.0, None)];
+    let panel = Panel::new(&map, &names).carried(&carried).draw().unwrap();
+    // A bar, and a line of the key.
+    assert_eq!(panel.height(), plain.height() + 20 + 16 + 16 - 8);
+    let (tile, bar) = (42, 42 + 192 + 7);
+    assert_eq!(panel.get_pixel(30, tile).0, plain.get_pixel(30, tile).0);
+    let ends = |plane: u32, y: u32| {
+        let xs = filled(&panel, 20 + 208 * plane..20 + 208 * plane + 192, y);
+        [xs[0], xs[xs.len() - 1]].map(|x| x - 20 - 208 * plane)
+    };
+    // Beside the line of 0, which is drawn over them.
+    for (plane, [first, last]) in [[49, 143], [24, 47], [49, 95]].into_iter().enumerate() {
+        let [a, b] = ends(plane as u32, bar + 3);
+        assert!(
+            a.abs_diff(first) <= 1 && b.abs_diff(last) <= 1,
+            "{plane}: {a} {b}"
+        );
+    }
+    let dark = |plane: u32, y: u32| -> Vec<u32> {
+        let left = 20 + 208 * plane;
+        (0..192)
+            .filter(|x| panel.get_pixel(left + x, y).0 == [34; 3])
+            .collect()
+    };
+    // The whisker in the middle of the bar: from 2 to 6, and from -2 to 0.
+    let [first, second] = [dark(0, bar + 6), dark(1, bar + 6)];
+    assert!(first.contains(&48) && first.contains(&96) && first.ends_with(&[191]));
+    assert!(!first.contains(&94) && second[0] == 0 && second.ends_with(&[48]));
+    assert_eq!(dark(2, bar + 6), [48]);
+}
+
+#[test]
+fn sorted_planes_stand_in_the_order_of_what_they_carry() {
+    let map = Array3::from_shape_fn((4, 96, 96), |(j, ..)| j as f32);
+    let names = ["a", "b", "c", "d"];
+    let carried = [(0.5, None), (-2.0, None), (3.0, None), (0.5, None)];
+    let panel = Panel::new(&map, &names).carried(&carried);
+    let scale = Scale::of(&map).unwrap();
+    let drawn = |panel: Panel<'_>| {
+        let panel = panel.draw().unwrap();
+        [0, 1, 2, 3].map(|tile| panel.get_pixel(20 + 208 * tile + 50, 42 + 50).0)
+    };
+    let colours = |planes: [usize; 4]| planes.map(|j| scale.colour(j as f32));
+    assert_eq!(drawn(panel.clone()), colours([0, 1, 2, 3]));
+    assert_eq!(drawn(panel.sorted(true)), colours([2, 0, 3, 1]));
+}
+
+/// Longer names have wider cells, up to a width, and no name reaches into the next one's place.
+#[test]
+fn names_do_not_run_into_each_other() {
+    let map = Array3::zeros((13, 192, 48));
+    let names: Vec<String> = (0..13)
+        .map(|j| format!("wind_u+wind_v at {} hPa above the ground", 100 * j))
+        .collect();
+    let panel = |names: &[String]| {
+        let panel = Panel::new(&map, names).columns(5);
+        panel.carried(&[(1e-5, Some(1e-6)); 13]).draw().unwrap()
+    };
+    let short = panel(&vec!["a".to_owned(); 13]);
+    let panel = panel(&names);
+    assert_eq!(panel.width() - short.width(), 5 * (192 - 96));
+    for row in 0..3 {
+        // Beside the names, before each cell.
+        let top = 20 + row * (22 + 192 + 20 + 16);
+        for left in (1..5).map(|column| 20 + column * (192 + 16)) {
+            for (x, y) in (left - 16..left).flat_map(|x| (top..top + 18).map(move |y| (x, y))) {
+                assert_eq!(panel.get_pixel(x, y).0, [255; 3], "({x}, {y})");
+            }
+        }
+    }
+}
+
+/// Many planes of any shape: wider than high, if not too flat.
+#[test]
+fn many_planes_are_laid_out_in_rows() {
+    for (planes, size) in [
+        (13, [96, 96]),
+        (40, [96, 96]),
+        (40, [24, 200]),
+        (40, [200, 24]),
+    ] {
+        let map = Array3::zeros((planes, size[0], size[1]));
+        let names: Vec<String> = (0..planes).map(|j| format!("{} nm", 400 + j)).collect();
+        let carried = vec![(0.1, Some(0.01)); planes];
+        let panel = Panel::new(&map, &names).carried(&carried).draw().unwrap();
+        let (width, height) = panel.dimensions();
+        let shape = f64::from(width) / f64::from(height);
+        assert!(
+            (1.0..2.2).contains(&shape),
+            "{planes} of {size:?}: {width} x {height}"
+        );
     }
 }
 
@@ -627,6 +735,22 @@ fn wrong_input_is_a_typed_error() {
         (
             text(panel().overlay(true).draw()),
             "overlay is true, expected false when there is no image",
+        ),
+        (
+            text(panel().sorted(true).draw()),
+            "sorted is true, expected false when it is not known what the planes carry",
+        ),
+        (
+            text(panel().carried(&[(0.0, None)]).draw()),
+            "the list of what the planes carry has shape [1], expected [2]",
+        ),
+        (
+            text(panel().carried(&[(0.0, None), (f64::NAN, None)]).draw()),
+            "the list of what the planes carry holds NaN at [1]; every element must be finite",
+        ),
+        (
+            text(panel().carried(&[(0.0, Some(-1.0)), (0.0, None)]).draw()),
+            "carried is an error of -1, expected errors of 0 or more",
         ),
         (
             text(panel().columns(0).draw()),

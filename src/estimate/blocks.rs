@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayRef2};
 
 use crate::error::{Error, Result};
+use crate::estimate::effect::mixed;
 use crate::estimate::sums::{Sums, Sweep};
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
@@ -51,10 +52,7 @@ impl<'a> Fit<'a> {
             let (ratio, map) = Ratio::new(&sweep, masks)?;
             (Kind::Ratio(Box::new(ratio)), map)
         } else {
-            let scale = match sums {
-                Sums::Difference { centred: true } => 1.0 / (n - 1.0),
-                _ => 1.0 / n,
-            };
+            let scale = scale_of(sums, n);
             let mut map = sweep.fold(|_, _, fields, out| {
                 out.iter_mut().zip(&fields[0]).for_each(|(o, v)| *o += v);
             });
@@ -103,10 +101,8 @@ impl<'a> Fit<'a> {
         }
     }
 
-    /// sqrt(blocks / (blocks - 1) * sum over blocks of residual^2) / N
     fn error_of(&self, squares: f64) -> f64 {
-        let blocks = self.sweep.blocks() as f64;
-        (blocks / (blocks - 1.0) * squares).sqrt() / self.masks
+        error_of(squares, self.sweep.blocks(), self.masks)
     }
 
     pub fn standard_error(&self) -> Vec<f64> {
@@ -120,16 +116,100 @@ impl<'a> Fit<'a> {
         squares
     }
 
+    /// Of the sum of weights `[targets, J, H, W]` times the map.
     pub fn contrast_error(&self, weights: &[f64]) -> f64 {
-        let residuals = self.sweep.per_block(|pixel, masks, fields| {
-            let mut sum = 0.0;
+        let residuals = self.by_plane(|pixel| &weights[pixel..]);
+        let squares = residuals
+            .iter()
+            .map(|planes| planes.iter().sum::<f64>().powi(2));
+        self.error_of(squares.sum())
+    }
+
+    /// For each block and plane the sum of weights times residuals; the weights of a pixel row begin where its first pixel
+    /// is.
+    fn by_plane<'w>(&self, weights: impl Fn(usize) -> &'w [f64] + Sync) -> Vec<Vec<f64>> {
+        self.sweep.per_block(|pixel, masks, fields| {
+            let (mut sum, weights) = (0.0, weights(pixel));
             self.residuals(pixel, masks, fields, |x, residual| {
-                sum += weights[pixel + x] * residual;
+                sum += weights[x] * residual
             });
             sum
-        });
-        self.error_of(residuals.iter().map(|r| r * r).sum())
+        })
     }
+}
+
+/// sqrt(blocks / (blocks - 1) * sum over blocks of residual^2) / N
+fn error_of(squares: f64, blocks: usize, masks: f64) -> f64 {
+    let blocks = blocks as f64;
+    (blocks / (blocks - 1.0) * squares).sqrt() / masks
+}
+
+/// What a linear estimate is multiplied by, for so many masks.
+fn scale_of(sums: Sums, masks: f64) -> f64 {
+    match sums {
+        Sums::Difference { centred: true } => 1.0 / (masks - 1.0),
+        _ => 1.0 / masks,
+    }
+}
+
+/// For each plane of one target's map the sum of weights `[H, W]` (0 outside of the region) times it, with its standard
+/// error; or for each plane that a matrix `[J, J]` makes of them.
+pub(super) fn plane_sums(
+    plan: &Plan,
+    ledger: &Ledger,
+    target: usize,
+    sums: Sums,
+    mixing: Option<&Array2<f64>>,
+    weights: &ArrayRef2<f64>,
+) -> Result<Vec<(f64, Option<f64>)>> {
+    let targets = target..target + 1;
+    let all = ledger.masks() as f64;
+    let (mut values, mut residuals) = match sums {
+        Sums::Ratio => {
+            let fit = Fit::new(plan, ledger, targets, sums, None)?;
+            let weights: Vec<f64> = weights.iter().copied().collect();
+            let planes = fit.map.chunks_exact(weights.len());
+            let values = planes.map(|plane| dot(plane, &weights)).collect();
+            let row = |pixel| &weights[pixel % weights.len()..];
+            (values, fit.by_plane(row))
+        }
+        // Sums over cells: what a pixel hangs on is gathered once a block, for all planes.
+        _ => {
+            let sweep = Sweep::new(plan, ledger, targets, sums, None);
+            let (masks, mut blocks): (Vec<f64>, Vec<Vec<f64>>) = sweep
+                .in_cells(|block, masks, sums| {
+                    let weights = block.gather(weights);
+                    let planes = sums.chunks_exact(weights.len());
+                    (masks, planes.map(|plane| dot(plane, &weights)).collect())
+                })
+                .into_iter()
+                .unzip();
+            let scale = scale_of(sums, all);
+            let total = |plane: usize| scale * blocks.iter().map(|sums| sums[plane]).sum::<f64>();
+            let values: Vec<f64> = (0..plan.planes()).map(total).collect();
+            for (sums, masks) in blocks.iter_mut().zip(masks) {
+                let share = masks / (all * scale);
+                let shares = sums.iter_mut().zip(&values);
+                shares.for_each(|(sum, value)| *sum -= share * value);
+            }
+            (values, blocks)
+        }
+    };
+    if let Some(mixing) = mixing {
+        values = mixed(mixing, &values);
+        residuals.iter_mut().for_each(|r| *r = mixed(mixing, r));
+    }
+    let count = residuals.len();
+    let error = |plane: usize| {
+        let squares = residuals.iter().map(|planes| planes[plane].powi(2)).sum();
+        (count >= MIN_BLOCKS).then(|| error_of(squares, count, all))
+    };
+    let values = values.into_iter().enumerate();
+    Ok(values.map(|(plane, value)| (value, error(plane))).collect())
+}
+
+fn dot(values: &[f64], weights: &[f64]) -> f64 {
+    values.iter().zip(weights).map(|(v, w)| v * w).sum()
 }
 
 impl Ratio {

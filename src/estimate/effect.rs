@@ -20,7 +20,8 @@ const NEGLIGIBLE: f64 = 1e-9;
 ///   order is the better one to build an image up by: showing a channel where others matter as well is a good start. On
 ///   43 traffic signs, 1000 masks of RaCM, Insertion was 0.74, and 0.63 by own effects.
 /// - `Own`: *which* channel is it, and which could be left out? A channel without a part in it is at 0, where the parts of
-///   the others add up, and not at half of them. Compare channels with it. Deletion was the same within its error (0.016
+///   the others add up, and not at half of them. Compare channels with it, as a whole by
+///   [`carried`](crate::Explanation::carried). Deletion was the same within its error (0.016
 ///   and 0.015).
 ///
 /// # The contrast

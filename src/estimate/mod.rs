@@ -2,6 +2,7 @@
 
 mod averaged;
 mod blocks;
+mod contrasts;
 pub(crate) mod effect;
 mod linalg;
 pub(crate) mod link;
@@ -11,12 +12,12 @@ pub(crate) mod surrogate;
 
 use std::ops::Range;
 
-use ndarray::{Array2, Array3, Array4, ArrayRef3, ArrayRef4, Axis, Slice};
+use ndarray::{Array2, Array3, Array4, ArrayRef4, Axis, Slice};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::estimate::averaged::Averaged;
-use crate::estimate::effect::{Effect, mixed};
+use crate::estimate::effect::Effect;
 use crate::estimate::surrogate::{CrossFit, Surrogate};
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
@@ -195,78 +196,6 @@ impl Estimator {
         Ok(self.estimates(effect, plan, ledger, true)?.1)
     }
 
-    /// A linear functional of one target's map, `sum of weights * map`, and its standard error
-    /// (`None` below 8 blocks): a region's mean, the difference between two channels, ...
-    /// `weights` is `[J, H, W]`; `target` is an index into the ledger's targets.
-    ///
-    /// # Errors
-    /// Those of [`Estimator::maps`], [`Error::Shape`] for weights of another shape,
-    /// [`Error::Target`] if the ledger has no such target.
-    pub fn contrast(
-        self,
-        plan: &Plan,
-        ledger: &Ledger,
-        target: usize,
-        weights: &ArrayRef3<f64>,
-    ) -> Result<(f64, Option<f64>)> {
-        self.contrast_of(Effect::Plane, plan, ledger, target, weights)
-    }
-
-    /// [`Estimator::contrast`], of an effect.
-    pub(crate) fn contrast_of(
-        self,
-        effect: Effect,
-        plan: &Plan,
-        ledger: &Ledger,
-        target: usize,
-        weights: &ArrayRef3<f64>,
-    ) -> Result<(f64, Option<f64>)> {
-        let mixing = self.mixing(effect, plan)?;
-        plan.expect_weights(weights)?;
-        let classes = ledger.targets().len();
-        if target >= classes {
-            return Err(Error::Target { target, classes });
-        }
-        if let Estimator::Averaged = self {
-            let average = Averaged::new(plan, ledger, target, mixing.as_ref())?;
-            let (value, error) = average.contrast(weights)?;
-            return Ok((value, Some(error)));
-        }
-        // Of K map: that of the map, by the weights K^T w.
-        let mut weights = weights.to_owned();
-        if let Some(mixing) = mixing {
-            let flat: Vec<f64> = weights.iter().copied().collect();
-            let back = mixed(&mixing.t().to_owned(), &flat);
-            weights.iter_mut().zip(back).for_each(|(w, v)| *w = v);
-        }
-        if let Some(kernel) = self.kernel() {
-            let (value, error) = Regression::new(plan, ledger, kernel)?.contrast(target, &weights);
-            return Ok((value, Some(error)));
-        }
-        match self {
-            Estimator::Surrogate => {
-                let (value, error) = Surrogate::fit(plan, ledger, target)?.contrast(&weights)?;
-                Ok((value, Some(error)))
-            }
-            Estimator::SurrogateCorrected => {
-                ledger.expect_plan(plan)?;
-                let cross = CrossFit::new(plan, ledger, None)?;
-                let own = cross.maps[target].iter().zip(&weights);
-                let own: f64 = own.map(|(&m, w)| f64::from(m) * w).sum();
-                let plain = Estimator::HorvitzThompson;
-                let (left, error) = plain.contrast(plan, &cross.residuals, target, &weights)?;
-                Ok((own + left, error))
-            }
-            _ => {
-                let fit = self.fit(plan, ledger, target..target + 1, None)?;
-                let weights: Vec<f64> = weights.into_iter().collect();
-                let value = weights.iter().zip(&fit.map).map(|(w, m)| w * m).sum();
-                let error = (ledger.blocks() >= MIN_BLOCKS).then(|| fit.contrast_error(&weights));
-                Ok((value, error))
-            }
-        }
-    }
-
     /// The estimates of the estimators that are sums over blocks.
     fn by_groups(
         self,
@@ -335,6 +264,12 @@ impl Estimator {
         targets: Range<usize>,
         mixing: Option<Array2<f64>>,
     ) -> Result<Fit<'a>> {
+        let sums = self.sums(plan, ledger)?;
+        Fit::new(plan, ledger, targets, sums, mixing)
+    }
+
+    /// The sums of an estimator that is one of sums over blocks, if there are masks enough.
+    fn sums(self, plan: &Plan, ledger: &Ledger) -> Result<Sums> {
         ledger.expect_plan(plan)?;
         let (sums, needed) = match self {
             Estimator::HorvitzThompson => (Sums::Difference { centred: false }, 1),
@@ -351,7 +286,7 @@ impl Estimator {
                 needed,
             });
         }
-        Fit::new(plan, ledger, targets, sums, mixing)
+        Ok(sums)
     }
 }
 

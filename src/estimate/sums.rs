@@ -1,5 +1,7 @@
 //! Low-resolution sums of scores over cells, and their enlargement to pixels.
 
+mod cells;
+
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2};
@@ -13,10 +15,6 @@ use crate::masks::plan::Plan;
 
 /// Bytes of enlarged sums held at a time.
 const CHUNK_BYTES: usize = 4 << 20;
-
-/// States up to which scores are summed state by state first: one addition a cell, without a
-/// branch, whatever the state feeds.
-const SUMMED_BY_STATE: u64 = 15;
 
 /// States whose planes are looked up.
 const FEW_STATES: u64 = 255;
@@ -223,27 +221,43 @@ impl<'a> Sweep<'a> {
         out
     }
 
-    /// For each block the sum of a function of its pixel rows (inside the region).
-    pub fn per_block(&self, value: impl Fn(usize, f64, &[Vec<f64>]) -> f64 + Sync) -> Vec<f64> {
+    /// For each block and each of its maps `[targets, J]` the sum of a function of the pixel rows (inside the region).
+    pub fn per_block(
+        &self,
+        value: impl Fn(usize, f64, &[Vec<f64>]) -> f64 + Sync,
+    ) -> Vec<Vec<f64>> {
         let [_, height, width] = self.plan.shape();
         self.blocks
             .par_iter()
             .map(|block| {
                 let block = self.enlarge(block);
                 let mut fields = vec![vec![0.0; width]; self.sums.fields()];
-                (0..self.maps() * height)
-                    .map(|row| {
-                        self.row(&block, row, &mut fields);
-                        if let Some(region) = self.plan.region_index() {
-                            for run in &region.outside[row % height] {
-                                fields.iter_mut().for_each(|f| f[run.clone()].fill(0.0));
-                            }
-                        }
-                        value(row * width, block.masks, &fields)
-                    })
-                    .sum()
+                let mut add = |sum: f64, row: usize| {
+                    self.row(&block, row, &mut fields);
+                    let region = self.plan.region_index();
+                    for run in region.map_or(&[][..], |region| &region.outside[row % height]) {
+                        fields.iter_mut().for_each(|f| f[run.clone()].fill(0.0));
+                    }
+                    sum + value(row * width, block.masks, &fields)
+                };
+                let rows = |map: usize| map * height..(map + 1) * height;
+                let maps = 0..self.maps();
+                maps.map(|map| rows(map).fold(0.0, &mut add)).collect()
             })
             .collect()
+    }
+
+    /// For each block a function of its number of masks and of its sums in the cells, `[targets, J, fields, cells]`.
+    pub fn in_cells<T: Send>(
+        &self,
+        value: impl Fn(&Block<'_>, f64, Vec<f64>) -> T + Sync,
+    ) -> Vec<T> {
+        let of_block = |(index, scores): &(u64, ArrayView2<'_, f32>)| {
+            let block = Block::new(self.plan, self.seed, *index);
+            let cells = self.cell_sums(&block, scores);
+            value(&block, scores.dim().0 as f64, cells)
+        };
+        self.blocks.par_iter().map(of_block).collect()
     }
 
     fn chunk(&self) -> usize {
@@ -301,100 +315,5 @@ impl<'a> Sweep<'a> {
             rows: row_taps,
             wide,
         }
-    }
-
-    /// `A[k, cell, j] = sum_n f_n m_nj(cell)` and `B[k, cell] = sum_n f_n q_n0(cell)`, in mask
-    /// order (of each state, where states are few), combined into the fields `[targets, J, fields, cells]`.
-    fn cell_sums(&self, block: &Block<'_>, scores: &ArrayView2<'_, f32>) -> Vec<f64> {
-        let (planes, k) = (self.plan.planes(), self.targets.len());
-        let [rows, columns] = self.plan.cells();
-        let cells = rows * columns;
-        // Plane 0 is the bias; the last "target" counts masks, for the ratio.
-        let lanes = k + usize::from(self.sums == Sums::Ratio);
-        let by_state = self.plan.family().states(self.plan.shape()[0]) <= SUMMED_BY_STATE;
-        let slots = if by_state {
-            self.incidence.len()
-        } else {
-            planes + 1
-        };
-        let mut sums = vec![0.0; slots * cells * lanes];
-        let mut add = |slot: usize, cell: usize, f: &[f64]| {
-            let start = (slot * cells + cell) * lanes;
-            let sums = &mut sums[start..start + lanes];
-            sums.iter_mut().zip(f).for_each(|(s, f)| *s += f);
-        };
-        let mut states = Vec::with_capacity(cells);
-        let mut f = vec![1.0; lanes];
-        for (position, scores) in scores.rows().into_iter().enumerate() {
-            for (t, target) in self.targets.clone().enumerate() {
-                f[t] = f64::from(scores[target]) - self.centres[t];
-            }
-            block.draw(position, &mut states);
-            for (cell, &state) in states.iter().enumerate() {
-                match (by_state, &f[..]) {
-                    (true, [f]) => add(state as usize, cell, &[*f]),
-                    (true, f) => add(state as usize, cell, f),
-                    (false, f) => self.slots(state).for_each(|slot| add(slot, cell, f)),
-                }
-            }
-        }
-        if by_state {
-            sums = self.by_plane(&sums, cells * lanes);
-        }
-        let p_0 = self.plan.bias_probability();
-        let mut fields = Vec::with_capacity(k * planes * self.sums.fields() * cells);
-        for target in 0..k {
-            for plane in 0..planes {
-                let lane = |plane: usize, lane: usize| {
-                    let sums = &sums[plane * cells * lanes..(plane + 1) * cells * lanes];
-                    sums.iter().skip(lane).step_by(lanes).copied()
-                };
-                let (pass, bias) = (lane(plane + 1, target), lane(0, target));
-                let p_j = self.plan.pass_probabilities()[plane];
-                match self.sums {
-                    Sums::Pass => fields.extend(pass.map(|a| a / p_j)),
-                    Sums::Difference { .. } => {
-                        fields.extend(pass.zip(bias).map(|(a, b)| a / p_j - b / p_0));
-                    }
-                    Sums::Ratio => {
-                        fields.extend(pass);
-                        fields.extend(lane(plane + 1, k));
-                        fields.extend(bias);
-                        fields.extend(lane(0, k));
-                    }
-                }
-            }
-        }
-        match self.sums {
-            Sums::Ratio => fields,
-            _ => self.mixed(fields),
-        }
-    }
-
-    /// Where the score of a cell in this state is added: to the bias, or to the planes it feeds.
-    fn slots(&self, state: u64) -> impl Iterator<Item = usize> {
-        let planes = match self.incidence.get(state as usize) {
-            Some(&planes) => planes,
-            None => self.plan.incidence(state),
-        };
-        // Plane j is slot j + 1; all 64 planes may be there.
-        let mut slots = u128::from(planes) << 1 | u128::from(state == 0);
-        std::iter::from_fn(move || {
-            let slot = slots.trailing_zeros() as usize;
-            slots &= slots.wrapping_sub(1);
-            (slot < 128).then_some(slot)
-        })
-    }
-
-    /// From sums of `size` numbers a state to sums of the bias and of the planes.
-    fn by_plane(&self, states: &[f64], size: usize) -> Vec<f64> {
-        let mut sums = vec![0.0; (self.plan.planes() + 1) * size];
-        for (state, added) in states.chunks_exact(size).enumerate() {
-            for slot in self.slots(state as u64) {
-                let sums = &mut sums[slot * size..(slot + 1) * size];
-                sums.iter_mut().zip(added).for_each(|(s, a)| *s += a);
-            }
-        }
-        sums
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use ndarray::{Array3, Array4, ArrayRef3, ArrayView3, ArrayView4, Axis};
+use ndarray::{Array2, Array3, Array4, ArrayRef3, ArrayView3, ArrayView4, Axis};
 
 use crate::error::Result;
 use crate::estimate::effect::Effect;
@@ -260,6 +260,47 @@ impl Explanation {
             .contrast(&self.plan, &self.ledger, target, weights)
     }
 
+    /// What each plane carries of one target (an index into [`Explanation::targets`]): the mean of its own effect over the
+    /// evaluated pixels, with its standard error (`None` below 8 blocks). In the map's units: what a cell is worth on
+    /// average that shows this plane.
+    ///
+    /// With A the map, K the matrix that makes [own effects](Effect::Own) of it and R the evaluated pixels,
+    ///
+    /// `carried_j = 1/|R| sum over p in R of sum_k K_jk A_k(p)`,
+    ///
+    /// for RaCM `2 (a_j - sum of a / (C + 1))` with the planes' means a, whatever [effect](Explanation::effect) the map
+    /// shows. It is linear in the scores, so that its error comes from the same blocks as the map's, and so that noise
+    /// averages out of it, as it does not out of a mean of absolute values. The sign is the direction: a plane that lowers
+    /// the score carries less than nothing. What a plane adds in one place and takes away in another cancels:
+    /// [contrast](Explanation::contrast) tells the places apart.
+    ///
+    /// ```
+    /// use racm::{Explainer, demo};
+    ///
+    /// let explainer = Explainer::builder().masks(1000).build()?;
+    /// let explanation = explainer.explain(&demo::Classifier, &demo::image(), 0)?;
+    /// let carried = explanation.carried(0)?;
+    /// let (red, error) = carried[0]; // a stop sign
+    /// assert!(red > 3.0 * error.expect("1000 masks are enough"));
+    /// assert!(red > carried[1].0 && red > carried[2].0);
+    /// # Ok::<(), racm::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Explanation::own_effects`] and of [`Estimator::contrast`].
+    pub fn carried(&self, target: usize) -> Result<Vec<(f64, Option<f64>)>> {
+        let [_, height, width] = self.plan.shape();
+        let mut weights = Array2::from_elem((height, width), 1.0 / (height * width) as f64);
+        if let Some(region) = self.region() {
+            let share = 1.0 / region.count() as f64;
+            weights = region
+                .pixels()
+                .mapv(|inside| if inside { share } else { 0.0 });
+        }
+        self.reading
+            .own_by_plane(&self.plan, &self.ledger, target, &weights)
+    }
+
     /// The maps by channel, `[targets, C, H, W]`: RaCM's own, and for MC-RISE those of Eq. 12,
     /// `I(p, c) = sum_i c_i(c) I(p, i) / sum_i c_i(c)`. `None` where the planes say nothing about
     /// single channels (RISE).
@@ -269,7 +310,7 @@ impl Explanation {
         let mut out = Array4::zeros((self.maps.dim().0, channels, height, width));
         for (maps, mut out) in self.maps.outer_iter().zip(out.outer_iter_mut()) {
             for (channel, mut out) in out.outer_iter_mut().enumerate() {
-                let mut sum = ndarray::Array2::<f64>::zeros((height, width));
+                let mut sum = Array2::<f64>::zeros((height, width));
                 for (plane, map) in maps.outer_iter().enumerate() {
                     let weight = family.channel_weight(plane, channel)?;
                     sum.zip_mut_with(&map, |s, &v| *s += weight * f64::from(v));

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use ndarray::{Array4, ArrayRef3};
+use ndarray::{Array4, ArrayRef2, ArrayRef3};
 
 use crate::error::Result;
 use crate::estimate::effect::Effect;
@@ -65,5 +65,18 @@ impl Reading {
         let scores = self.scores(ledger)?;
         self.estimator
             .contrast_of(self.effect, plan, &scores, map, weights)
+    }
+
+    /// The same weights `[H, W]` for the own effects of every plane of one map.
+    pub fn own_by_plane(
+        &self,
+        plan: &Plan,
+        ledger: &Ledger,
+        map: usize,
+        weights: &ArrayRef2<f64>,
+    ) -> Result<Vec<(f64, Option<f64>)>> {
+        let scores = self.scores(ledger)?;
+        self.estimator
+            .plane_contrasts(Effect::Own, plan, &scores, map, weights)
     }
 }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use crate::error::Error;
-use crate::masks::family::{Family, McRise, Racm};
+use crate::masks::family::{Family, MaskFamily, McRise, Racm};
 use crate::masks::plan::{MaskSpec, Plan, fingerprint};
 use crate::masks::region::{MOST_PIXELS, Region};
 use crate::masks::segments::Segments;
@@ -126,7 +126,8 @@ impl Plan {
         let planes = fact(PLANES);
         let planes =
             planes.ok_or_else(|| format!("its family {name:?} is none of this crate's"))?;
-        let family = family(&name, planes.split('\t').map(unescaped).collect())?;
+        let planes = planes.split('\t').map(unescaped).collect();
+        let family = family(&name, shape[0], planes)?;
         let [rows, columns] = array(get(GRID)?).ok_or_else(|| unread(GRID))?;
         let mut spec = MaskSpec::new(family.shared())
             .grid(rows, columns)
@@ -160,8 +161,8 @@ fn runs_of<T: FromStr>(text: &str, name: &str) -> Result<Option<Vec<T>>, String>
         .ok_or_else(|| format!("its {name} cannot be read"))
 }
 
-/// The family of that name, with these planes.
-fn family(name: &str, planes: Vec<String>) -> Result<Family, String> {
+/// The family of that name for images of so many channels, with these planes.
+fn family(name: &str, channels: usize, planes: Vec<String>) -> Result<Family, String> {
     let fault = |e: Error| e.to_string();
     if let Some(groups) = name.strip_prefix("racm in groups ") {
         let group_of: Vec<usize> =
@@ -185,7 +186,18 @@ fn family(name: &str, planes: Vec<String>) -> Result<Family, String> {
             .map(Family::McRise)
             .map_err(fault);
     }
-    name.parse().map_err(fault)
+    let family: Family = name.parse().map_err(fault)?;
+    let named = (0..channels).map(|c| Racm.plane_name(c, channels));
+    match family {
+        // Channels on their own, with names: the masks are RaCM's.
+        Family::Racm if !planes.iter().cloned().eq(named) => {
+            let alone = planes.into_iter().enumerate();
+            Racm::grouped(alone.map(|(channel, name)| (name, [channel])))
+                .map(Family::GroupedRacm)
+                .map_err(fault)
+        }
+        family => Ok(family),
+    }
 }
 
 /// Numbers as `[1, 2]`, also behind a comma.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayRef2, ArrayView2};
 
 use crate::text::named;
 
@@ -228,6 +228,40 @@ pub(crate) fn enlarge<T: Real>(
         }
     }
     out
+}
+
+/// The transpose of [`enlarge`]: what each of the drawn cells `[rows, columns]` counts for the sum of weights `[H, W]` times
+/// what the cells are enlarged to.
+pub(crate) fn gather(
+    weights: &ArrayRef2<f64>,
+    drawn: [usize; 2],
+    [rows, columns]: &[Taps; 2],
+) -> Vec<f64> {
+    let width = columns.t.len();
+    let mut wide = vec![0.0; drawn[0] * width];
+    for run in &rows.runs {
+        for y in run.pixels.clone() {
+            let t = f64::from(rows.t[y]);
+            for (x, weight) in weights.row(y).iter().enumerate() {
+                wide[run.low * width + x] += (1.0 - t) * weight;
+                wide[run.high * width + x] += t * weight;
+            }
+        }
+    }
+    let mut cells = vec![0.0; drawn[0] * drawn[1]];
+    for (cells, wide) in cells
+        .chunks_exact_mut(drawn[1])
+        .zip(wide.chunks_exact(width))
+    {
+        for run in &columns.runs {
+            for x in run.pixels.clone() {
+                let t = f64::from(columns.t[x]);
+                cells[run.low] += (1.0 - t) * wide[x];
+                cells[run.high] += t * wide[x];
+            }
+        }
+    }
+    cells
 }
 
 /// Enlarges a grid along its columns: `cells` is `[rows, taps' cells]`, `out` is `[rows, W]`.

@@ -1,9 +1,9 @@
 //! Drawing a mask: cell states and their offset.
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayRef2, Axis};
 use rand::RngExt;
 
-use crate::masks::grid::{Taps, enlarge};
+use crate::masks::grid::{Taps, enlarge, gather};
 use crate::masks::plan::Plan;
 use crate::masks::seed::{block_rng, mask_rng};
 use crate::masks::state::StateLaw;
@@ -48,6 +48,18 @@ impl<'p> Block<'p> {
     /// Whether a cell is drawn at all, or stays unselected (outside the region).
     pub fn samples(&self, cell: usize) -> bool {
         self.active.as_ref().is_none_or(|active| active[cell])
+    }
+
+    /// What each cell counts for the sum of weights `[H, W]` times what the cells are enlarged to.
+    pub fn gather(&self, weights: &ArrayRef2<f64>) -> Vec<f64> {
+        let Some(segments) = &self.plan.spec().segments else {
+            return gather(weights, self.plan.cells(), &self.taps);
+        };
+        let mut cells = vec![0.0; segments.count()];
+        for (&label, weight) in segments.labels().iter().zip(weights) {
+            cells[label as usize] += weight;
+        }
+        cells
     }
 
     /// Draws the states of the mask at `position` of the block, row by row: one uniform number a

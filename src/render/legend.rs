@@ -2,10 +2,10 @@
 
 use image::{Rgb, RgbImage, imageops};
 
+use super::text::INK;
 use super::tile::{dot, dotted, fade, hatch};
-use super::{Doubt, Scale, text};
+use super::{Doubt, Scale, carried, text};
 
-pub(super) const INK: [u8; 3] = [34; 3];
 const FRAME: [u8; 3] = [120; 3];
 /// A line of text with the space below it.
 pub(super) const LINE: u32 = text::LINE + 6;
@@ -13,6 +13,7 @@ const BAR: u32 = 18;
 const TICK: u32 = 5;
 const ARROW: u32 = 10;
 const SWATCH: u32 = 30;
+const MEANING_LINES: usize = 3;
 /// Between two entries of the key.
 const APART: u32 = 32;
 
@@ -112,34 +113,42 @@ pub(super) fn framed(panel: &mut RgbImage, x: u32, y: u32, tile: &RgbImage) {
 enum Marker {
     NotEvaluated,
     Doubtful,
+    Carried,
 }
 
 /// One entry of the key below the tiles.
 pub(super) struct Key {
     marker: Marker,
-    meaning: String,
+    /// The lines of its text.
+    meaning: Vec<String>,
     x: u32,
-    /// The line that it stands in; the first is 0.
-    pub(super) line: u32,
+    /// The line that it begins in; the first is 0.
+    line: u32,
 }
 
-/// The markers in use, side by side where `room` allows it.
-pub(super) fn key(hatched: bool, doubtful: bool, room: u32) -> Vec<Key> {
+/// The markers in use, side by side where `room` allows it; `carried` is what the bars mean.
+pub(super) fn key(hatched: bool, doubtful: bool, carried: Option<String>, room: u32) -> Vec<Key> {
     let mut markers = Vec::new();
     if hatched {
-        markers.push((Marker::NotEvaluated, "not evaluated"));
+        markers.push((Marker::NotEvaluated, "not evaluated".to_owned()));
     }
     if doubtful {
-        markers.push((Marker::Doubtful, "less than two standard errors from 0"));
+        let meaning = "less than two standard errors from 0".to_owned();
+        markers.push((Marker::Doubtful, meaning));
     }
-    let (mut x, mut line) = (0, 0);
-    let mut key = Vec::new();
+    markers.extend(carried.map(|meaning| (Marker::Carried, meaning)));
+    let (mut x, mut next) = (0, 0);
+    let mut key: Vec<Key> = Vec::new();
     for (marker, meaning) in markers {
-        let meaning = text::fitted(meaning, room - SWATCH - 10);
-        let width = SWATCH + 10 + text::width(&meaning);
-        if x > 0 && x + width > room {
-            (x, line) = (0, line + 1);
+        let meaning = text::wrapped(&meaning, room - SWATCH - 10, MEANING_LINES);
+        let widest = meaning.iter().map(|line| text::width(line)).max();
+        let width = SWATCH + 10 + widest.unwrap_or(0);
+        let beside = key.last().filter(|_| x + width <= room).map(|k| k.line);
+        let line = beside.unwrap_or(next);
+        if beside.is_none() {
+            x = 0;
         }
+        next = next.max(line + meaning.len() as u32);
         key.push(Key {
             marker,
             meaning,
@@ -152,21 +161,37 @@ pub(super) fn key(hatched: bool, doubtful: bool, room: u32) -> Vec<Key> {
 }
 
 impl Key {
+    /// The line behind its last one.
+    pub(super) fn end(&self) -> u32 {
+        self.line + self.meaning.len() as u32
+    }
+
     /// Draws it; the key's upper left corner is at (`x`, `y`).
     pub(super) fn draw(&self, panel: &mut RgbImage, x: u32, y: u32, scale: Scale, doubt: Doubt) {
+        let (x, y) = (x + self.x, y + self.line * LINE);
+        for (i, line) in self.meaning.iter().enumerate() {
+            text::draw(panel, x + SWATCH + 10, y + i as u32 * LINE, line, INK);
+        }
         let positive = !scale.is_anchored() || scale.high() > 0.0;
         let limit = if positive { scale.high() } else { scale.low() };
         let (strong, faint) = (scale.colour(limit), scale.colour(limit * 0.3));
-        let sample = RgbImage::from_fn(SWATCH, text::LINE - 2, |x, y| {
+        let colour = |y: u32, x: u32| {
             let (y, x) = (y as usize, x as usize);
-            Rgb(match (self.marker, doubt) {
-                (Marker::NotEvaluated, _) => hatch(y, x, None),
-                (Marker::Doubtful, Doubt::Dots) => dotted(faint, dot(y, x).2),
-                (Marker::Doubtful, Doubt::Fade) => fade(strong, scale),
-            })
-        });
-        let (x, y) = (x + self.x, y + self.line * LINE);
-        framed(panel, x, y + 1, &sample);
-        text::draw(panel, x + SWATCH + 10, y, &self.meaning, INK);
+            match (self.marker, doubt) {
+                (Marker::NotEvaluated, _) => Some(hatch(y, x, None)),
+                (Marker::Doubtful, Doubt::Dots) => Some(dotted(faint, dot(y, x).2)),
+                (Marker::Doubtful, Doubt::Fade) => Some(fade(strong, scale)),
+                (Marker::Carried, _) => None,
+            }
+        };
+        match colour(0, 0) {
+            Some(_) => {
+                let sample = RgbImage::from_fn(SWATCH, text::LINE - 2, |x, y| {
+                    Rgb(colour(y, x).unwrap_or(INK))
+                });
+                framed(panel, x, y + 1, &sample);
+            }
+            None => carried::sample(panel, x, y, SWATCH),
+        }
     }
 }

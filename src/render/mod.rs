@@ -31,19 +31,23 @@
 //!   that dark.
 //! - Dotted (or faded) is *not distinguishable from 0*: the value is less than two standard errors from it.
 
+mod carried;
 mod file;
+mod layout;
 mod legend;
 mod panel;
 mod picture;
 mod scale;
+mod stack;
 mod text;
 mod tile;
 
 pub use file::{read_grey_or_rgb, read_image, write_png};
 pub use image::RgbImage;
-pub use panel::{Panel, stack};
+pub use panel::Panel;
 pub use picture::{Bands, resize, to_rgb};
 pub use scale::Scale;
+pub use stack::stack;
 pub use tile::{Doubt, Tile, heat_map, overlay};
 
 use ndarray::{ArrayRef, Dimension};

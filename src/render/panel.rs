@@ -2,25 +2,18 @@
 
 use image::{Rgb, RgbImage, imageops};
 use ndarray::{
-    Array2, Array3, Array4, ArrayRef2, ArrayRef3, ArrayRef4, ArrayView2, ArrayView3, ArrayView4,
-    Axis,
+    Array2, Array4, ArrayRef2, ArrayRef3, ArrayRef4, ArrayView2, ArrayView3, ArrayView4, Axis,
 };
 
-use super::legend::{self, Bar, INK, LINE, framed};
-use super::picture::{LONGEST, picture, reduce, resize, shown};
-use super::{
-    Bands, Doubt, Scale, Tile, check_errors, check_finite, check_not_empty, check_shape, text,
-};
+use super::carried::Bars;
+use super::layout::{GAP, Layout, MARGIN, MOST_PIXELS, PAPER};
+use super::legend::{self, Bar, LINE, framed};
+use super::picture::{LONGEST, picture, reduce, reduced, resize, shown};
+use super::text::{self, INK};
+use super::{Bands, Doubt, Scale, Tile, check_errors, check_finite, check_not_empty, check_shape};
 use crate::error::{Error, Result};
 
-const PAPER: [u8; 3] = [255; 3];
-const MARGIN: u32 = 20;
-const GAP: u32 = 16;
-/// Smaller tiles stand in a cell of this size, so that their names and the colour bar can be read.
-const NARROWEST: u32 = 96;
-const FLATTEST: u32 = 64;
 const CAPTION_LINES: usize = 3;
-const MOST_PIXELS: u64 = 1 << 28;
 
 /// The panel that papers print: the image at the left, one tile a plane with its name above, the colour bar of the
 /// scale that they share at the right, a key to the markers and a caption below.
@@ -43,6 +36,8 @@ pub struct Panel<'a> {
     region: Option<ArrayView2<'a, bool>>,
     errors: Option<ArrayView3<'a, f32>>,
     doubt: Doubt,
+    carried: Option<Bars>,
+    sorted: bool,
     caption: String,
     quantity: String,
     tile_size: usize,
@@ -65,6 +60,8 @@ impl<'a> Panel<'a> {
             region: None,
             errors: None,
             doubt: Doubt::Dots,
+            carried: None,
+            sorted: false,
             caption: String::new(),
             quantity: String::new(),
             tile_size: 192,
@@ -124,6 +121,20 @@ impl<'a> Panel<'a> {
     /// How values that may be 0 are marked (default: [`Doubt::Dots`]).
     pub fn doubt(mut self, doubt: Doubt) -> Self {
         self.doubt = doubt;
+        self
+    }
+
+    /// What each plane carries, with its standard error, as [`Explanation::carried`](crate::Explanation::carried) has it:
+    /// a bar below each tile from 0 to there, with a whisker of two standard errors to either side. All bars share a scale,
+    /// whose ends are in the key.
+    pub fn carried(mut self, carried: &[(f64, Option<f64>)]) -> Self {
+        self.carried = Some(Bars::new(carried));
+        self
+    }
+
+    /// The planes that [carry](Panel::carried) most first (default: in the order of the map).
+    pub fn sorted(mut self, sorted: bool) -> Self {
+        self.sorted = sorted;
         self
     }
 
@@ -232,6 +243,14 @@ impl<'a> Panel<'a> {
         if let Some(errors) = &self.errors {
             check_errors(errors, &[planes, h, w])?;
         }
+        match &self.carried {
+            Some(carried) => carried.check(planes)?,
+            None if self.sorted => {
+                let expected = "false when it is not known what the planes carry";
+                return Err(Error::parameter("sorted", true, expected));
+            }
+            None => {}
+        }
         if !(16..=4096).contains(&self.tile_size) {
             return Err(Error::parameter(
                 "tile_size",
@@ -248,34 +267,30 @@ impl<'a> Panel<'a> {
     fn compose(&self, scale: Scale) -> Result<RgbImage> {
         let (planes, h, w) = self.map.dim();
         let factor = self.tile_size.div_ceil(h.max(w));
-        let (tile_h, tile_w) = ((h * factor) as u32, (w * factor) as u32);
-        let cells = planes + usize::from(self.image.is_some());
-        let columns = self.columns.unwrap_or_else(|| landscape(cells)).min(cells);
-        let rows = cells.div_ceil(columns);
+        let tile = [w, h].map(|pixels| (pixels * factor) as u32);
+        let first = usize::from(self.image.is_some());
+        let strip = self.carried.as_ref().map_or(0, |_| Bars::height());
+        let pictures = self.pictures.is_some();
+        let names: Vec<String> = self.names.iter().map(|name| text::clean(name)).collect();
+        let layout = Layout::new(planes + first, tile, &names, pictures, strip, self.columns);
 
-        let cell_w = u64::from(tile_w.max(NARROWEST) + GAP);
-        // The height of what stands in a cell: a tile, or a picture above it.
-        let below = match self.pictures {
-            Some(_) => tile_h.max(FLATTEST) + GAP / 2,
-            None => 0,
-        };
-        let inner_h = below + tile_h.max(FLATTEST);
-        let cell_h = u64::from(LINE + inner_h + GAP);
         let bar = Bar::new(scale, &self.quantity);
-        let width = u64::from(2 * MARGIN + bar.width()) + columns as u64 * cell_w;
+        let [width, height] = layout.size();
+        let width = u64::from(2 * MARGIN + bar.width()) + width;
         let room = width.min(LONGEST as u64) as u32 - 2 * MARGIN;
         let caption = text::wrapped(&self.caption, room, CAPTION_LINES);
         let hatched = self
             .region
             .is_some_and(|r| r.iter().any(|&evaluated| !evaluated));
-        let key = legend::key(hatched, self.errors.is_some(), room);
-        let lines = key.last().map_or(0, |k| k.line + 1);
+        let carried = self.carried.as_ref().map(Bars::meaning);
+        let key = legend::key(hatched, self.errors.is_some(), carried, room);
+        let lines = key.last().map_or(0, |k| k.end());
         let foot = match lines + caption.len() as u32 {
             // The number at the bar's lower end hangs over.
             0 => text::LINE / 2,
             n => GAP + n * LINE - (LINE - text::LINE),
         };
-        let height = u64::from(2 * MARGIN - GAP + foot) + rows as u64 * cell_h;
+        let height = u64::from(2 * MARGIN - GAP + foot) + height;
         if width.max(height) > LONGEST as u64 || width * height > MOST_PIXELS {
             return Err(Error::parameter(
                 "the panel's size",
@@ -285,39 +300,49 @@ impl<'a> Panel<'a> {
         }
 
         let mut panel = RgbImage::from_pixel(width as u32, height as u32, Rgb(PAPER));
-        let at = |i: usize| {
-            let (row, column) = ((i / columns) as u32, (i % columns) as u32);
-            (
-                MARGIN + column * cell_w as u32,
-                MARGIN + row * cell_h as u32,
-            )
-        };
-        let name = |panel: &mut RgbImage, i: usize, name: &str| {
-            let (x, y) = at(i);
-            text::draw(panel, x, y, &text::fitted(name, cell_w as u32 - GAP), INK);
-        };
-        let first = usize::from(self.image.is_some());
         if let Some(image) = &self.image {
-            let (x, y) = at(0);
-            name(&mut panel, 0, "image");
-            framed(&mut panel, x, y + LINE, &self.image_tile(image, factor)?);
+            let (x, y) = layout.at(0);
+            text::draw(&mut panel, x, y, "image", INK);
+            framed(
+                &mut panel,
+                x,
+                y + layout.picture,
+                &self.image_tile(image, factor)?,
+            );
         }
-        for (j, plane) in self.names.iter().enumerate() {
-            let (x, y) = at(first + j);
-            name(&mut panel, first + j, plane);
+        let order = match &self.carried {
+            Some(carried) if self.sorted => carried.order(),
+            _ => (0..planes).collect(),
+        };
+        for (i, j) in order.into_iter().enumerate() {
+            let (x, y) = layout.at(first + i);
+            text::draw(
+                &mut panel,
+                x,
+                y,
+                &text::shortened(&names[j], layout.width()),
+                INK,
+            );
             if let Some(pictures) = &self.pictures {
                 let picture = self.image_tile(&pictures.index_axis(Axis(0), j), factor)?;
-                framed(&mut panel, x, y + LINE, &picture);
+                framed(&mut panel, x, y + layout.picture, &picture);
             }
-            let tile = self.plane_tile(j, scale, factor)?;
-            framed(&mut panel, x, y + LINE + below, &tile);
+            framed(
+                &mut panel,
+                x,
+                y + layout.tile,
+                &self.plane_tile(j, scale, factor)?,
+            );
+            if let Some(carried) = &self.carried {
+                carried.draw(&mut panel, j, x, y + layout.bar, layout.bar_width);
+            }
         }
-        let x = MARGIN + columns as u32 * cell_w as u32;
-        // Beside two tiles at most, one below the other, and no picture that stands above them.
-        let bar_h = (rows.min(2) as u32 - 1) * cell_h as u32 + tile_h.max(FLATTEST);
-        bar.draw(&mut panel, x, MARGIN + below, bar_h);
+        let [columns, rows] = layout.size().map(|pixels| pixels as u32);
+        // No higher than the tiles, and beside no picture that stands above them.
+        let y = MARGIN + layout.tile - LINE;
+        bar.draw(&mut panel, MARGIN + columns, y, layout.colours);
 
-        let y = MARGIN + rows as u32 * cell_h as u32;
+        let y = MARGIN + rows;
         for entry in key {
             entry.draw(&mut panel, MARGIN, y, scale, self.doubt);
         }
@@ -360,51 +385,4 @@ impl<'a> Panel<'a> {
             _ => tile.draw(),
         }
     }
-}
-
-/// Columns for a panel that is wider than high, as evenly filled as can be.
-fn landscape(cells: usize) -> usize {
-    if cells <= 6 {
-        return cells;
-    }
-    let columns = (cells as f64 * 1.5).sqrt().ceil() as usize;
-    cells.div_ceil(cells.div_ceil(columns))
-}
-
-fn reduced(
-    planes: &ArrayRef3<f32>,
-    by: usize,
-    kept: impl Fn((usize, usize)) -> bool + Copy,
-) -> Array3<f32> {
-    let (n, h, w) = planes.dim();
-    let mut small = Array3::zeros((n, h.div_ceil(by), w.div_ceil(by)));
-    for (mut to, from) in small.outer_iter_mut().zip(planes.outer_iter()) {
-        to.assign(&reduce(&from, by, kept));
-    }
-    small
-}
-
-/// One panel below the other, left-aligned on white: for several targets, drawn with the same [`Scale`] if they are to
-/// be compared.
-///
-/// # Errors
-/// [`Error::Parameter`] when there is none, or when they are too large together.
-pub fn stack(panels: &[RgbImage]) -> Result<RgbImage> {
-    let width = panels.iter().map(RgbImage::width).max().unwrap_or(0);
-    let height: u64 = panels.iter().map(|p| u64::from(p.height())).sum();
-    let fits = height <= LONGEST as u64 && height * u64::from(width) <= MOST_PIXELS;
-    if panels.is_empty() || !fits {
-        return Err(Error::parameter(
-            "panels",
-            format!("{} of {height} rows", panels.len()),
-            format!("at least one, of at most {MOST_PIXELS} pixels together"),
-        ));
-    }
-    let mut all = RgbImage::from_pixel(width, height as u32, Rgb(PAPER));
-    let mut y = 0;
-    for panel in panels {
-        imageops::replace(&mut all, panel, 0, y);
-        y += i64::from(panel.height());
-    }
-    Ok(all)
 }

@@ -201,3 +201,17 @@ pub(super) fn reduce(
         }
     })
 }
+
+/// [`reduce`] of every plane.
+pub(super) fn reduced(
+    planes: &ArrayRef3<f32>,
+    by: usize,
+    kept: impl Fn((usize, usize)) -> bool + Copy,
+) -> Array3<f32> {
+    let (n, h, w) = planes.dim();
+    let mut small = Array3::zeros((n, h.div_ceil(by), w.div_ceil(by)));
+    for (mut to, from) in small.outer_iter_mut().zip(planes.outer_iter()) {
+        to.assign(&reduce(&from, by, kept));
+    }
+    small
+}

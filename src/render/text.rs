@@ -5,6 +5,7 @@ use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_wid
 
 use super::blend;
 
+pub(super) const INK: [u8; 3] = [34; 3];
 const WEIGHT: FontWeight = FontWeight::Regular;
 const SIZE: RasterHeight = RasterHeight::Size16;
 /// The height of a line's characters with ascenders and descenders.
@@ -70,6 +71,19 @@ fn cut(text: String, room: u32) -> String {
         .collect();
     let dots = &ELLIPSIS[..kept.min(ELLIPSIS.len())];
     format!("{}{dots}", head.trim_end())
+}
+
+/// Cut to `room` pixels in the middle: names of one list often differ at one of their ends only.
+pub(super) fn shortened(text: &str, room: u32) -> String {
+    let kept = (room / ADVANCE) as usize;
+    let letters = text.chars().count();
+    if letters <= kept || kept < 2 * ELLIPSIS.len() {
+        return cut(text.to_owned(), room);
+    }
+    let tail = (kept - ELLIPSIS.len()) / 2;
+    let head: String = text.chars().take(kept - ELLIPSIS.len() - tail).collect();
+    let tail: String = text.chars().skip(letters - tail).collect();
+    format!("{head}{ELLIPSIS}{tail}")
 }
 
 /// Cleaned and broken at spaces into at most `most` lines of `room` pixels; the last line is cut.
@@ -155,6 +169,9 @@ mod tests {
         assert_eq!(fitted("stop sign", 9 * ADVANCE), "stop sign");
         assert_eq!(fitted("stop sign", 2 * ADVANCE + 1), "..");
         assert_eq!(fitted("stop", 0), "");
+        assert_eq!(shortened("wind_u_850", 10 * ADVANCE), "wind_u_850");
+        assert_eq!(shortened("wind_u_850_hPa", 10 * ADVANCE), "wind...hPa");
+        assert_eq!(shortened("wind_u_850_hPa", 5 * ADVANCE), "wi...");
         assert_eq!(
             wrapped("aa bb cc dd ee", 5 * ADVANCE, 2),
             ["aa bb", "cc..."]

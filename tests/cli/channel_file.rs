@@ -115,7 +115,7 @@ fn the_file_about_channels_has_the_order_of_the_image() {
         ("--channel-file", &*channels),
         ("--out", &*out),
     ];
-    succeeds(&format!("{EXPLAIN} --channels bgr"), &more);
+    succeeds(&format!("{EXPLAIN} --channel-order bgr"), &more);
     let m = means(&rgb);
     assert_close(&scores(&out), &[m[2] - 3.0, m[1] - 2.0, m[0] - 1.0], "bgr");
     assert_eq!(json(&out.join("report.json"))["baseline"], "7,8,9");

@@ -1,6 +1,8 @@
 //! One test binary: the crate against the method, in numbers.
 
 mod agreement;
+mod carried;
+mod channels;
 #[cfg(feature = "colour")]
 mod colour;
 #[cfg(feature = "colour")]

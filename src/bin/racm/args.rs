@@ -198,6 +198,9 @@ pub struct MapArgs {
     /// What the scores are, with their unit, for the legend and the report: "rain, mm/h"
     #[arg(long, value_name = "TEXT", value_parser = caption)]
     pub quantity: Option<String>,
+    /// Show the planes that carry most first, in panel and summary [default: in the order of the channels]
+    #[arg(long)]
+    pub sort: bool,
 }
 
 impl MapArgs {

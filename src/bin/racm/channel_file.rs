@@ -6,7 +6,7 @@ use racm::{Baseline, Error};
 
 use crate::Failure;
 use crate::image::Input;
-use crate::model::{Channels, ModelArgs};
+use crate::model::{ChannelOrder, ModelArgs};
 use crate::read::{fields, quoted, text};
 
 /// One value a channel, in the order of the image's channels, for each column that is there.
@@ -65,7 +65,7 @@ impl ModelArgs {
             )
             .into()
         };
-        let is_bgr = matches!(self.channels, Channels::Bgr);
+        let is_bgr = matches!(self.channel_order, ChannelOrder::Bgr);
         for (column, from, to) in [
             ("scale", &read.scale, &mut self.scale),
             ("mean", &read.mean, &mut self.mean),

@@ -9,6 +9,7 @@ mod image;
 mod merge;
 mod model;
 mod npy;
+mod numbers;
 mod read;
 mod say;
 mod shard;

@@ -10,8 +10,9 @@ use serde_json::{Map, Value, json};
 use crate::args::{MapArgs, whole_number};
 use crate::explain::kept::{LEDGER, lock, say_torn};
 use crate::explain::report::{self, Origin, Stage};
-use crate::explain::space::{space_of, with_planes};
-use crate::explain::{print_summary, say_written, span};
+use crate::explain::space::space_of;
+use crate::explain::summary::print_summary;
+use crate::explain::{say_written, span};
 use crate::image::{self, ImageArgs, Input, Stored, Taken};
 use crate::model::{class_names, file_name};
 use crate::say::line;
@@ -122,8 +123,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if let Some(baseline) = baseline {
         builder = builder.baseline(baseline);
     }
-    // A ledger keeps what the masks do, and not what their planes are called.
-    let explainer = with_planes(builder, space)?.build()?;
+    let explainer = builder.build()?;
     let mut explanation = explainer.explain_ledger(plan.shape(), ledger.prefix(wanted))?;
     if let Some(target) = &args.target {
         explanation = explanation.with_target(target.clone())?;
@@ -163,8 +163,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         false => Stage::Unfinished,
     };
     let written = report::write(&origin, &explainer, &explanation, &stage)?;
-    print_summary(&origin, &explanation)?;
-    say_written(&origin, &explanation, &written)
+    print_summary(&origin, &explanation, &written)?;
+    say_written(&origin, &explanation, &written.files)
 }
 
 /// All scores of the files.

@@ -36,8 +36,8 @@ pub struct ModelArgs {
     #[arg(long, value_parser = named(Layout::ALL, Layout::name), default_value = "nchw")]
     pub layout: Layout,
     /// The order of the input's channels
-    #[arg(long, value_enum, default_value_t = Channels::Rgb)]
-    pub channels: Channels,
+    #[arg(long, value_enum, default_value_t = ChannelOrder::Rgb)]
+    pub channel_order: ChannelOrder,
     /// Multiplies the image before mean and std apply, one value or one a channel. Pictures (PNG, JPEG) are in [0, 1], all
     /// other images as they are stored [default: 1]
     #[arg(
@@ -88,7 +88,7 @@ pub enum Runtime {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-pub enum Channels {
+pub enum ChannelOrder {
     Rgb,
     Bgr,
 }
@@ -169,7 +169,7 @@ impl ModelArgs {
     pub fn options(&self) -> Result<OnnxOptions, Failure> {
         self.check_device()?;
         let mut preprocess = Preprocess::new().layout(self.layout);
-        if let Channels::Bgr = self.channels {
+        if let ChannelOrder::Bgr = self.channel_order {
             preprocess = preprocess.channels([2, 1, 0])?;
         }
         if !self.scale.is_empty() {
@@ -200,13 +200,13 @@ impl ModelArgs {
         let or_first =
             |name: &Option<String>| name.clone().unwrap_or_else(|| "the first".to_owned());
         Ok(format!(
-            "{file}; runtime {}, device {}, input {}, output {}, layout {}, channels {}, scale {}, mean {:?}, std {:?}",
+            "{file}; runtime {}, device {}, input {}, output {}, layout {}, channel order {}, scale {}, mean {:?}, std {:?}",
             value_name(self.runtime),
             self.device,
             or_first(&self.input),
             or_first(&self.output),
             self.layout,
-            value_name(self.channels),
+            value_name(self.channel_order),
             self.scale_name(),
             self.mean,
             self.std,

@@ -1,6 +1,7 @@
 //! What a mask does to an image: the three methods, and the trait behind them.
 
 mod built_in;
+mod channels;
 mod grouped;
 mod mc_rise;
 mod racm;
@@ -10,6 +11,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 pub use built_in::Family;
+pub use channels::Channels;
 pub use grouped::GroupedRacm;
 pub use mc_rise::McRise;
 pub use racm::Racm;

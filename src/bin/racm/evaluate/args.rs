@@ -270,7 +270,7 @@ impl Args {
             "input": self.model.input,
             "output": self.model.output,
             "layout": self.model.layout.name(),
-            "channels": value_name(self.model.channels),
+            "channel_order": value_name(self.model.channel_order),
             "scale": self.model.scale,
             "mean": self.model.mean,
             "std": self.model.std,

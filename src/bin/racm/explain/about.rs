@@ -20,7 +20,7 @@ pub fn about(args: &Args, input: &Input) -> Map<String, Value> {
         "resized_from": input.resized_from,
         "preprocess": {
             "layout": args.model.layout.name(),
-            "channels": value_name(args.model.channels),
+            "channel_order": value_name(args.model.channel_order),
             "scale": args.model.scale,
             "mean": args.model.mean,
             "std": args.model.std,

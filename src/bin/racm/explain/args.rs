@@ -11,6 +11,7 @@ use racm::{
 };
 use serde_json::Value;
 
+use super::channels::ChannelArgs;
 use super::kept::{Part, blocks};
 use super::space::SpaceArg;
 use crate::args::{MapArgs, MaskArgs, size, whole_number};
@@ -56,6 +57,8 @@ pub struct Args {
     pub method: Option<Method>,
     #[command(flatten)]
     pub layer: LayerArgs,
+    #[command(flatten)]
+    pub channels: ChannelArgs,
     #[command(flatten)]
     pub mask: MaskArgs,
     #[command(flatten)]
@@ -198,6 +201,8 @@ impl Args {
     pub fn about_masks(&self) -> Option<&'static str> {
         let given = [
             ("--space", self.space.is_some()),
+            ("--channels", self.channels.channels.is_some()),
+            ("--groups", self.channels.groups.is_some()),
             ("--spec", self.spec.is_some()),
             ("--masks", self.budget.masks.is_some()),
             ("--calls", self.budget.calls.is_some()),
@@ -218,6 +223,7 @@ impl Args {
             ("--refine", self.refine.is_some()),
             ("--certainty", self.map.certainty),
             ("--quantity", self.map.quantity.is_some()),
+            ("--sort", self.map.sort),
             ("--ledger", self.ledger.ledger.is_some()),
             ("--restart", self.ledger.restart),
             ("--shard", self.ledger.shard.is_some()),

@@ -11,6 +11,7 @@ use super::about::about;
 use super::args::Args;
 use super::report::{say_input, write_pictures};
 use super::subject::{class, with_score};
+use crate::numbers::{measured, short};
 use crate::say::line;
 use crate::{Failure, npy, whole};
 
@@ -81,7 +82,7 @@ pub fn run(args: &mut Args, method: CamMethod) -> Result<(), Failure> {
 }
 
 fn say(name: &str, method: CamMethod, found: &CamMap) -> Result<(), Failure> {
-    line(with_score(name, None, &format!("{:.4}", found.score)))?;
+    line(with_score(name, None, &short(found.score.into(), 4)))?;
     if found.is_flat() {
         let value = found.map.first().copied().unwrap_or_default();
         return line(format_args!(
@@ -89,9 +90,11 @@ fn say(name: &str, method: CamMethod, found: &CamMap) -> Result<(), Failure> {
         ));
     }
     let highest = found.map.iter().fold(f32::MIN, |m, &v| m.max(v));
-    let mean = found.map.mean().unwrap_or_default();
+    let [mean, highest] = [found.map.mean().unwrap_or_default(), highest].map(f64::from);
     line(format_args!(
-        "  {method:<12} mean {mean:+.4}  highest {highest:+.4}"
+        "  {method:<12} mean {}  highest {}",
+        measured(mean, None),
+        measured(highest, None)
     ))
 }
 
@@ -129,7 +132,7 @@ fn pictures(
     let (mut panels, mut overlays) = (Vec::new(), Vec::new());
     for found in found.iter().take(super::report::ROWS) {
         let map = found.map.view().insert_axis(Axis(0));
-        let score = with_score(&name(found), None, &format!("{:.3}", found.score));
+        let score = with_score(&name(found), None, &short(found.score.into(), 3));
         let caption = format!("{method}, {score}");
         let mut panel = Panel::new(&map, &[method.name()])
             .image(image)

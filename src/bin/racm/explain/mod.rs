@@ -3,17 +3,19 @@
 mod about;
 mod args;
 mod cam;
+mod channels;
 pub mod kept;
 mod refined;
 pub mod report;
 pub mod space;
 mod subject;
+pub mod summary;
 
 use std::io::IsTerminal;
 use std::ops::{ControlFlow, Range};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use racm::ndarray::{Array3, Axis};
+use racm::ndarray::Array3;
 use racm::{
     BlackBoxModel, ColourSpace, Effect, Estimator, Explainer, Explanation, InColourSpace, Link,
     Pilot, Region, Repeats, Run, Target,
@@ -26,7 +28,7 @@ use kept::{Kept, Part};
 use refined::refined_by;
 use report::{Origin, Stage};
 use space::{name_in, with_planes};
-use subject::Subject;
+use summary::print_summary;
 
 use crate::Failure;
 use crate::say::{differing, line};
@@ -49,7 +51,9 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     report::say_input(args.image.as_deref(), &input)?;
     let mut about = about(args, &input);
 
-    let [_, height, width] = input.shape();
+    let [channels, height, width] = input.shape();
+    let names_of_channels = args.model.channel_names(&input).map(<[String]>::to_vec);
+    let is_picture = input.is_picture;
     let mut builder = args.builder([height, width])?;
     let baseline = builder.clone().build()?.baseline().clone();
     let (image, mut region) = input.filled(Some(&baseline))?;
@@ -59,6 +63,13 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
         None => None,
     };
     builder = with_planes(builder, space)?;
+    let stored = channels::Stored {
+        path: args.image.as_deref(),
+        count: channels,
+        names: names_of_channels.as_deref(),
+        is_picture,
+    };
+    builder = args.channels.apply(builder, &stored, space)?;
     let refined_by = refined_by(args, &model, &image)?;
     if let Some(refined_by) = &refined_by {
         let kept = Region::top_fraction(refined_by.map(), args.keep)?;
@@ -210,9 +221,9 @@ impl Job<'_> {
             None => Stage::Finished,
         };
         let written = report::write(origin, explainer, &explanation, &stage)?;
-        print_summary(origin, &explanation)?;
+        print_summary(origin, &explanation, &written)?;
         warn(&explanation.run_stats().repeats)?;
-        say_written(origin, &explanation, &written)?;
+        say_written(origin, &explanation, &written.files)?;
         stopped.map_or(Ok(()), |stopped| Err(stopped.into()))
     }
 
@@ -375,33 +386,4 @@ pub fn say_written(
         files.join(", "),
         origin.out.display()
     ))
-}
-
-/// A few lines for the terminal: the class, and what mattered.
-pub fn print_summary(origin: &Origin<'_>, explanation: &Explanation) -> Result<(), Failure> {
-    let planes = explanation.plan().plane_names();
-    let longest = planes.iter().map(|name| name.chars().count()).max();
-    let width = longest.unwrap_or(0).max(12);
-    let subjects = Subject::all(origin.names, explanation);
-    for (index, subject) in subjects.iter().enumerate().take(5) {
-        let effect = match explanation.effect() {
-            Effect::Own => ", own effects",
-            _ => "",
-        };
-        line(format_args!(
-            "{}{effect}",
-            subject.text(origin.map.quantity.as_deref(), 4)
-        ))?;
-        for (name, plane) in planes
-            .iter()
-            .zip(explanation.maps().index_axis(Axis(0), index).outer_iter())
-        {
-            let highest = report::inside(explanation, &plane).fold(f32::MIN, f32::max);
-            let mean = report::mean_inside(explanation, &plane);
-            line(format_args!(
-                "  {name:<width$} mean {mean:+.4}  highest {highest:+.4}"
-            ))?;
-        }
-    }
-    Ok(())
 }

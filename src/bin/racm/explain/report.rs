@@ -40,21 +40,21 @@ pub fn say_input(path: Option<&Path>, input: &Input) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The values of a plane that were evaluated.
+/// The values of a plane that were evaluated, each with its row and column.
 pub fn inside<'a>(
     explanation: &'a Explanation,
     plane: &'a ArrayView2<'_, f32>,
-) -> impl Iterator<Item = f32> + 'a {
+) -> impl Iterator<Item = ((usize, usize), f32)> + 'a {
     let region = explanation.region();
     let evaluated = move |pixel| region.is_none_or(|r| r.pixels()[pixel]);
     let values = plane.indexed_iter();
-    values.filter_map(move |(pixel, &value)| evaluated(pixel).then_some(value))
+    values.filter_map(move |(pixel, &value)| evaluated(pixel).then_some((pixel, value)))
 }
 
 /// The mean of a plane over what was evaluated.
 pub fn mean_inside(explanation: &Explanation, plane: &ArrayView2<'_, f32>) -> f64 {
     let (mut sum, mut count) = (0.0, 0.0);
-    for value in inside(explanation, plane) {
+    for (_, value) in inside(explanation, plane) {
         sum += f64::from(value);
         count += 1.0;
     }
@@ -88,14 +88,28 @@ pub enum Stage<'a> {
     StoppedBy(&'a str),
 }
 
-/// Writes everything into the folder, also while the run goes on; returns the names of the files.
+/// What each plane carries, with its standard error; `None` where planes have no own effects.
+pub type Carried = Option<Vec<(f64, Option<f64>)>>;
+
+/// What was written.
+pub struct Written {
+    /// The names of the files.
+    pub files: Vec<&'static str>,
+    /// The standard errors of the maps.
+    pub errors: Option<Array4<f32>>,
+    /// For each target.
+    pub carried: Vec<Carried>,
+}
+
+/// Writes everything into the folder, also while the run goes on.
 pub fn write(
     origin: &Origin<'_>,
     explainer: &Explainer,
     explanation: &Explanation,
     stage: &Stage<'_>,
-) -> Result<Vec<&'static str>, Failure> {
+) -> Result<Written, Failure> {
     let errors = explanation.standard_errors()?;
+    let carried = carried(origin, explanation)?;
     let mut written = vec!["map.npy", "panel.png", "overlay.png", "report.json"];
     let (map_path, errors_path) = (
         origin.out.join("map.npy"),
@@ -110,8 +124,8 @@ pub fn write(
         // That of an earlier run would be another map's.
         None => whole::remove(&errors_path)?,
     }
-    pictures(origin, explanation, errors.as_ref())?;
-    let mut report = report(origin, explainer, explanation, errors.as_ref());
+    pictures(origin, explanation, errors.as_ref(), &carried)?;
+    let mut report = report(origin, explainer, explanation, errors.as_ref(), &carried);
     report["finished"] = json!(matches!(stage, Stage::Finished));
     if let Stage::StoppedBy(what) = stage {
         report["stopped_by"] = json!(what);
@@ -120,7 +134,22 @@ pub fn write(
     let path = origin.out.join("report.json");
     let text = serde_json::to_string_pretty(&report)? + "\n";
     whole::write(&path, text.as_bytes())?;
-    Ok(written)
+    Ok(Written {
+        files: written,
+        errors,
+        carried,
+    })
+}
+
+fn carried(origin: &Origin<'_>, explanation: &Explanation) -> Result<Vec<Carried>, Failure> {
+    let targets = 0..explanation.maps().dim().0;
+    let carried = targets.map(|target| match explanation.carried(target) {
+        Ok(carried) => Ok(Some(carried)),
+        Err(error) if origin.map.sort => Err(format!("--sort: {error}").into()),
+        // Some estimators and families have no own effects, but a map.
+        Err(_) => Ok(None),
+    });
+    carried.collect()
 }
 
 /// What `--spec` reads. A region stays with the map that it was made of.
@@ -146,6 +175,7 @@ fn pictures(
     origin: &Origin<'_>,
     explanation: &Explanation,
     errors: Option<&Array4<f32>>,
+    carried: &[Carried],
 ) -> Result<(), Failure> {
     let image = origin.image;
     let planes = explanation.plan().plane_names();
@@ -175,6 +205,9 @@ fn pictures(
         }
         if let (true, Some(error)) = (origin.map.certainty, &error) {
             panel = panel.standard_error(error);
+        }
+        if let (Some(carried), true) = (&carried[index], planes.len() > 1) {
+            panel = panel.carried(carried).sorted(origin.map.sort);
         }
         panels.push(panel.draw()?);
         // The overlay shows what all planes say together.
@@ -246,6 +279,7 @@ fn report(
     explainer: &Explainer,
     explanation: &Explanation,
     errors: Option<&Array4<f32>>,
+    carried: &[Carried],
 ) -> Value {
     let plan = explanation.plan();
     let spec = plan.spec();
@@ -264,8 +298,16 @@ fn report(
                 .iter()
                 .zip(map.outer_iter())
                 .map(|(name, plane)| (name.clone(), json!(mean_inside(explanation, &plane))))
-                .collect::<serde_json::Map<_, _>>()
+                .collect::<Map<_, _>>()
                 .into();
+            entry["carried"] = json!(carried[index].as_ref().map(|carried| {
+                let entry = |(value, error)| json!({"value": value, "standard_error": error});
+                let named = planes
+                    .iter()
+                    .cloned()
+                    .zip(carried.iter().copied().map(entry));
+                named.collect::<Map<_, _>>()
+            }));
             entry["median_standard_error"] = json!(error.and_then(|e| median(explanation, &e)));
             entry
         })

@@ -3,6 +3,8 @@
 use racm::{Explanation, Target};
 use serde_json::{Value, json};
 
+use crate::numbers::short;
+
 /// A class for people: its name if there is one. One that is all that the model says needs no number.
 pub fn class(names: &[String], class: usize, outputs: Option<usize>) -> String {
     match (names.get(class), outputs) {
@@ -72,10 +74,13 @@ impl Subject {
     /// What it is, and its score: `class 3 (stop), score 0.930`, or `stop rather than yield, score 0.930 - 0.040`.
     pub fn text(&self, quantity: Option<&str>, digits: usize) -> String {
         let score = match self.is_sum {
-            false => format!("{:.digits$}", self.terms[0].score),
-            true => sum(&self.terms, |term| match term.score < 0.0 {
-                true => format!("({:.digits$})", term.score),
-                false => format!("{:.digits$}", term.score),
+            false => short(self.terms[0].score.into(), digits),
+            true => sum(&self.terms, |term| {
+                let score = short(term.score.into(), digits);
+                match term.score < 0.0 {
+                    true => format!("({score})"),
+                    false => score,
+                }
             }),
         };
         with_score(&self.name, quantity, &score)

@@ -24,7 +24,8 @@ pub struct Taken {
 pub struct Input {
     values: Array3<f32>,
     missing: Option<Array2<bool>>,
-    is_picture: bool,
+    /// Whether its channels are grey, or red, green and blue.
+    pub is_picture: bool,
     /// The names of the channels, where the file has some.
     pub names: Option<Vec<String>>,
     /// The size in the file, if it was another.

@@ -1,0 +1,89 @@
+//! What stands on the terminal at the end.
+
+use racm::ndarray::{Array4, Axis};
+use racm::{Effect, Explanation};
+
+use super::report::{self, Origin, Written, mean_inside};
+use super::subject::Subject;
+use crate::Failure;
+use crate::numbers::measured;
+use crate::say::line;
+
+/// Classes of which the planes are listed, at most.
+const CLASSES: usize = 5;
+
+/// A few lines for the terminal: the class, what each plane carries, and where it matters most; sorted, the planes that
+/// carry most first.
+pub fn print_summary(
+    origin: &Origin<'_>,
+    explanation: &Explanation,
+    written: &Written,
+) -> Result<(), Failure> {
+    let planes = explanation.plan().plane_names();
+    let longest = planes.iter().map(|name| name.chars().count()).max();
+    let width = longest.unwrap_or(0);
+    let subjects = Subject::all(origin.names, explanation);
+    for (index, subject) in subjects.iter().enumerate().take(CLASSES) {
+        let effect = match explanation.effect() {
+            Effect::Own => ", own effects",
+            _ => "",
+        };
+        line(format_args!(
+            "{}{effect}",
+            subject.text(origin.map.quantity.as_deref(), 4)
+        ))?;
+        let carried = written.carried[index].as_deref();
+        let mut order: Vec<usize> = (0..planes.len()).collect();
+        if let (Some(carried), true) = (carried, origin.map.sort) {
+            order.sort_by(|&a, &b| carried[b].0.total_cmp(&carried[a].0));
+        }
+        let rows = order.iter().map(|&plane| {
+            let map = explanation.maps().index_axis_move(Axis(0), index);
+            let first = match carried {
+                Some(carried) => {
+                    format!("carries {}", measured(carried[plane].0, carried[plane].1))
+                }
+                None => {
+                    let mean = mean_inside(explanation, &map.index_axis(Axis(0), plane));
+                    format!("mean {}", measured(mean, None))
+                }
+            };
+            (
+                plane,
+                first,
+                highest(explanation, written.errors.as_ref(), [index, plane]),
+            )
+        });
+        let rows: Vec<(usize, String, String)> = rows.collect();
+        let broadest = rows.iter().map(|(_, first, _)| first.len()).max();
+        let broadest = broadest.unwrap_or(0);
+        for (plane, first, highest) in rows {
+            let name = &planes[plane];
+            line(format_args!(
+                "  {name:<width$}  {first:<broadest$}  highest {highest}"
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+/// The highest value of a plane, with its error and its place.
+fn highest(
+    explanation: &Explanation,
+    errors: Option<&Array4<f32>>,
+    [target, plane]: [usize; 2],
+) -> String {
+    let maps = explanation.maps();
+    let map = maps.index_axis(Axis(0), target);
+    let map = map.index_axis(Axis(0), plane);
+    let values = report::inside(explanation, &map);
+    let highest = values.reduce(|highest, value| if value.1 > highest.1 { value } else { highest });
+    let Some(((row, column), value)) = highest else {
+        return "not known".to_owned();
+    };
+    let error = errors.map(|errors| f64::from(errors[[target, plane, row, column]]));
+    format!(
+        "{} at row {row}, column {column}",
+        measured(value.into(), error)
+    )
+}
