@@ -31,19 +31,25 @@
 //!   that dark.
 //! - Dotted (or faded) is *not distinguishable from 0*: the value is less than two standard errors from it.
 
+mod bars;
 mod file;
 mod legend;
 mod panel;
 mod picture;
+mod plot;
+mod rows;
 mod scale;
+mod series;
 mod text;
 mod tile;
 
+pub use bars::BarChart;
 pub use file::{read_image, write_png};
 pub use image::RgbImage;
 pub use panel::{Panel, stack};
 pub use picture::{Bands, resize, to_rgb};
 pub use scale::Scale;
+pub use series::SeriesPlot;
 pub use tile::{Doubt, Tile, heat_map, overlay};
 
 use ndarray::{ArrayRef, Dimension};

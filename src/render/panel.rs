@@ -13,14 +13,14 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-const PAPER: [u8; 3] = [255; 3];
-const MARGIN: u32 = 20;
+pub(super) const PAPER: [u8; 3] = [255; 3];
+pub(super) const MARGIN: u32 = 20;
 const GAP: u32 = 16;
 /// Smaller tiles stand in a cell of this size, so that their names and the colour bar can be read.
 const NARROWEST: u32 = 96;
 const FLATTEST: u32 = 64;
-const CAPTION_LINES: usize = 3;
-const MOST_PIXELS: u64 = 1 << 28;
+pub(super) const CAPTION_LINES: usize = 3;
+pub(super) const MOST_PIXELS: u64 = 1 << 28;
 
 /// The panel that papers print: the image at the left, one tile a plane with its name above, the colour bar of the
 /// scale that they share at the right, a key to the markers and a caption below.

@@ -14,7 +14,8 @@ use crate::Failure;
 #[derive(clap::Args)]
 #[command(next_help_heading = "Masks")]
 pub struct MaskArgs {
-    /// Cells over the image: G or GhxGw [default: 8]
+    /// Cells over the image: G or GhxGw, as in 1x20 for a series [default: 8 over an image, 20 along a series of one row or
+    /// one column, 1 over a table of one pixel]
     #[arg(long, value_name = "G|GhxGw")]
     pub grid: Option<GridArg>,
     /// Probability that a cell is selected, or `auto` for a pilot of 256 masks for each of seven
@@ -134,7 +135,10 @@ impl MaskArgs {
         let spec = builder.clone().build()?.spec().clone();
         let segments = match spec.segments {
             Some(segments) => segments,
-            None => Segments::grid([height, width], spec.grid[0], spec.grid[1])?,
+            None => {
+                let [rows, columns] = spec.grid_for([height, width]);
+                Segments::grid([height, width], rows, columns)?
+            }
         };
         Ok(builder.family(Rise).segments(segments).estimator(estimator))
     }

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::about::about;
 use super::args::Args;
+use super::plot::Plot;
 use super::report::{class, say_resized, write_pictures};
 use crate::say::line;
 use crate::{Failure, npy, whole};
@@ -41,7 +42,10 @@ pub fn run(args: &Args, method: CamMethod) -> Result<(), Failure> {
         say(&names, method, map)?;
     }
     write_arrays(args, &found)?;
-    pictures(args, method, &names, &image, &found)?;
+    let overlay = match pictures(args, method, &names, &image, &found)? {
+        true => "overlay.png, ",
+        false => "",
+    };
     let mut report = json!({
         "racm_version": env!("CARGO_PKG_VERSION"),
         "image_shape": image.dim(),
@@ -68,7 +72,7 @@ pub fn run(args: &Args, method: CamMethod) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(&report)? + "\n";
     whole::write(&args.out.join("report.json"), text.as_bytes())?;
     line(format_args!(
-        "wrote map.npy, panel.png, overlay.png, report.json to {}",
+        "wrote map.npy, panel.png, {overlay}report.json to {}",
         args.out.display()
     ))
 }
@@ -114,7 +118,7 @@ fn pictures(
     names: &[String],
     image: &Array3<f32>,
     found: &[CamMap],
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let (mut panels, mut overlays) = (Vec::new(), Vec::new());
     for found in found.iter().take(super::report::ROWS) {
         let map = found.map.view().insert_axis(Axis(0));
@@ -123,6 +127,19 @@ fn pictures(
             class(names, found.class),
             found.score
         );
+        let plot = Plot {
+            image,
+            space: None,
+            map: &map,
+            planes: &[method.name().to_owned()],
+            errors: None,
+            region: None,
+            caption: &caption,
+        };
+        if let Some(plot) = plot.draw()? {
+            panels.push(plot);
+            continue;
+        }
         let panel = Panel::new(&map, &[method.name()])
             .image(image)
             .caption(caption);

@@ -4,6 +4,7 @@ mod about;
 mod args;
 mod cam;
 pub mod kept;
+mod plot;
 mod refined;
 pub mod report;
 pub mod space;

@@ -7,6 +7,7 @@ use racm::render::{Panel, RgbImage, Scale, Tile, stack, write_png};
 use racm::{ColourSpace, Effect, Explainer, Explanation};
 use serde_json::{Map, Value, json};
 
+use super::plot::Plot;
 use crate::say::line;
 use crate::{Failure, npy, whole};
 
@@ -93,7 +94,7 @@ pub fn write(
     stage: &Stage<'_>,
 ) -> Result<Vec<&'static str>, Failure> {
     let errors = explanation.standard_errors()?;
-    let mut written = vec!["map.npy", "panel.png", "overlay.png", "report.json"];
+    let mut written = vec!["map.npy", "panel.png", "report.json"];
     let (map_path, errors_path) = (
         origin.out.join("map.npy"),
         origin.out.join("standard_error.npy"),
@@ -107,7 +108,9 @@ pub fn write(
         // That of an earlier run would be another map's.
         None => whole::remove(&errors_path)?,
     }
-    pictures(origin, explanation, errors.as_ref())?;
+    if pictures(origin, explanation, errors.as_ref())? {
+        written.insert(written.len() - 1, "overlay.png");
+    }
     let mut report = report(origin, explainer, explanation, errors.as_ref());
     report["finished"] = json!(matches!(stage, Stage::Finished));
     if let Stage::StoppedBy(what) = stage {
@@ -139,11 +142,12 @@ fn write_npy(path: &Path, explanation: &Explanation, maps: Array4<f32>) -> Resul
     }
 }
 
+/// Whether there is an overlay.
 fn pictures(
     origin: &Origin<'_>,
     explanation: &Explanation,
     errors: Option<&Array4<f32>>,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let image = origin.image;
     let planes = explanation.plan().plane_names();
     let region = explanation.region().map(|r| r.pixels());
@@ -161,6 +165,19 @@ fn pictures(
         let map = maps.index_axis(Axis(0), index);
         let error = errors.map(|errors| errors.index_axis(Axis(0), index));
         let caption = caption(origin, target, index, explanation, error.as_deref());
+        let plot = Plot {
+            image,
+            space: origin.space,
+            map: &map,
+            planes: &planes,
+            errors: error.as_deref(),
+            region: region.map(|pixels| &**pixels),
+            caption: &caption,
+        };
+        if let Some(plot) = plot.draw()? {
+            panels.push(plot);
+            continue;
+        }
         let mut panel = Panel::new(&map, &planes).image(image).caption(caption);
         if let Some(pictures) = &of_planes {
             panel = panel.plane_pictures(pictures);
@@ -187,18 +204,23 @@ fn pictures(
     write_pictures(origin.out, &panels, &overlays)
 }
 
-/// One row a class.
+/// One row a class. There is no overlay of what is no image; whether there is one is returned.
 pub fn write_pictures(
     out: &Path,
     panels: &[RgbImage],
     overlays: &[RgbImage],
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     for (name, rows) in [("panel.png", panels), ("overlay.png", overlays)] {
+        if rows.is_empty() {
+            // That of an earlier run would be another map's.
+            whole::remove(&out.join(name))?;
+            continue;
+        }
         let picture = stack(rows)?;
         let write = |part: &Path| Ok(write_png(part, &picture)?);
         whole::put(&out.join(name), write)?;
     }
-    Ok(())
+    Ok(!overlays.is_empty())
 }
 
 fn caption(
