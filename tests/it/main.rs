@@ -31,6 +31,7 @@ mod segments;
 mod shapes;
 mod statistics;
 mod stopping;
+mod tables;
 mod text;
 mod time_limits;
 mod tolerance;
