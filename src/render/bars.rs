@@ -120,10 +120,8 @@ impl<'a> BarChart<'a> {
         let beyond = (high - low) * f64::from(2 * HALF) / f64::from(width);
         let axis = Axis::new(low - beyond, high + beyond, width);
 
-        let numbers: Vec<String> = bars
-            .iter()
-            .map(|bar| text::number(bar.value, high - low, true))
-            .collect();
+        let largest = high.max(-low);
+        let numbers: Vec<String> = bars.iter().map(|bar| written(bar.value, largest)).collect();
         let widest = |texts: &mut dyn Iterator<Item = u32>| texts.max().unwrap_or(0);
         let names = widest(&mut bars.iter().map(|bar| text::width(&text::clean(bar.name))));
         let (names, after) = (
@@ -136,7 +134,7 @@ impl<'a> BarChart<'a> {
         let height = plot_height + u64::from(NUMBERS + GAP + foot.height());
         let mut sheet = sheet("the chart's size", total.into(), height)?;
 
-        let ticks = axis.ticks().into_iter();
+        let ticks = axis.ticks(0.0).into_iter();
         let ticks: Vec<(u32, String)> = ticks
             .map(|(tick, label)| (axis.pixel(tick), label))
             .collect();
@@ -258,6 +256,15 @@ impl Bar<'_> {
         if let Some(other) = self.other {
             diamond(plot, axis.pixel(other), middle);
         }
+    }
+}
+
+/// With as many decimals as the largest value needs for three digits, so that they can be compared.
+fn written(value: f64, largest: f64) -> String {
+    let size = largest.log10().floor();
+    match (-3.0..5.0).contains(&size) {
+        true => format!("{value:+.*}", (2.0 - size).max(0.0) as usize),
+        false => text::number(value, largest, true),
     }
 }
 

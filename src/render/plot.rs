@@ -49,9 +49,10 @@ impl Axis {
         (self.at(number).max(0.0) as u32).min(self.pixels - 1)
     }
 
-    /// Round numbers, far enough from each other to be read, and how they are written.
-    pub(super) fn ticks(&self) -> Vec<(f64, String)> {
-        let least = self.range() * f64::from(TICKS_APART) / f64::from(self.pixels);
+    /// Round numbers, at least `step` and far enough from each other to be read, and how they are written.
+    pub(super) fn ticks(&self, step: f64) -> Vec<(f64, String)> {
+        let readable = self.range() * f64::from(TICKS_APART) / f64::from(self.pixels);
+        let least = readable.max(step);
         let power = 10f64.powi(least.log10().floor() as i32);
         let steps = [1.0, 2.0, 5.0].into_iter().map(|digit| digit * power);
         let step = steps

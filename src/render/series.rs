@@ -267,7 +267,7 @@ impl<'a> SeriesPlot<'a> {
         let end = self.start + self.step * self.samples() as f64 - half;
         // Samples are as wide as the step, and their numbers stand in the middle.
         let axis = Axis::new(self.start - half, end, self.width as u32);
-        let ticks = axis.ticks().into_iter();
+        let ticks = axis.ticks(self.step).into_iter();
         ticks
             .map(|(tick, label)| (axis.pixel(tick), label))
             .collect()
