@@ -1,4 +1,4 @@
-//! Pictures of maps: PNG in and out, heat maps, overlays, and the panel that papers print.
+//! Pictures of maps: PNG in and out, heat maps, overlays, the panel that papers print, plots of series, and bar charts.
 //!
 //! Everything here works on plain arrays: an image is `[C, H, W]`, a map is `[J, H, W]`, so maps from elsewhere can be
 //! drawn as well. Pictures are [`RgbImage`]s of the `image` crate.
@@ -22,6 +22,8 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A series is drawn by [`SeriesPlot`], a table by [`BarChart`].
 //!
 //! # Reading the colours
 //! - All planes of a map share one [`Scale`]. Near-white is exactly 0, red is positive, blue is negative, and equal

@@ -187,7 +187,7 @@ pub struct MapArgs {
     /// does by itself (own), to compare channels [default: plane]
     #[arg(long, value_parser = named(Effect::ALL, Effect::name))]
     pub effect: Option<Effect>,
-    /// Mark in the panel what lies within two standard errors of 0
+    /// Mark in the panel what lies within two standard errors of 0; pictures of a series or a table show errors anyway
     #[arg(long)]
     pub certainty: bool,
 }
