@@ -53,6 +53,25 @@
 //! | scores | `[n, K]`, any finite numbers | f32 |
 //! | map | `[J, H, W]`, in units of the score; J = C (RaCM), colours (MC-RISE), 1 (RISE) | f32 |
 //!
+//! # Series and tables
+//! A **series** is an image of one row, `[C, 1, T]`: C sensors, T samples. Without a grid that is set it has 20 cells along T
+//! ([`MaskSpec::grid_for`]); `grid(1, 50)` are shorter ones. Cells of one length see one scale: maps of several lengths can be
+//! averaged, each by a seed of its own, so that their errors are independent and the variance of the mean of k maps is the
+//! sum of theirs over k squared (example `sensor_series`).
+//!
+//! A **table** of F features is an image without neighbours, and can be given in two ways (example `table`):
+//! - `[1, 1, F]`, a *pixel* a feature, with [`Rise`] and a grid of `1 x F` (set it above 20): a coin is thrown for each
+//!   feature, and the map is the mean of what the feature adds to the others that are shown. With `P_pix` 0.5 that is
+//!   Banzhaf's value, and not Shapley's: both agree where features add up, and of h that n features are worth only together
+//!   each gets `h / 2^(n-1)`, not `h / n`.
+//! - `[F, 1, 1]`, a *channel* a feature, with [`Racm`] (up to 64 of them, or [groups](Racm::grouped)): there is one cell, so a
+//!   mask shows nothing or a random set. The map compares a feature and half of the others with nothing, so all of its
+//!   planes are alike; take [own effects](Effect::Own), which are Banzhaf's values and a number that all features share (0
+//!   where they add up). They are the same for any `P_pix`, with the fewest calls near 0.9, where few masks show nothing:
+//!   of the example's 20 features, 2.6 times fewer than with 0.5.
+//!
+//! `render::SeriesPlot` and `render::BarChart` draw them.
+//!
 //! # Determinism
 //! The same plan, seed and scores give the same map to the bit, for any batch size, number of
 //! threads, split into shards, interruption and order of merging. Masks of a run of 1000 are the
@@ -100,7 +119,7 @@
 //! | (none) | everything but the below; depends on ndarray, rand, rand_chacha, rayon, thiserror |
 //! | `onnx` | `OnnxModel`: ONNX files through rten, pure Rust |
 //! | `ort` | `OrtModel`: ONNX files through ONNX Runtime, loaded at run time |
-//! | `render` | `render`: PNG in and out, heat maps, overlays, panels |
+//! | `render` | `render`: PNG in and out, heat maps, overlays, panels, plots of series, bar charts |
 //! | `colour` | `InColourSpace`: explains an RGB model in HSV, Lab or YCbCr |
 //! | `serde` | `Serialize` and `Deserialize` for plans, specs, options and results |
 //! | `cli` | the program `racm`, with `onnx`, `render`, `colour` and `serde` |

@@ -21,6 +21,8 @@ mod npy;
 #[path = "onnx/proto.rs"]
 #[allow(dead_code)]
 mod proto;
+#[path = "cli/series.rs"]
+mod series;
 #[path = "cli/shards.rs"]
 mod shards;
 #[path = "cli/space.rs"]

@@ -12,6 +12,9 @@ use racm::render::{
 };
 use racm::{Error, Result};
 
+#[path = "render/plots.rs"]
+mod plots;
+
 /// A file in a folder of its own, removed in the end.
 struct Temporary(PathBuf);
 

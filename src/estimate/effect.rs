@@ -50,9 +50,14 @@ const NEGLIGIBLE: f64 = 1e-9;
 /// worth only together, RGB in [`Racm`](crate::Racm) has `3/8 h` for either and `-h / 8` for blue. The
 /// [map](Effect::Plane) has `h / 2`, `h / 2` and `h / 4`.
 ///
+/// Of an image of one pixel, a table with a feature a channel, own effects in [`Racm`](crate::Racm) are Banzhaf's values,
+/// the mean of what a feature adds to a random set of the others, and a number that all features share:
+/// `(2 (mean score of a random set - score of nothing) - sum of Banzhaf's values) / (C + 1)`, 0 where features add up.
+///
 /// # References
-/// Hachiya and Nisawa, *Randomized Channel-pass Mask for Channel-wise Explanation of Black-box Models*, Eq. 9, 13 and 15,
-/// solved for the effects of the channels.
+/// - J. F. Banzhaf, *Weighted Voting Doesn't Work*, Rutgers Law Review 19, 1965.
+/// - Hachiya and Nisawa, *Randomized Channel-pass Mask for Channel-wise Explanation of Black-box Models*, Eq. 9, 13 and 15,
+///   solved for the effects of the channels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Effect {

@@ -47,7 +47,7 @@ pub struct Explainer {
 }
 
 impl Explainer {
-    /// A builder with the defaults: RaCM, 8 x 8 cells (bilinear, shifted), `P_pix` 0.5, 5000 masks,
+    /// A builder with the defaults: RaCM, 8 x 8 cells (over a series 20; bilinear, shifted), `P_pix` 0.5, 5000 masks,
     /// seed 0, the centred estimator, a black baseline.
     pub fn builder() -> ExplainerBuilder {
         ExplainerBuilder::default()
@@ -167,9 +167,10 @@ impl ExplainerBuilder {
         self
     }
 
-    /// Rows and columns of cells over the image. Default: 8 x 8.
+    /// Rows and columns of cells over the image. Default: by its size, 8 x 8 over an image, 20 along a series, one over
+    /// a table ([`MaskSpec::grid_for`]).
     pub fn grid(mut self, rows: usize, columns: usize) -> Self {
-        self.0.spec.grid = [rows, columns];
+        self.0.spec.grid = Some([rows, columns]);
         self
     }
 

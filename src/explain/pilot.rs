@@ -93,7 +93,7 @@ impl Explainer {
             explainer.link = Link::Identity;
             explainer.spec.p_pix = p;
             explainer.spec.block_size = 32;
-            explainer.spec.grid = [CELLS.min(height), CELLS.min(width)];
+            explainer.spec.grid = Some([CELLS.min(height), CELLS.min(width)]);
             let explanation = explainer.explain(model, image, target.clone())?;
             pilot.model_calls += explanation.run_stats().model_calls;
             for &link in links {

@@ -97,7 +97,7 @@ impl Plan {
         let facts = [
             (SHAPE, spaced(self.shape())),
             (FAMILY, escaped(&self.family().name())),
-            (GRID, spaced(spec.grid)),
+            (GRID, spaced(self.grid())),
             (ENLARGEMENT, spec.enlargement.to_string()),
             (PLACEMENT, spec.placement.to_string()),
             (P_PIX, spec.p_pix.to_string()),

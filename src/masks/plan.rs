@@ -17,7 +17,7 @@ use crate::masks::segments::Segments;
 /// use racm::{MaskSpec, Placement, Rise};
 ///
 /// let spec = MaskSpec::new(Rise).grid(7, 7).placement(Placement::Fixed);
-/// assert_eq!((spec.grid, spec.p_pix), ([7, 7], 0.5));
+/// assert_eq!((spec.grid, spec.p_pix), (Some([7, 7]), 0.5));
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -25,8 +25,9 @@ use crate::masks::segments::Segments;
 pub struct MaskSpec {
     /// The method. Default: [`Racm`].
     pub family: Arc<dyn MaskFamily>,
-    /// Rows and columns of cells over the image: at least 1, at most one a pixel. Default: 8 x 8.
-    pub grid: [usize; 2],
+    /// Rows and columns of cells over the image: at least 1, at most one a pixel. Default: none, by the
+    /// image's size ([`MaskSpec::grid_for`]). The spec of a [`Plan`] has the one that was chosen.
+    pub grid: Option<[usize; 2]>,
     /// From cells to pixels. Default: bilinear.
     pub enlargement: Enlargement,
     /// Where the cells lie. Default: shifted.
@@ -48,7 +49,7 @@ impl MaskSpec {
     pub fn new(family: impl MaskFamily + 'static) -> Self {
         MaskSpec {
             family: Arc::new(family),
-            grid: [8, 8],
+            grid: None,
             enlargement: Enlargement::default(),
             placement: Placement::default(),
             p_pix: 0.5,
@@ -66,8 +67,26 @@ impl MaskSpec {
 
     /// Sets [`MaskSpec::grid`]: rows and columns of cells.
     pub fn grid(mut self, rows: usize, columns: usize) -> Self {
-        self.grid = [rows, columns];
+        self.grid = Some([rows, columns]);
         self
+    }
+
+    /// Rows and columns of cells over an image of `height` x `width` pixels. If none were set: 8 x 8 over
+    /// an image, 20 along a series (an image of one row or one column), one over a table (an image of one
+    /// pixel); and one a pixel where there are fewer pixels than that.
+    ///
+    /// ```
+    /// use racm::MaskSpec;
+    ///
+    /// let spec = MaskSpec::default();
+    /// assert_eq!(spec.grid_for([224, 224]), [8, 8]);
+    /// assert_eq!(spec.grid_for([1, 5000]), [1, 20]);
+    /// assert_eq!(spec.grid(1, 50).grid_for([1, 5000]), [1, 50]);
+    /// ```
+    #[must_use]
+    pub fn grid_for(&self, [height, width]: [usize; 2]) -> [usize; 2] {
+        let most = if height == 1 || width == 1 { 20 } else { 8 };
+        self.grid.unwrap_or([height.min(most), width.min(most)])
     }
 
     /// Sets [`MaskSpec::enlargement`].
@@ -115,10 +134,10 @@ impl MaskSpec {
                 "a probability strictly between 0 and 1",
             ));
         }
-        if self.grid.contains(&0) {
+        if let Some([rows, columns]) = self.grid.filter(|grid| grid.contains(&0)) {
             return Err(Error::parameter(
                 "grid",
-                format!("{} x {} cells", self.grid[0], self.grid[1]),
+                format!("{rows} x {columns} cells"),
                 "at least one row and one column",
             ));
         }
@@ -174,15 +193,19 @@ impl Plan {
         }
         spec.check()?;
         spec.family.check(channels)?;
+        let grid = spec.grid_for([height, width]);
         for (name, cells, pixels) in [
-            ("grid rows", spec.grid[0], height),
-            ("grid columns", spec.grid[1], width),
+            ("grid rows", grid[0], height),
+            ("grid columns", grid[1], width),
         ] {
             if spec.segments.is_none() && !(1..=pixels).contains(&cells) {
                 return Err(Error::parameter(
                     name,
                     cells,
-                    format!("1 to {pixels}, at most one cell a pixel"),
+                    match pixels {
+                        1 => format!("1: the image is {height} x {width} pixels"),
+                        _ => format!("1 to {pixels}, at most one cell a pixel"),
+                    },
                 ));
             }
         }
@@ -253,11 +276,14 @@ impl Plan {
         };
         Ok(Plan {
             shape,
-            rows: axis(height, spec.grid[0]),
-            columns: axis(width, spec.grid[1]),
+            rows: axis(height, grid[0]),
+            columns: axis(width, grid[1]),
             pass,
             region: spec.region.as_ref().map(RegionIndex::new),
-            spec: spec.clone(),
+            spec: MaskSpec {
+                grid: Some(grid),
+                ..spec.clone()
+            },
         })
     }
 
@@ -269,6 +295,11 @@ impl Plan {
     /// The choices the plan was made of.
     pub fn spec(&self) -> &MaskSpec {
         &self.spec
+    }
+
+    /// Rows and columns of cells over the image, as they were set or chosen by its size.
+    pub fn grid(&self) -> [usize; 2] {
+        self.spec.grid_for([self.shape[1], self.shape[2]])
     }
 
     /// The mask family.
@@ -320,7 +351,7 @@ impl Plan {
             "{} {:?} {:?} {:?} {:?} {:016x} {}",
             s.family.name(),
             self.shape,
-            s.grid,
+            self.grid(),
             s.enlargement,
             s.placement,
             s.p_pix.to_bits(),

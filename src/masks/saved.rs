@@ -114,7 +114,7 @@ impl<'de> Deserialize<'de> for Segments {
 #[serde(default, deny_unknown_fields)]
 struct SavedSpec {
     family: Family,
-    grid: [usize; 2],
+    grid: Option<[usize; 2]>,
     enlargement: Enlargement,
     placement: Placement,
     p_pix: f64,
@@ -159,14 +159,14 @@ impl Serialize for MaskSpec {
 impl<'de> Deserialize<'de> for MaskSpec {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let saved = SavedSpec::deserialize(from)?;
-        let spec = MaskSpec::new(saved.family.shared())
-            .grid(saved.grid[0], saved.grid[1])
+        let mut spec = MaskSpec::new(saved.family.shared())
             .enlargement(saved.enlargement)
             .placement(saved.placement)
             .p_pix(saved.p_pix)
             .region(saved.region)
             .segments(saved.segments)
             .block_size(saved.block_size);
+        spec.grid = saved.grid;
         spec.check().map_err(D::Error::custom)?;
         Ok(spec)
     }

@@ -6,16 +6,16 @@ use super::text::INK;
 use super::tile::{dot, dotted, fade, hatch};
 use super::{Doubt, Scale, carried, text};
 
-const FRAME: [u8; 3] = [120; 3];
+pub(super) const FRAME: [u8; 3] = [120; 3];
 /// A line of text with the space below it.
 pub(super) const LINE: u32 = text::LINE + 6;
 const BAR: u32 = 18;
-const TICK: u32 = 5;
+pub(super) const TICK: u32 = 5;
 const ARROW: u32 = 10;
-const SWATCH: u32 = 30;
+pub(super) const SWATCH: u32 = 30;
 const MEANING_LINES: usize = 3;
 /// Between two entries of the key.
-const APART: u32 = 32;
+pub(super) const APART: u32 = 32;
 
 /// The colour bar with its numbers.
 pub(super) struct Bar {

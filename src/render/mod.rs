@@ -1,4 +1,4 @@
-//! Pictures of maps: PNG in and out, heat maps, overlays, and the panel that papers print.
+//! Pictures of maps: PNG in and out, heat maps, overlays, the panel that papers print, plots of series, and bar charts.
 //!
 //! Everything here works on plain arrays: an image is `[C, H, W]`, a map is `[J, H, W]`, so maps from elsewhere can be
 //! drawn as well. Pictures are [`RgbImage`]s of the `image` crate.
@@ -23,6 +23,8 @@
 //! # }
 //! ```
 //!
+//! A series is drawn by [`SeriesPlot`], a table by [`BarChart`].
+//!
 //! # Reading the colours
 //! - All planes of a map share one [`Scale`]. Near-white is exactly 0, red is positive, blue is negative, and equal
 //!   distances from 0 are equally strong. A map that lies far from 0 as a whole (classic RISE) is drawn in other
@@ -31,22 +33,28 @@
 //!   that dark.
 //! - Dotted (or faded) is *not distinguishable from 0*: the value is less than two standard errors from it.
 
+mod bars;
 mod carried;
 mod file;
 mod layout;
 mod legend;
 mod panel;
 mod picture;
+mod plot;
+mod rows;
 mod scale;
+mod series;
 mod stack;
 mod text;
 mod tile;
 
+pub use bars::BarChart;
 pub use file::{read_grey_or_rgb, read_image, write_png};
 pub use image::RgbImage;
 pub use panel::Panel;
 pub use picture::{Bands, resize, to_rgb};
 pub use scale::Scale;
+pub use series::SeriesPlot;
 pub use stack::stack;
 pub use tile::{Doubt, Tile, heat_map, overlay};
 

@@ -13,7 +13,7 @@ use super::text::{self, INK};
 use super::{Bands, Doubt, Scale, Tile, check_errors, check_finite, check_not_empty, check_shape};
 use crate::error::{Error, Result};
 
-const CAPTION_LINES: usize = 3;
+pub(super) const CAPTION_LINES: usize = 3;
 
 /// The panel that papers print: the image at the left, one tile a plane with its name above, the colour bar of the
 /// scale that they share at the right, a key to the markers and a caption below.

@@ -103,14 +103,14 @@ pub(super) fn wrapped(text: &str, room: u32, most: usize) -> Vec<String> {
 }
 
 /// Three significant digits, or as many as it takes to tell values apart that lie `range` from each other.
-pub(super) fn number(value: f32, range: f32, signed: bool) -> String {
-    let value = f64::from(value);
+pub(super) fn number(value: impl Into<f64>, range: impl Into<f64>, signed: bool) -> String {
+    let (value, range) = (value.into(), range.into());
     if value == 0.0 {
         return "0".to_owned();
     }
     let exponent = |v: f64| v.abs().log10().floor() as i32;
     let size = exponent(value);
-    let digits = 2 + (size - exponent(range.into())).clamp(0, 5);
+    let digits = 2 + (size - exponent(range)).clamp(0, 5);
     let text = if (-3..5).contains(&size) {
         let text = format!("{:.*}", (digits - size).max(0) as usize, value.abs());
         trim(&text).to_owned()

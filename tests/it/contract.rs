@@ -205,7 +205,7 @@ fn defaults() {
     } = explainer.spec();
     assert_eq!(
         (family.name().as_str(), *grid, *p_pix, *block_size),
-        ("racm", [8, 8], 0.5, 32)
+        ("racm", None, 0.5, 32)
     );
     assert_eq!(*enlargement, racm::Enlargement::Bilinear);
     assert_eq!(*placement, racm::Placement::Shifted);

@@ -51,7 +51,7 @@ fn families_say_what_they_were_made_of() {
     assert_eq!(colours.colours(), [vec![0.5, 1.0], vec![0.0, 2.0]]);
     // A setter changes its own field.
     let spec = MaskSpec::new(Rise).grid(2, 5).family(groups);
-    assert_eq!((spec.grid, spec.family.planes(3)), ([2, 5], 2));
+    assert_eq!((spec.grid, spec.family.planes(3)), (Some([2, 5]), 2));
 }
 
 /// The defaults of the trait, over the states of another family.

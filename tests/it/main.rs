@@ -34,6 +34,7 @@ mod shapes;
 mod statistics;
 mod stopping;
 mod sums;
+mod tables;
 mod text;
 mod time_limits;
 mod tolerance;

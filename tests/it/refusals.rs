@@ -228,7 +228,7 @@ fn ledgers_of_another_run() {
     ] {
         refused(&ledger(other, 0), what);
     }
-    let plan = Plan::new([3, 4, 6], &MaskSpec::new(Racm)).unwrap_err();
+    let plan = Plan::new([3, 4, 6], &MaskSpec::new(Racm).grid(8, 8)).unwrap_err();
     says(
         plan,
         "grid rows is 8, expected 1 to 4, at most one cell a pixel",

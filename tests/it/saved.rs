@@ -117,7 +117,7 @@ fn saved_options_are_short_and_plain() {
     let explainer_until: Explainer = serde_json::from_value(saved).unwrap();
     let budget = Budget::exactly(300).until(StopRule::Certainty(0.8));
     assert_eq!(explainer_until.budget(), &budget.seconds(2.5));
-    assert_eq!(explainer.spec().grid, [7, 7]);
+    assert_eq!(explainer.spec().grid, Some([7, 7]));
     assert_eq!(explainer.spec().p_pix, 0.5);
     assert_eq!(
         explainer.spec().family.built_in(),
@@ -217,7 +217,7 @@ fn what_no_longer_holds_says_why() {
     spec(huge, "runs have too many pixels");
     let plan = refused::<Plan>;
     plan(
-        json!({"shape": [3, 4, 4], "spec": {}}),
+        json!({"shape": [3, 4, 4], "spec": {"grid": [8, 8]}}),
         "grid rows is 8, expected 1 to 4",
     );
     plan(json!({"shape": [3, 0, 4], "spec": {}}), "no pixel");

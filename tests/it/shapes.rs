@@ -41,6 +41,46 @@ fn small_and_thin_images() {
     }
 }
 
+/// Where no grid is set, the image's size chooses it, and the plan and its masks are those of that grid.
+#[test]
+fn a_grid_by_the_image_s_size() {
+    for (size, grid) in [
+        ([8, 8], [8, 8]),
+        ([224, 300], [8, 8]),
+        ([5, 300], [5, 8]),
+        ([2, 3], [2, 3]),
+        ([1, 5000], [1, 20]),
+        ([5000, 1], [20, 1]),
+        ([1, 20], [1, 20]),
+        ([1, 7], [1, 7]),
+        ([7, 1], [7, 1]),
+        ([1, 1], [1, 1]),
+    ] {
+        let shape = [3, size[0], size[1]];
+        let chosen = Plan::new(shape, &MaskSpec::default()).unwrap();
+        let set = MaskSpec::default().grid(grid[0], grid[1]);
+        let set = Plan::new(shape, &set).unwrap();
+        assert_eq!(chosen.grid(), grid, "{size:?}");
+        assert_eq!(chosen.spec().grid, Some(grid));
+        assert_eq!(chosen.fingerprint(), set.fingerprint());
+        assert_eq!(chosen.mask(3, 40).states(), set.mask(3, 40).states());
+    }
+    // A grid that is set is taken or refused, never changed.
+    let refused = |grid: [usize; 2], size: [usize; 2]| {
+        let spec = MaskSpec::default().grid(grid[0], grid[1]);
+        let error = Plan::new([3, size[0], size[1]], &spec).unwrap_err();
+        error.to_string()
+    };
+    assert_eq!(
+        refused([8, 8], [1, 90]),
+        "grid rows is 8, expected 1: the image is 1 x 90 pixels"
+    );
+    assert_eq!(
+        refused([1, 91], [1, 90]),
+        "grid columns is 91, expected 1 to 90, at most one cell a pixel"
+    );
+}
+
 /// 64 channels: P_j = P_pix / 2 (1 + 2^-64 ...), every bit comes up, no state is 2^64.
 #[test]
 fn sixty_four_channels() {

@@ -14,7 +14,8 @@ use crate::Failure;
 #[derive(clap::Args)]
 #[command(next_help_heading = "Masks")]
 pub struct MaskArgs {
-    /// Cells over the image: G or GhxGw [default: 8]
+    /// Cells over the image: G or GhxGw, as in 1x20 for a series [default: 8 over an image, 20 along a series of one row or
+    /// one column, 1 over a table of one pixel]
     #[arg(long, value_name = "G|GhxGw")]
     pub grid: Option<GridArg>,
     /// Probability that a cell is selected, or `auto` for a pilot of 256 masks for each of seven
@@ -143,7 +144,10 @@ impl MaskArgs {
         let spec = builder.clone().build()?.spec().clone();
         let segments = match spec.segments {
             Some(segments) => segments,
-            None => Segments::grid([height, width], spec.grid[0], spec.grid[1])?,
+            None => {
+                let [rows, columns] = spec.grid_for([height, width]);
+                Segments::grid([height, width], rows, columns)?
+            }
         };
         Ok(builder.family(Rise).segments(segments).estimator(estimator))
     }
@@ -192,7 +196,7 @@ pub struct MapArgs {
     /// does by itself (own), to compare channels [default: plane]
     #[arg(long, value_parser = named(Effect::ALL, Effect::name))]
     pub effect: Option<Effect>,
-    /// Mark in the panel what lies within two standard errors of 0
+    /// Mark in the panel what lies within two standard errors of 0; pictures of a series or a table show errors anyway
     #[arg(long)]
     pub certainty: bool,
     /// What the scores are, with their unit, for the legend and the report: "rain, mm/h"

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::args::{MapArgs, whole_number};
 use crate::explain::kept::{LEDGER, lock, say_torn};
-use crate::explain::report::{self, Origin, Stage};
+use crate::explain::origin::Origin;
+use crate::explain::report::{self, Stage};
 use crate::explain::space::space_of;
 use crate::explain::summary::print_summary;
 use crate::explain::{say_written, span};
@@ -151,6 +152,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         image: &image,
         space,
         map: &args.map,
+        channels: names_of_channels.as_deref(),
         about: match about {
             Value::Object(entries) => entries,
             _ => Map::new(),

@@ -9,7 +9,9 @@ use serde_json::json;
 
 use super::about::about;
 use super::args::Args;
-use super::report::{say_input, write_pictures};
+use super::pictures::{ROWS, write_pictures};
+use super::plot::Plot;
+use super::report::say_input;
 use super::subject::{class, with_score};
 use crate::numbers::{measured, short};
 use crate::say::line;
@@ -49,7 +51,10 @@ pub fn run(args: &mut Args, method: CamMethod) -> Result<(), Failure> {
         say(&name(map), method, map)?;
     }
     write_arrays(args, &found, region)?;
-    pictures(args, method, name, &image, region, &found)?;
+    let overlay = match pictures(args, method, name, &image, region, &found)? {
+        true => "overlay.png, ",
+        false => "",
+    };
     let mut report = json!({
         "racm_version": env!("CARGO_PKG_VERSION"),
         "image_shape": image.dim(),
@@ -76,7 +81,7 @@ pub fn run(args: &mut Args, method: CamMethod) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(&report)? + "\n";
     whole::write(&args.out.join("report.json"), text.as_bytes())?;
     line(format_args!(
-        "wrote map.npy, panel.png, overlay.png, report.json to {}",
+        "wrote map.npy, panel.png, {overlay}report.json to {}",
         args.out.display()
     ))
 }
@@ -128,12 +133,27 @@ fn pictures(
     image: &Array3<f32>,
     region: Option<&Array2<bool>>,
     found: &[CamMap],
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let (mut panels, mut overlays) = (Vec::new(), Vec::new());
-    for found in found.iter().take(super::report::ROWS) {
+    for found in found.iter().take(ROWS) {
         let map = found.map.view().insert_axis(Axis(0));
         let score = with_score(&name(found), None, &short(found.score.into(), 3));
         let caption = format!("{method}, {score}");
+        let plot = Plot {
+            image,
+            channels: None,
+            space: None,
+            map: &map,
+            planes: &[method.name().to_owned()],
+            errors: None,
+            region: region.map(|pixels| &**pixels),
+            caption: &caption,
+            sorted: false,
+        };
+        if let Some(plot) = plot.draw()? {
+            panels.push(plot);
+            continue;
+        }
         let mut panel = Panel::new(&map, &[method.name()])
             .image(image)
             .caption(caption);

@@ -30,6 +30,11 @@ pub struct ChannelArgs {
 }
 
 impl ChannelArgs {
+    /// The names that were given to the channels.
+    pub fn names(&self) -> Option<&[String]> {
+        self.channels.as_ref().map(Channels::names)
+    }
+
     /// The option that was given, if there is one.
     pub fn given(&self) -> Option<&'static str> {
         match (&self.channels, &self.groups) {

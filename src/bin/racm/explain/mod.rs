@@ -4,7 +4,11 @@ mod about;
 mod args;
 mod cam;
 mod channels;
+pub mod evaluated;
 pub mod kept;
+pub mod origin;
+mod pictures;
+mod plot;
 mod refined;
 pub mod report;
 pub mod space;
@@ -25,8 +29,9 @@ use about::{about, about_pilot, about_region};
 pub use args::Args;
 use args::Method;
 use kept::{Kept, Part};
+use origin::Origin;
 use refined::refined_by;
-use report::{Origin, Stage};
+use report::Stage;
 use space::{name_in, with_planes};
 use summary::print_summary;
 
@@ -121,6 +126,7 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
         image: &image,
         space,
         map: &args.map,
+        channels: args.channels.names().or(names_of_channels.as_deref()),
         about,
         region: about_region(args, refined_by.as_ref(), missing),
         labels: args

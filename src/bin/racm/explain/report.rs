@@ -2,19 +2,17 @@
 
 use std::path::Path;
 
-use racm::ndarray::{Array3, Array4, ArrayView2, Axis};
-use racm::render::{Panel, RgbImage, Scale, Tile, stack, write_png};
-use racm::{ColourSpace, Effect, Explainer, Explanation};
+use racm::ndarray::{Array4, Axis};
+use racm::{Explainer, Explanation};
 use serde_json::{Map, Value, json};
 
+use super::evaluated::{marked, mean_inside, median};
+use super::origin::{Carried, Origin};
+use super::pictures::pictures;
 use super::subject::Subject;
-use crate::args::MapArgs;
 use crate::image::Input;
 use crate::say::line;
 use crate::{Failure, npy, whole};
-
-/// More rows of a picture than this are not looked at.
-pub const ROWS: usize = 8;
 
 /// A line about an image that the model does not see in its own size, or whose numbers may be of any unit.
 pub fn say_input(path: Option<&Path>, input: &Input) -> Result<(), Failure> {
@@ -40,45 +38,6 @@ pub fn say_input(path: Option<&Path>, input: &Input) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The values of a plane that were evaluated, each with its row and column.
-pub fn inside<'a>(
-    explanation: &'a Explanation,
-    plane: &'a ArrayView2<'_, f32>,
-) -> impl Iterator<Item = ((usize, usize), f32)> + 'a {
-    let region = explanation.region();
-    let evaluated = move |pixel| region.is_none_or(|r| r.pixels()[pixel]);
-    let values = plane.indexed_iter();
-    values.filter_map(move |(pixel, &value)| evaluated(pixel).then_some((pixel, value)))
-}
-
-/// The mean of a plane over what was evaluated.
-pub fn mean_inside(explanation: &Explanation, plane: &ArrayView2<'_, f32>) -> f64 {
-    let (mut sum, mut count) = (0.0, 0.0);
-    for (_, value) in inside(explanation, plane) {
-        sum += f64::from(value);
-        count += 1.0;
-    }
-    sum / count
-}
-
-/// What came before the run, and where its results go.
-pub struct Origin<'a> {
-    pub out: &'a Path,
-    pub names: &'a [String],
-    /// RGB, or one channel.
-    pub image: &'a Array3<f32>,
-    /// Where the masks are in another space.
-    pub space: Option<ColourSpace>,
-    /// How the map was made, and how it is shown.
-    pub map: &'a MapArgs,
-    /// Entries of the report: what is known of model and image.
-    pub about: Map<String, Value>,
-    /// The same of the region.
-    pub region: Map<String, Value>,
-    /// The file of the segments.
-    pub labels: Option<String>,
-}
-
 /// Where the run is when results are written.
 pub enum Stage<'a> {
     /// More masks are to come, of this run or of its shards.
@@ -87,9 +46,6 @@ pub enum Stage<'a> {
     /// By something from outside.
     StoppedBy(&'a str),
 }
-
-/// What each plane carries, with its standard error; `None` where planes have no own effects.
-pub type Carried = Option<Vec<(f64, Option<f64>)>>;
 
 /// What was written.
 pub struct Written {
@@ -110,7 +66,7 @@ pub fn write(
 ) -> Result<Written, Failure> {
     let errors = explanation.standard_errors()?;
     let carried = carried(origin, explanation)?;
-    let mut written = vec!["map.npy", "panel.png", "overlay.png", "report.json"];
+    let mut written = vec!["map.npy", "panel.png", "report.json"];
     let (map_path, errors_path) = (
         origin.out.join("map.npy"),
         origin.out.join("standard_error.npy"),
@@ -124,7 +80,9 @@ pub fn write(
         // That of an earlier run would be another map's.
         None => whole::remove(&errors_path)?,
     }
-    pictures(origin, explanation, errors.as_ref(), &carried)?;
+    if pictures(origin, explanation, errors.as_ref(), &carried)? {
+        written.insert(written.len() - 1, "overlay.png");
+    }
     let mut report = report(origin, explainer, explanation, errors.as_ref(), &carried);
     report["finished"] = json!(matches!(stage, Stage::Finished));
     if let Stage::StoppedBy(what) = stage {
@@ -171,109 +129,7 @@ fn write_npy(path: &Path, explanation: &Explanation, maps: Array4<f32>) -> Resul
     }
 }
 
-fn pictures(
-    origin: &Origin<'_>,
-    explanation: &Explanation,
-    errors: Option<&Array4<f32>>,
-    carried: &[Carried],
-) -> Result<(), Failure> {
-    let image = origin.image;
-    let planes = explanation.plan().plane_names();
-    let region = explanation.region().map(|r| r.pixels());
-    // Of planes that are the space's: RISE has one for all of them.
-    let space = origin
-        .space
-        .filter(|s| s.planes().map(|p| p.0)[..] == planes[..]);
-    let of_planes = match space {
-        Some(space) => Some(space.pictures(image)?),
-        None => None,
-    };
-    let (mut panels, mut overlays) = (Vec::new(), Vec::new());
-    let subjects = Subject::all(origin.names, explanation);
-    for (index, subject) in subjects.iter().enumerate().take(ROWS) {
-        let maps = explanation.maps();
-        let map = maps.index_axis(Axis(0), index);
-        let error = errors.map(|errors| errors.index_axis(Axis(0), index));
-        let caption = caption(origin, subject, explanation, error.as_deref());
-        let mut panel = Panel::new(&map, &planes).image(image).caption(caption);
-        panel = panel.quantity(origin.map.legend(explanation.link()));
-        if let Some(pictures) = &of_planes {
-            panel = panel.plane_pictures(pictures);
-        }
-        if let Some(region) = region {
-            panel = panel.region(region);
-        }
-        if let (true, Some(error)) = (origin.map.certainty, &error) {
-            panel = panel.standard_error(error);
-        }
-        if let (Some(carried), true) = (&carried[index], planes.len() > 1) {
-            panel = panel.carried(carried).sorted(origin.map.sort);
-        }
-        panels.push(panel.draw()?);
-        // The overlay shows what all planes say together.
-        let mean = map.mean_axis(Axis(0)).unwrap_or_default();
-        let scale = Scale::of(&mean.view().insert_axis(Axis(0)))?;
-        let mut tile = Tile::new(&mean, scale).over(image);
-        if let Some(region) = region {
-            tile = tile.region(region);
-        }
-        overlays.push(
-            tile.enlarge((384 / mean.dim().0.max(mean.dim().1)).max(1))
-                .draw()?,
-        );
-    }
-    write_pictures(origin.out, &panels, &overlays)
-}
-
-/// One row a class.
-pub fn write_pictures(
-    out: &Path,
-    panels: &[RgbImage],
-    overlays: &[RgbImage],
-) -> Result<(), Failure> {
-    for (name, rows) in [("panel.png", panels), ("overlay.png", overlays)] {
-        let picture = stack(rows)?;
-        let write = |part: &Path| Ok(write_png(part, &picture)?);
-        whole::put(&out.join(name), write)?;
-    }
-    Ok(())
-}
-
-fn caption(
-    origin: &Origin<'_>,
-    subject: &Subject,
-    explanation: &Explanation,
-    errors: Option<&racm::ndarray::ArrayRef3<f32>>,
-) -> String {
-    let family = explanation.plan().family().name();
-    let space = origin
-        .space
-        .map_or(String::new(), |space| format!(" in {space}"));
-    let mut caption = format!(
-        "{family}{space}, {}, N = {}, {}",
-        subject.text(origin.map.quantity.as_deref(), 3),
-        explanation.masks(),
-        explanation.estimator().name(),
-    );
-    if explanation.effect() == Effect::Own {
-        caption += ", own effects";
-    }
-    if let Some(median) = errors.and_then(|errors| median(explanation, errors)) {
-        caption += &format!(", median standard error {median:.2e}");
-    }
-    caption
-}
-
-/// The median over what was evaluated.
-fn median(explanation: &Explanation, errors: &racm::ndarray::ArrayRef3<f32>) -> Option<f32> {
-    let mut values: Vec<f32> = marked(explanation, errors.to_owned())
-        .into_iter()
-        .filter(|v| !v.is_nan())
-        .collect();
-    let middle = values.len() / 2;
-    (!values.is_empty()).then(|| *values.select_nth_unstable_by(middle, f32::total_cmp).1)
-}
-
+/// Whether there is an overlay.
 fn report(
     origin: &Origin<'_>,
     explainer: &Explainer,
@@ -369,18 +225,4 @@ fn report(
         entries.extend(origin.about.clone());
     }
     report
-}
-
-/// What is not evaluated is NaN in files.
-pub fn marked(explanation: &Explanation, mut map: Array3<f32>) -> Array3<f32> {
-    if let Some(region) = explanation.region() {
-        for mut plane in map.outer_iter_mut() {
-            plane.zip_mut_with(region.pixels(), |v, &inside| {
-                if !inside {
-                    *v = f32::NAN;
-                }
-            });
-        }
-    }
-    map
 }

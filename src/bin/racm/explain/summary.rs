@@ -3,7 +3,9 @@
 use racm::ndarray::{Array4, Axis};
 use racm::{Effect, Explanation};
 
-use super::report::{self, Origin, Written, mean_inside};
+use super::evaluated::{inside, mean_inside};
+use super::origin::Origin;
+use super::report::Written;
 use super::subject::Subject;
 use crate::Failure;
 use crate::numbers::measured;
@@ -76,7 +78,7 @@ fn highest(
     let maps = explanation.maps();
     let map = maps.index_axis(Axis(0), target);
     let map = map.index_axis(Axis(0), plane);
-    let values = report::inside(explanation, &map);
+    let values = inside(explanation, &map);
     let highest = values.reduce(|highest, value| if value.1 > highest.1 { value } else { highest });
     let Some(((row, column), value)) = highest else {
         return "not known".to_owned();

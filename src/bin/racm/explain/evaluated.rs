@@ -1,0 +1,49 @@
+//! Of a map, what was evaluated: what lies inside the region.
+
+use racm::Explanation;
+use racm::ndarray::{Array3, ArrayRef3, ArrayView2};
+
+/// The values of a plane that were evaluated, each with its row and column.
+pub fn inside<'a>(
+    explanation: &'a Explanation,
+    plane: &'a ArrayView2<'_, f32>,
+) -> impl Iterator<Item = ((usize, usize), f32)> + 'a {
+    let region = explanation.region();
+    let evaluated = move |pixel| region.is_none_or(|r| r.pixels()[pixel]);
+    let values = plane.indexed_iter();
+    values.filter_map(move |(pixel, &value)| evaluated(pixel).then_some((pixel, value)))
+}
+
+/// The mean of a plane over what was evaluated.
+pub fn mean_inside(explanation: &Explanation, plane: &ArrayView2<'_, f32>) -> f64 {
+    let (mut sum, mut count) = (0.0, 0.0);
+    for (_, value) in inside(explanation, plane) {
+        sum += f64::from(value);
+        count += 1.0;
+    }
+    sum / count
+}
+
+/// What is not evaluated is NaN in files.
+pub fn marked(explanation: &Explanation, mut map: Array3<f32>) -> Array3<f32> {
+    if let Some(region) = explanation.region() {
+        for mut plane in map.outer_iter_mut() {
+            plane.zip_mut_with(region.pixels(), |v, &inside| {
+                if !inside {
+                    *v = f32::NAN;
+                }
+            });
+        }
+    }
+    map
+}
+
+/// The median over what was evaluated.
+pub fn median(explanation: &Explanation, errors: &ArrayRef3<f32>) -> Option<f32> {
+    let mut values: Vec<f32> = marked(explanation, errors.to_owned())
+        .into_iter()
+        .filter(|v| !v.is_nan())
+        .collect();
+    let middle = values.len() / 2;
+    (!values.is_empty()).then(|| *values.select_nth_unstable_by(middle, f32::total_cmp).1)
+}

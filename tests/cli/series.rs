@@ -1,0 +1,130 @@
+//! `racm explain` of series (one row or one column of pixels) and tables (one pixel).
+
+use super::*;
+
+/// An image of this size, with a step in red.
+fn image(out: &Path, height: usize, width: usize) -> PathBuf {
+    let image = Array3::from_shape_fn((3, height, width), |(c, y, x)| match c {
+        0 if 3 * (y + x) >= height + width => 0.9,
+        _ => 0.1 + 0.1 * c as f32,
+    });
+    let path = out.join(format!("{height}x{width}.png"));
+    write_png(&path, &to_rgb(&image, Bands::Auto).unwrap()).unwrap();
+    path
+}
+
+fn size(folder: &Path) -> (usize, usize) {
+    let (_, height, width) = read_image(folder.join("panel.png")).unwrap().dim();
+    (height, width)
+}
+
+#[test]
+fn grid_and_picture_are_chosen_by_the_shape() {
+    let out = folder("series_shapes");
+    let command = "explain --model demo --masks 300 --target 0";
+    for (height, width, grid) in [
+        (60, 40, [8, 8]),
+        (1, 300, [1, 20]),
+        (300, 1, [20, 1]),
+        (1, 12, [1, 12]),
+        (1, 1, [1, 1]),
+    ] {
+        // The folder is the same, so that what an earlier run left is seen.
+        let picture = image(&out, height, width);
+        let more = [("--image", &*picture), ("--out", &*out)];
+        let said = succeeds(&format!("{command} --restart"), &more);
+        let is_image = height > 1 && width > 1;
+        assert_eq!(said.contains("overlay.png"), is_image, "{said}");
+        assert_eq!(out.join("overlay.png").exists(), is_image);
+        assert_eq!(
+            json(&out.join("report.json"))["grid"],
+            serde_json::json!(grid)
+        );
+        let map: Array3<f32> = npy::read(out.join("map.npy"));
+        assert_eq!(map.dim(), (3, height, width));
+        let (high, wide) = size(&out);
+        match (height, width) {
+            // Three bars.
+            (1, 1) => assert!(wide < 700 && high < 250, "{high} x {wide}"),
+            // A line and an area each for three channels.
+            _ if !is_image => assert!(wide > 840 && high > 6 * 58, "{high} x {wide}"),
+            _ => {}
+        }
+    }
+    // What was chosen is what can be asked for.
+    let picture = image(&out, 1, 300);
+    let more = [("--image", &*picture), ("--out", &*out)];
+    succeeds(&format!("{command} --restart"), &more);
+    let said = succeeds(&format!("{command} --grid 1x20"), &more);
+    assert!(said.contains("300 masks are in"), "{said}");
+    let refused = "the ledger belongs to another grid: it has 1 20, expected 1 30";
+    fails(&format!("{command} --grid 1x30"), &more, refused);
+}
+
+#[test]
+fn planes_that_are_no_channels_stand_below_all_lines() {
+    let out = folder("series_planes");
+    let picture = image(&out, 1, 90);
+    let more = [("--image", &*picture), ("--out", &*out)];
+    let height = |options: &str| {
+        let command = format!("explain --model demo --masks 300 --target 0 --restart {options}");
+        succeeds(&command, &more);
+        size(&out).0
+    };
+    // Three lines and one area; three of both; three lines and seven areas.
+    let (one, three, seven) = (
+        height("--method rise"),
+        height(""),
+        height("--method mc-rise"),
+    );
+    assert_eq!(seven, one + 6 * (22 + 58 + 14));
+    assert!(one < three && three < seven, "{one} {three} {seven}");
+    assert_eq!(height("--space lab"), three);
+    // Cells of a series are segments of it, too.
+    let said = succeeds(
+        "explain --model demo --method kernel-shap --calls 300 --target 0 --restart",
+        &more,
+    );
+    assert!(said.contains("300 masks"), "{said}");
+    let report = json(&out.join("report.json"));
+    assert_eq!(report["segments"]["count"], 20);
+}
+
+#[test]
+fn a_grid_that_does_not_fit_is_refused() {
+    let out = folder("series_refused");
+    for (height, width, grid, expected) in [
+        (
+            1,
+            90,
+            "8",
+            "grid rows is 8, expected 1: the image is 1 x 90 pixels",
+        ),
+        (
+            1,
+            90,
+            "1x91",
+            "grid columns is 91, expected 1 to 90, at most one cell a pixel",
+        ),
+        (
+            90,
+            1,
+            "1x2",
+            "grid columns is 2, expected 1: the image is 90 x 1 pixels",
+        ),
+        (
+            1,
+            1,
+            "2x1",
+            "grid rows is 2, expected 1: the image is 1 x 1 pixels",
+        ),
+    ] {
+        let picture = image(&out, height, width);
+        let more = [("--image", &*picture), ("--out", &*out)];
+        fails(
+            &format!("explain --model demo --grid {grid}"),
+            &more,
+            expected,
+        );
+    }
+}
