@@ -69,7 +69,7 @@ fn assert_alike(a: &Explanation, b: &Explanation) {
 /// Every estimator, the surrogates and regressions too: they are fitted to the sum itself.
 #[test]
 fn a_sum_is_explained_like_a_model_that_gives_it() {
-    let builder = || builder().grid(2, 3).masks(256);
+    let builder = || builder().grid(2, 3).masks(96).block_size(8);
     let cells = Segments::grid([9, 12], 2, 3).unwrap();
     let on_cells = builder().family(Rise).segments(cells);
     let model = FnModel::new(probabilities);
