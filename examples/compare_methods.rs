@@ -1,8 +1,8 @@
 //! The comparison of the paper in small: RaCM, MC-RISE and RISE under Insertion, Deletion and
 //! Average DCC, beside a map that knows nothing.
 //!
-//! The model is the embedded toy classifier and the image is the one drawn for it, seen under
-//! three lights. `racm evaluate` does the same for a model and images of your own.
+//! The model is the embedded network and the image is the drawn stop sign, seen under three
+//! lights. `racm evaluate` does the same for a model and images of your own.
 
 use racm::metrics::{
     Averaging, Dcc, InsertionDeletion, Outcome, Steps, Summary, average_dcc, dcc, random_map,

@@ -9,9 +9,8 @@
 //! map's elements whose 95 % interval holds the truth. Then it says how many calls each estimator needs for the error that the paper's has at 3000 masks, and draws error against N on
 //! log axes. `PassOnly` estimates something else (no bias term), so it has a correlation only.
 //!
-//! Without arguments it looks at the toy classifier and the image drawn for it, where the surrogate
-//! does unusually well and few masks keep the program quick. A model of your own, seen through a
-//! dozen images, says more:
+//! Without arguments it looks at the embedded network and one drawn image, where few masks keep the
+//! program quick. A model of your own, seen through a dozen images, says more:
 //!
 //! ```text
 //! cargo run --release --features cli --example convergence -- \
@@ -58,7 +57,7 @@ const GOAL_MASKS: f64 = 3000.0;
 /// Compare estimators by the model calls they need.
 #[derive(Parser)]
 struct Args {
-    /// An ONNX file (input: RGB in [0, 1]), or `demo` for the embedded toy classifier
+    /// An ONNX file (input: RGB in [0, 1]), or `demo` for the embedded network
     #[arg(long, default_value = "demo", value_name = "M.onnx|demo")]
     model: String,
     /// A PNG or JPEG file, resized to what the model takes; repeatable

@@ -1,8 +1,9 @@
-//! The shortest way to a picture: what makes the toy classifier say "stop sign"?
+//! The shortest way to a picture: what makes the embedded network say "stop sign"?
 //!
-//! The image is drawn in code: a red octagon with a white bar on a green meadow. RaCM masks cells
-//! and, within them, channels; its map has one plane a channel, and the red one stands out inside
-//! the octagon. The picture goes to `quickstart.png`, or to the path given.
+//! The image is drawn in code: a red octagon with a white bar on a green meadow. The network also
+//! knows dark octagons, which lack the red and are the same in green and blue. RaCM masks cells and,
+//! within them, channels; its map has one plane a channel, and the red one stands out inside the
+//! octagon. The picture goes to `quickstart.png`, or to the path given.
 
 use racm::ndarray::Array3;
 use racm::render::{Panel, write_png};

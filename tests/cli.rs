@@ -91,7 +91,7 @@ fn explain_writes_maps_pictures_and_a_report() {
     assert_eq!(report["repeats"]["agree"], true);
     assert!(!said.contains("warning"), "{said}");
     assert_eq!(report["image_shape"], serde_json::json!([3, 96, 96]));
-    assert_eq!(report["targets"][1]["name"], "meadow");
+    assert_eq!(report["targets"][1]["name"], "yellow diamond");
     assert_eq!(report["region"], Value::Null);
 }
 

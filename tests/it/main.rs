@@ -17,6 +17,7 @@ mod forged;
 mod geometry;
 mod groups;
 mod interruption;
+mod known_truth;
 mod layout;
 mod ledger_damage;
 mod ledger_files;

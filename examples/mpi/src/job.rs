@@ -13,7 +13,7 @@ use racm::{BlackBoxModel, BoxError, Explainer, OnnxModel, OnnxOptions, demo};
 /// RaCM of one image, or of every image of a folder, by all ranks of an MPI job.
 #[derive(Parser)]
 pub struct Args {
-    /// An ONNX file, or `demo` for the embedded toy classifier
+    /// An ONNX file, or `demo` for the embedded network
     #[arg(long, default_value = "demo", value_name = "M.onnx")]
     model: String,
     /// The image to explain, PNG or JPEG [default: the demo's own]

@@ -16,7 +16,7 @@ use crate::{Failure, read};
 #[derive(Args)]
 #[command(next_help_heading = "Model")]
 pub struct ModelArgs {
-    /// An ONNX file, or `demo` for the embedded toy classifier
+    /// An ONNX file, or `demo` for the embedded network, which knows twelve drawn traffic signs
     #[arg(long, value_name = "M.onnx")]
     pub model: String,
     /// The library that runs the model

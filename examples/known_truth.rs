@@ -1,0 +1,184 @@
+//! How often is a map right? On drawn signs it is known which channel and which pixels make the class.
+//!
+//! A yellow diamond and a red one, drawn from one seed, differ in their green alone; a stop sign and a dark octagon in
+//! their red, a blue and a green square in their blue. So the *channel* is right if it has the largest sum over the pixels
+//! in which the two differ. The *place* is right if the highest value of the map is at such a pixel; for arrows to the left
+//! and to the right where these differ, and for signs told apart by their outline anywhere on the sign.
+//!
+//! Explained are the bright ones of each pair: what makes an octagon dark is an absence, which no black baseline can take
+//! away. Drawings that the classifier does not name are passed over.
+//!
+//! Without arguments it takes some seconds. `cargo run --release --example known_truth -- 40 100,300,1000,5000` (drawings of
+//! each class, calls) makes the table in `benches/evaluation.md`.
+
+use racm::ndarray::{Array3, Axis};
+use racm::{
+    BlackBoxModel, BoxError, Estimator, Explainer, Explanation, MaskFamily, McRise, Racm, Rise,
+    Target, demo,
+};
+
+const SIDE: usize = 48;
+
+/// The bright of each pair of one channel, the arrows, and the outlines.
+const KINDS: [(&str, &[usize]); 3] = [
+    ("place: colours", &[0, 2, 4]),
+    ("place: arrows", &[6, 7]),
+    ("place: outlines", &[8, 9, 10]),
+];
+
+/// A drawing, and the truth about it.
+struct Case {
+    kind: usize,
+    image: Array3<f32>,
+    truth: demo::Truth,
+}
+
+/// The first drawings of a class that the classifier names.
+fn cases(kind: usize, class: usize, count: usize) -> Result<Vec<Case>, BoxError> {
+    let mut cases = Vec::new();
+    for seed in 1 << 50.. {
+        if cases.len() == count {
+            break;
+        }
+        let image = demo::draw(class, seed, SIDE)?.image;
+        let scores = demo::Classifier.predict(image.view().insert_axis(Axis(0)))?;
+        if scores.iter().all(|&score| score <= scores[[0, class]]) {
+            let truth = demo::truth(class, seed, SIDE)?;
+            cases.push(Case { kind, image, truth });
+        }
+    }
+    Ok(cases)
+}
+
+/// How often something was right.
+#[derive(Clone, Copy, Default)]
+struct Share {
+    right: f64,
+    of: f64,
+}
+
+impl Share {
+    fn add(&mut self, right: bool) {
+        self.right += f64::from(u8::from(right));
+        self.of += 1.0;
+    }
+}
+
+/// With the half width of Wilson's interval of one standard error, which is not 0 at 0 and 1.
+impl std::fmt::Display for Share {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (p, n) = (self.right / self.of, self.of);
+        let error = (p * (1.0 - p) / n + 0.25 / (n * n)).sqrt() / (1.0 + 1.0 / n);
+        f.pad(&format!("{p:.3} +- {error:.3}"))
+    }
+}
+
+/// Whether the channel is right (none where several differ, or the map has no planes of channels), and the place.
+fn judge(planes: &Array3<f32>, truth: &demo::Truth) -> (Option<bool>, bool) {
+    let over_sign = planes.outer_iter().map(|plane| -> f32 {
+        let inside = plane.iter().zip(&truth.pixels);
+        inside.filter(|(_, inside)| **inside).map(|(v, _)| v).sum()
+    });
+    let first = over_sign.enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
+    let channel = truth.channel.filter(|_| planes.dim().0 == 3);
+    let highest = planes
+        .indexed_iter()
+        .max_by(|a, b| a.1.total_cmp(b.1))
+        .is_some_and(|((_, y, x), _)| truth.pixels[[y, x]]);
+    let is_first = |channel| first.is_some_and(|(plane, _)| plane == channel);
+    (channel.map(is_first), highest)
+}
+
+/// The maps of one run: rows of the table, and planes by channel where there are such.
+fn maps(run: &Explanation, family: &str) -> Result<Vec<(String, Array3<f32>)>, BoxError> {
+    let mut rows = Vec::new();
+    for estimator in [Estimator::Centred, Estimator::Surrogate] {
+        let explanation = run.with_estimator(estimator)?;
+        let planes = |explanation: &Explanation| match explanation.channel_maps() {
+            Some(maps) => maps.index_axis_move(Axis(0), 0),
+            None => explanation.map().to_owned(),
+        };
+        let map = planes(&explanation);
+        let name = |what: &str| format!("{what}, {estimator}");
+        match family {
+            "RaCM" => {
+                let own = planes(&explanation.own_effects()?);
+                rows.push((name("RaCM"), map));
+                rows.push((name("RaCM, own effects"), own));
+            }
+            "MC-RISE" => {
+                let turned = -&map;
+                rows.push((name("MC-RISE"), map));
+                rows.push((name("MC-RISE, sign turned"), turned));
+            }
+            other => rows.push((name(other), map)),
+        }
+    }
+    Ok(rows)
+}
+
+fn main() -> Result<(), BoxError> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let count: usize = arguments.first().map_or(Ok(1), |n| n.parse())?;
+    let calls = arguments.get(1).map_or("100,300", |list| list);
+    let calls: Vec<u64> = calls.split(',').map(str::parse).collect::<Result<_, _>>()?;
+
+    let mut all = Vec::new();
+    for (kind, (_, classes)) in KINDS.iter().enumerate() {
+        for &class in *classes {
+            all.extend(cases(kind, class, count)?);
+        }
+    }
+    let chance = KINDS.iter().enumerate().map(|(kind, (name, _))| {
+        let pixels = all.iter().filter(|case| case.kind == kind);
+        let shares = pixels.map(|case| {
+            let inside = case.truth.pixels.iter().filter(|inside| **inside);
+            inside.count() as f64 / case.truth.pixels.len() as f64
+        });
+        let (n, sum) = shares.fold((0.0, 0.0), |(n, sum), share| (n + 1.0, sum + share));
+        format!("{name} {:.2}", sum / n)
+    });
+    println!(
+        "{count} drawings of each class. By chance: channel 0.33, {}\n",
+        chance.collect::<Vec<_>>().join(", ")
+    );
+    let titles = KINDS.map(|(name, _)| name);
+    println!(
+        "| map | calls | channel | {} |\n|---|---|---|---|---|---|",
+        titles.join(" | ")
+    );
+    let families: [(&str, fn() -> Box<dyn MaskFamily>); 3] = [
+        ("RISE", || Box::new(Rise)),
+        ("MC-RISE", || Box::new(McRise::rgb())),
+        ("RaCM", || Box::new(Racm)),
+    ];
+    for (name, family) in families {
+        for &calls in &calls {
+            let explainer = Explainer::builder().family(family()).masks(calls).build()?;
+            let mut rows: Vec<(String, [Share; 4])> = Vec::new();
+            for case in &all {
+                let run = explainer.run(&demo::Classifier, &case.image, Target::Top);
+                let maps = maps(&run.parallel().explain()?, name)?;
+                for (row, (name, planes)) in maps.into_iter().enumerate() {
+                    if rows.len() == row {
+                        rows.push((name, [Share::default(); 4]));
+                    }
+                    let shares = &mut rows[row].1;
+                    let (channel, place) = judge(&planes, &case.truth);
+                    if let Some(right) = channel {
+                        shares[0].add(right);
+                    }
+                    shares[1 + case.kind].add(place);
+                }
+            }
+            for (name, shares) in rows {
+                let cells = shares.map(|share| match share.of {
+                    0.0 => "-".to_owned(),
+                    _ => share.to_string(),
+                });
+                println!("| {name} | {calls} | {} |", cells.join(" | "));
+            }
+        }
+    }
+    Ok(())
+}
