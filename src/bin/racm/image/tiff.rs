@@ -36,7 +36,7 @@ pub fn parse(file: impl Read + Seek, bytes: u64) -> Result<Array3<f32>, String> 
             let expected = *size.get_or_insert(given);
             if given != expected {
                 return Err(at(format!(
-                    "it has {} rows and {} columns, expected {} and {}, as page 0 has",
+                    "it has {} rows and {} columns, expected {} and {}, as the first page has",
                     given.1, given.0, expected.1, expected.0
                 )));
             }
