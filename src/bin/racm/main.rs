@@ -9,6 +9,7 @@ mod image;
 mod merge;
 mod model;
 mod npy;
+mod of_channels;
 mod read;
 mod say;
 mod shard;
