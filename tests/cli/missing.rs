@@ -135,7 +135,11 @@ fn evaluate_and_merge_read_the_same_files() {
     let to = |out| [("--model", &*model), ("--image", &*array), ("--out", out)];
     succeeds(explain, &to(&whole));
     for part in ["1/2", "2/2"] {
-        succeeds(&format!("{explain} --shard {part}"), &to(&parts));
+        let said = succeeds(&format!("{explain} --shard {part}"), &to(&parts));
+        assert!(
+            said.contains("racm merge --missing NaN makes the map"),
+            "{said}"
+        );
     }
     let ledgers = ["1", "2"].map(|k| parts.join(format!("ledger-{k}-of-2.racm")));
     let ledgers = ledgers.map(|path| path.display().to_string()).join(" ");

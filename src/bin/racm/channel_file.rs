@@ -2,11 +2,7 @@
 
 use std::path::Path;
 
-use racm::{Baseline, Error};
-
 use crate::Failure;
-use crate::image::Input;
-use crate::model::{ChannelOrder, ModelArgs};
 use crate::read::{fields, quoted, text};
 
 /// One value a channel, in the order of the image's channels, for each column that is there.
@@ -47,68 +43,6 @@ impl ChannelFile {
                 quoted(name),
                 quoted(&names[i])
             )),
-        }
-    }
-}
-
-impl ModelArgs {
-    /// Reads the file about channels; what it holds takes the place of options that were not given.
-    pub fn read_channel_file(&mut self, baseline: &mut Option<Baseline>) -> Result<(), Failure> {
-        let Some(path) = &self.channel_file else {
-            return Ok(());
-        };
-        let read = ChannelFile::read(path)?;
-        let twice = |column: &str| -> Failure {
-            format!(
-                "{}: it has a column {column}, expected none beside --{column}",
-                path.display()
-            )
-            .into()
-        };
-        let is_bgr = matches!(self.channel_order, ChannelOrder::Bgr);
-        for (column, from, to) in [
-            ("scale", &read.scale, &mut self.scale),
-            ("mean", &read.mean, &mut self.mean),
-            ("std", &read.std, &mut self.std),
-        ] {
-            let Some(values) = from else { continue };
-            if !to.is_empty() {
-                return Err(twice(column));
-            }
-            to.clone_from(values);
-            // The file has the image's order, the options have the model's.
-            if is_bgr {
-                to.reverse();
-            }
-        }
-        if let Some(values) = &read.baseline {
-            if baseline.is_some() {
-                return Err(twice("baseline"));
-            }
-            *baseline = Some(Baseline::PerChannel(values.clone()));
-        }
-        self.of_channels = Some(read);
-        Ok(())
-    }
-
-    /// The names of the image's channels, where they have some: by the file about channels, or by the image's.
-    pub fn channel_names<'a>(&'a self, input: &'a Input) -> Option<&'a [String]> {
-        let of_channels = self.of_channels.as_ref();
-        let named = of_channels.and_then(|channels| channels.names.as_deref());
-        named.or(input.names.as_deref())
-    }
-
-    /// Why a model was not loaded, with the file about channels where that is the reason.
-    pub fn unloaded(&self, error: Error) -> Failure {
-        match (&self.channel_file, &error) {
-            (
-                Some(file),
-                Error::Parameter {
-                    name: "scale" | "mean" | "std",
-                    ..
-                },
-            ) => format!("{}: {error}", file.display()).into(),
-            _ => error.into(),
         }
     }
 }

@@ -10,6 +10,7 @@ mod merge;
 mod model;
 mod npy;
 mod numbers;
+mod of_channels;
 mod read;
 mod say;
 mod shard;

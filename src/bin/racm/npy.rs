@@ -80,13 +80,22 @@ where
     let shape = check(file.shape())?;
     let rows_first = file.order() == Order::C;
     let dtype = file.dtype();
+    let cut_short = || "it is cut short: elements are missing".to_owned();
+    let count: usize = shape.iter().product();
     let values = match &dtype {
         // The reader would take dates for integers.
         DType::Plain(plain) if plain.time_units().is_some() => Ok(None),
-        _ => read_values(file),
+        DType::Plain(plain) => {
+            let needed = plain.num_bytes().map(|n| n.saturating_mul(count));
+            if needed.is_some_and(|needed| needed as u64 > bytes) {
+                return Err(cut_short());
+            }
+            read_values(file, count)
+        }
+        _ => Ok(None),
     };
     let values = values.map_err(|e| match e.kind() {
-        ErrorKind::UnexpectedEof => "it is cut short: elements are missing".to_owned(),
+        ErrorKind::UnexpectedEof => cut_short(),
         _ => format!("its elements cannot be read: {e}"),
     })?;
     let Some(values) = values else {
@@ -98,7 +107,10 @@ where
     // An axis of length 1 more or less does not change the order of the elements.
     let shape = shape.into_dimension().set_f(!rows_first);
     let array = Array::from_shape_vec(shape, values).map_err(|e| e.to_string())?;
-    Ok(array.as_standard_layout().into_owned())
+    Ok(match array.is_standard_layout() {
+        true => array,
+        false => array.as_standard_layout().into_owned(),
+    })
 }
 
 /// Reads the header of a file of so many bytes. It may claim any length, nest without end and count beyond 64 bits, and
@@ -172,15 +184,20 @@ pub fn read_labels(path: &Path, height: usize, width: usize) -> Result<Array2<i6
     }
 }
 
-/// The elements in the order of the file; `None` if they are no numbers.
-fn read_values(file: NpyFile<impl Read>) -> std::io::Result<Option<Vec<f32>>> {
+/// The elements in the order of the file, so many; `None` if they are no numbers.
+fn read_values(file: NpyFile<impl Read>, count: usize) -> std::io::Result<Option<Vec<f32>>> {
     /// Tries one type after the other.
     macro_rules! read_as {
         ($file:ident, $($type:ty => $number:expr),+) => {
             $(let $file = match $file.try_data::<$type>() {
                 Ok(data) => {
-                    let values = data.map(|value| value.map($number));
-                    return values.collect::<Result<_, _>>().map(Some);
+                    let mut values = Vec::new();
+                    let room = values.try_reserve_exact(count);
+                    room.map_err(|_| std::io::Error::from(ErrorKind::OutOfMemory))?;
+                    for value in data {
+                        values.push(value.map($number)?);
+                    }
+                    return Ok(Some(values));
                 }
                 Err(file) => file,
             };)+

@@ -18,6 +18,7 @@ use super::maps::{channel_map, random_of};
 use super::methods::Kind;
 use super::store::{Case, Cost, Record, Scores, Value};
 use crate::Failure;
+use crate::image::in_both;
 use crate::model::{Model, top_class};
 
 /// Everything that the images have in common.
@@ -139,21 +140,15 @@ impl Bench<'_> {
         let mut scores = Vec::new();
         for kind in self.kinds {
             let region = match (kind.keep, map) {
-                (None, _) => subject.region.clone(),
-                (Some(keep), Ok(map)) => {
-                    let kept = Region::top_fraction(map, keep)?;
-                    Some(match &subject.region {
-                        Some(known) => kept
-                            .intersection(known)
-                            .map_err(|e| in_image(subject.item, e))?,
-                        None => kept,
-                    })
-                }
+                (None, _) => None,
+                (Some(keep), Ok(map)) => Some(Region::top_fraction(map, keep)?),
                 (Some(_), Err(reason)) => {
                     scores.push(self.without_map(reason));
                     continue;
                 }
             };
+            let region = in_both(region, subject.region.as_ref());
+            let region = region.map_err(|e| in_image(subject.item, e))?;
             let explainer =
                 |image: &Array3<f32>, masks| self.explainer(kind, image, masks, region.clone());
             let known = |(family, segments, keep, _): &(&Family, bool, Option<f64>, Ledger)| {

@@ -36,6 +36,7 @@ use space::{name_in, with_planes};
 use summary::print_summary;
 
 use crate::Failure;
+use crate::image::in_both;
 use crate::say::{differing, line};
 use crate::signals::Signals;
 
@@ -60,9 +61,9 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     let names_of_channels = args.model.channel_names(&input).map(<[String]>::to_vec);
     let is_picture = input.is_picture;
     let mut builder = args.builder([height, width])?;
-    let baseline = builder.clone().build()?.baseline().clone();
-    let (image, mut region) = input.filled(Some(&baseline))?;
-    let missing = region.as_ref().map_or(0, |r| height * width - r.count());
+    let asked = builder.clone().build()?;
+    let (image, known) = input.filled(Some(asked.baseline()))?;
+    let missing = known.as_ref().map_or(0, |r| height * width - r.count());
     let space = match &args.space {
         Some(space) => Some(space.of(&image)?),
         None => None,
@@ -76,15 +77,12 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     };
     builder = args.channels.apply(builder, &stored, space)?;
     let refined_by = refined_by(args, &model, &image)?;
-    if let Some(refined_by) = &refined_by {
-        let kept = Region::top_fraction(refined_by.map(), args.keep)?;
-        region = Some(match &region {
-            Some(known) => kept
-                .intersection(known)
-                .map_err(|_| format!("--keep {} leaves no pixel that has a value", args.keep))?,
-            None => kept,
-        });
-    }
+    let region = match &refined_by {
+        Some(refined_by) => Some(Region::top_fraction(refined_by.map(), args.keep)?),
+        None => asked.spec().region.clone(),
+    };
+    let region = in_both(region, known.as_ref())
+        .map_err(|_| "no pixel of the region has a value in every channel")?;
     let mut explainer = builder.region(region).build()?;
     // What the model and the masks see.
     let model = in_space(&model, space)?;
@@ -109,6 +107,7 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
         image: &masked,
         target: &args.target,
         name: name_in(args.model.name()?, space),
+        reading: args.reading.options(),
         kept,
         signals: Signals::watch()?,
     };
@@ -156,6 +155,8 @@ struct Job<'a> {
     target: &'a Target,
     /// The model's.
     name: String,
+    /// The options with which the image was read.
+    reading: String,
     kept: Kept,
     signals: Signals,
 }
@@ -265,7 +266,10 @@ impl Job<'_> {
                 None => line(left),
             };
         }
-        let (path, merge) = (kept.path.display(), merge(explainer, self.target));
+        let (path, merge) = (
+            kept.path.display(),
+            merge(explainer, self.target) + &self.reading,
+        );
         match wanted.is_empty() {
             true => line(format_args!(
                 "none of the {masks} masks is in this part, so {path} holds none"

@@ -153,6 +153,14 @@ impl Input {
     }
 }
 
+/// The pixels of both, where there are two regions.
+pub fn in_both(first: Option<Region>, second: Option<&Region>) -> racm::Result<Option<Region>> {
+    match (first, second) {
+        (Some(first), Some(second)) => first.intersection(second).map(Some),
+        (first, second) => Ok(first.or(second.cloned())),
+    }
+}
+
 /// The pixels where a channel holds one of these values, if there are some; all other values must be finite.
 fn missing(path: &Path, stored: &Stored, wanted: &[f32]) -> Result<Option<Array2<bool>>, Wrong> {
     if stored.is_picture {

@@ -13,7 +13,7 @@ use std::path::Path;
 use racm::ndarray::Array3;
 use racm::render::read_grey_or_rgb;
 
-pub use fit::{Input, Taken};
+pub use fit::{Input, Taken, in_both};
 use wrong::Wrong;
 
 use crate::npy::parse_image;
@@ -45,6 +45,21 @@ pub struct ImageArgs {
 }
 
 impl ImageArgs {
+    /// These options, as they are given again.
+    pub fn options(&self) -> String {
+        let mut options = String::new();
+        if let Some(array) = &self.array {
+            options += &format!(" --array {array}");
+        }
+        if !self.missing.is_empty() {
+            options += &format!(" --missing {}", self.missing_names().join(","));
+        }
+        if self.convert {
+            options += " --convert";
+        }
+        options
+    }
+
     /// The values that stand for none, for JSON, which has no NaN.
     pub fn missing_names(&self) -> Vec<String> {
         self.missing.iter().map(f32::to_string).collect()

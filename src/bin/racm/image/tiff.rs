@@ -36,7 +36,7 @@ pub fn parse(file: impl Read + Seek, bytes: u64) -> Result<Array3<f32>, String> 
             let expected = *size.get_or_insert(given);
             if given != expected {
                 return Err(at(format!(
-                    "it has {} rows and {} columns, expected {} and {}, as page 0 has",
+                    "it has {} rows and {} columns, expected {} and {}, as the first page has",
                     given.1, given.0, expected.1, expected.0
                 )));
             }
@@ -122,6 +122,8 @@ fn add_page<R: Read + Seek>(
         None => None,
     };
     let start = values.len();
+    let room = values.try_reserve_exact(numbers);
+    room.map_err(|_| format!("its {numbers} numbers take more memory than there is"))?;
     // A part that is not there has no data, or is 0.
     values.resize(start + numbers, no_data.unwrap_or(0.0));
     read_parts(decoder, [bands, rows, columns], &mut values[start..])?;
@@ -169,26 +171,27 @@ fn read_parts<R: Read + Seek>(
             continue;
         }
         let index = part as u32;
-        let stored = as_f32(decoder.read_chunk(index).map_err(said)?);
+        let read = decoder.read_chunk(index).map_err(said)?;
+        let (count, number) = numbers(&read);
         let (stride, _) = decoder.chunk_data_dimensions(index);
         let row = stride as usize * together;
         let (first, place) = (part / in_plane, part % in_plane);
         let (top, left) = (place / across * height, place % across * width);
         let down = height.min(rows - top);
         let right = width.min(columns - left);
-        if stored.len() < row * down || row < right * together {
+        if count < row * down || row < right * together {
             return Err(format!(
                 "{kind} {part} holds {} numbers, expected {}",
-                stored.len(),
+                count,
                 down * right * together
             ));
         }
-        for (y, stored) in stored.chunks_exact(row).take(down).enumerate() {
+        for y in 0..down {
             for band in 0..together {
                 let from = ((first + band) * rows + top + y) * columns + left;
                 let line = &mut channels[from..from + right];
-                for (to, pixel) in line.iter_mut().zip(stored.chunks_exact(together)) {
-                    *to = pixel[band];
+                for (x, to) in line.iter_mut().enumerate() {
+                    *to = number(y * row + x * together + band);
                 }
             }
         }
@@ -206,25 +209,26 @@ fn no_data(text: &str) -> Result<f32, String> {
     })
 }
 
-fn as_f32(read: DecodingResult) -> Vec<f32> {
+/// How many numbers were read, and what gives each.
+fn numbers(read: &DecodingResult) -> (usize, Box<dyn Fn(usize) -> f32 + '_>) {
     /// In place of a function for each type.
-    macro_rules! all {
+    macro_rules! each {
         ($values:ident, $number:expr) => {
-            $values.into_iter().map($number).collect()
+            ($values.len(), Box::new(move |i| $number($values[i])))
         };
     }
     match read {
-        DecodingResult::U8(v) => all!(v, f32::from),
-        DecodingResult::U16(v) => all!(v, f32::from),
-        DecodingResult::U32(v) => all!(v, |n| n as f32),
-        DecodingResult::U64(v) => all!(v, |n| n as f32),
-        DecodingResult::I8(v) => all!(v, f32::from),
-        DecodingResult::I16(v) => all!(v, f32::from),
-        DecodingResult::I32(v) => all!(v, |n| n as f32),
-        DecodingResult::I64(v) => all!(v, |n| n as f32),
-        DecodingResult::F16(v) => all!(v, |n| n.to_f32()),
-        DecodingResult::F32(v) => v,
-        DecodingResult::F64(v) => all!(v, |n| n as f32),
+        DecodingResult::U8(v) => each!(v, f32::from),
+        DecodingResult::U16(v) => each!(v, f32::from),
+        DecodingResult::U32(v) => each!(v, |n| n as f32),
+        DecodingResult::U64(v) => each!(v, |n| n as f32),
+        DecodingResult::I8(v) => each!(v, f32::from),
+        DecodingResult::I16(v) => each!(v, f32::from),
+        DecodingResult::I32(v) => each!(v, |n| n as f32),
+        DecodingResult::I64(v) => each!(v, |n| n as f32),
+        DecodingResult::F16(v) => each!(v, half::f16::to_f32),
+        DecodingResult::F32(v) => each!(v, |n| n),
+        DecodingResult::F64(v) => each!(v, |n| n as f32),
     }
 }
 
