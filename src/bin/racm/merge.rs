@@ -111,6 +111,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         builder = builder.baseline(baseline);
     }
     let explainer = builder.build()?;
+    args.map.check(&explainer)?;
     let explanation = explainer.explain_ledger(plan.shape(), ledger.prefix(wanted))?;
     whole::folder(&args.out)?;
     whole::put(&out, |part| {

@@ -59,6 +59,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         builder = builder.region(Region::top_fraction(refined_by.map(), args.keep)?);
     }
     let mut explainer = builder.build()?;
+    args.map.check(&explainer)?;
     // What the model and the masks see.
     let model = in_space(&model, space)?;
     let masked = match space {

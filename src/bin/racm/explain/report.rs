@@ -109,7 +109,7 @@ pub fn write(
     stage: &Stage<'_>,
 ) -> Result<Written, Failure> {
     let errors = explanation.standard_errors()?;
-    let carried = carried(origin, explanation)?;
+    let carried = carried(explanation);
     let mut written = vec!["map.npy", "panel.png", "overlay.png", "report.json"];
     let (map_path, errors_path) = (
         origin.out.join("map.npy"),
@@ -141,15 +141,12 @@ pub fn write(
     })
 }
 
-fn carried(origin: &Origin<'_>, explanation: &Explanation) -> Result<Vec<Carried>, Failure> {
+fn carried(explanation: &Explanation) -> Vec<Carried> {
     let targets = 0..explanation.targets().len();
-    let carried = targets.map(|target| match explanation.carried(target) {
-        Ok(carried) => Ok(Some(carried)),
-        Err(error) if origin.sort => Err(format!("--sort: {error}").into()),
-        // Some estimators and families have no own effects, but a map.
-        Err(_) => Ok(None),
-    });
-    carried.collect()
+    // Pass-only has a map, and no own effects.
+    targets
+        .map(|target| explanation.carried(target).ok())
+        .collect()
 }
 
 /// What `--spec` reads. A region stays with the map that it was made of.
