@@ -18,6 +18,8 @@ mod explain;
 mod model;
 #[path = "../../src/bin/racm/npy.rs"]
 mod npy;
+#[path = "../../src/bin/racm/numbers.rs"]
+mod numbers;
 #[path = "../../src/bin/racm/read.rs"]
 mod read;
 #[path = "../../src/bin/racm/say.rs"]

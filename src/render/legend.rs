@@ -160,9 +160,14 @@ pub(super) fn key(hatched: bool, doubtful: bool, carried: Option<String>, room: 
     key
 }
 
+/// The lines that a key takes.
+pub(super) fn lines(key: &[Key]) -> u32 {
+    key.iter().map(Key::end).max().unwrap_or(0)
+}
+
 impl Key {
     /// The line behind its last one.
-    pub(super) fn end(&self) -> u32 {
+    fn end(&self) -> u32 {
         self.line + self.meaning.len() as u32
     }
 
@@ -175,23 +180,15 @@ impl Key {
         let positive = !scale.is_anchored() || scale.high() > 0.0;
         let limit = if positive { scale.high() } else { scale.low() };
         let (strong, faint) = (scale.colour(limit), scale.colour(limit * 0.3));
-        let colour = |y: u32, x: u32| {
-            let (y, x) = (y as usize, x as usize);
-            match (self.marker, doubt) {
-                (Marker::NotEvaluated, _) => Some(hatch(y, x, None)),
-                (Marker::Doubtful, Doubt::Dots) => Some(dotted(faint, dot(y, x).2)),
-                (Marker::Doubtful, Doubt::Fade) => Some(fade(strong, scale)),
-                (Marker::Carried, _) => None,
-            }
+        let colour: &dyn Fn(usize, usize) -> [u8; 3] = match (self.marker, doubt) {
+            (Marker::Carried, _) => return carried::sample(panel, x, y, SWATCH),
+            (Marker::NotEvaluated, _) => &|y, x| hatch(y, x, None),
+            (Marker::Doubtful, Doubt::Dots) => &|y, x| dotted(faint, dot(y, x).2),
+            (Marker::Doubtful, Doubt::Fade) => &|_, _| fade(strong, scale),
         };
-        match colour(0, 0) {
-            Some(_) => {
-                let sample = RgbImage::from_fn(SWATCH, text::LINE - 2, |x, y| {
-                    Rgb(colour(y, x).unwrap_or(INK))
-                });
-                framed(panel, x, y + 1, &sample);
-            }
-            None => carried::sample(panel, x, y, SWATCH),
-        }
+        let sample = RgbImage::from_fn(SWATCH, text::LINE - 2, |x, y| {
+            Rgb(colour(y as usize, x as usize))
+        });
+        framed(panel, x, y + 1, &sample);
     }
 }

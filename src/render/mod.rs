@@ -31,6 +31,8 @@
 //!   colours, from violet to yellow, so that its smallest value is not taken for 0.
 //! - Grey with a diagonal hatch is *not evaluated*: pixels outside the region of a refined map. No scale has greys
 //!   that dark.
+//! - The bar below a tile is what its plane [carries](Panel::carried) as a whole, from the line of 0, with a whisker of two
+//!   standard errors to either side.
 //! - Dotted (or faded) is *not distinguishable from 0*: the value is less than two standard errors from it.
 
 mod bars;

@@ -284,7 +284,7 @@ impl<'a> Panel<'a> {
             .is_some_and(|r| r.iter().any(|&evaluated| !evaluated));
         let carried = self.carried.as_ref().map(Bars::meaning);
         let key = legend::key(hatched, self.errors.is_some(), carried, room);
-        let lines = key.last().map_or(0, |k| k.end());
+        let lines = legend::lines(&key);
         let foot = match lines + caption.len() as u32 {
             // The number at the bar's lower end hangs over.
             0 => text::LINE / 2,
@@ -303,12 +303,8 @@ impl<'a> Panel<'a> {
         if let Some(image) = &self.image {
             let (x, y) = layout.at(0);
             text::draw(&mut panel, x, y, "image", INK);
-            framed(
-                &mut panel,
-                x,
-                y + layout.picture,
-                &self.image_tile(image, factor)?,
-            );
+            let tile = self.image_tile(image, factor)?;
+            framed(&mut panel, x, y + layout.picture, &tile);
         }
         let order = match &self.carried {
             Some(carried) if self.sorted => carried.order(),
@@ -316,23 +312,14 @@ impl<'a> Panel<'a> {
         };
         for (i, j) in order.into_iter().enumerate() {
             let (x, y) = layout.at(first + i);
-            text::draw(
-                &mut panel,
-                x,
-                y,
-                &text::shortened(&names[j], layout.width()),
-                INK,
-            );
+            let name = text::shortened(&names[j], layout.width());
+            text::draw(&mut panel, x, y, &name, INK);
             if let Some(pictures) = &self.pictures {
                 let picture = self.image_tile(&pictures.index_axis(Axis(0), j), factor)?;
                 framed(&mut panel, x, y + layout.picture, &picture);
             }
-            framed(
-                &mut panel,
-                x,
-                y + layout.tile,
-                &self.plane_tile(j, scale, factor)?,
-            );
+            let tile = self.plane_tile(j, scale, factor)?;
+            framed(&mut panel, x, y + layout.tile, &tile);
             if let Some(carried) = &self.carried {
                 carried.draw(&mut panel, j, x, y + layout.bar, layout.bar_width);
             }

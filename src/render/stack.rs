@@ -6,8 +6,8 @@ use super::layout::{MOST_PIXELS, PAPER};
 use super::picture::LONGEST;
 use crate::error::{Error, Result};
 
-/// One panel below the other, left-aligned on white: for several targets, drawn with the same [`Scale`] if they are to
-/// be compared.
+/// One panel below the other, left-aligned on white: for several targets, drawn with the same [`Scale`](super::Scale) if
+/// they are to be compared.
 ///
 /// # Errors
 /// [`Error::Parameter`] when there is none, or when they are too large together.

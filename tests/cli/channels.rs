@@ -186,6 +186,6 @@ fn what_each_plane_carries_is_said_drawn_and_sorted() {
     fails(
         &format!("{plain} --sort"),
         &[("--out", &sorted)],
-        "--sort: estimator is pass-only",
+        "--sort goes by own effects",
     );
 }

@@ -52,6 +52,12 @@ fn channels_are_joined_by_name_by_number_and_by_range() {
         joined("x=3-4"),
         named(&[("t", &[0]), ("u+v", &[1, 2]), ("x", &[3, 4])])
     );
+    // Without a name, a group is called by its channels, a range by its numbers.
+    assert_eq!(
+        joined("0+3"),
+        named(&[("t+q", &[0, 3]), ("u+v", &[1, 2]), ("r", &[4])])
+    );
+    assert_eq!(joined("3-4")[2], ("3-4".to_owned(), vec![3, 4]));
     // A name comes before a number.
     assert_eq!(planes(&read("2,1,0").joined("1+2").unwrap())[0].1, [1, 0]);
     let bands = Channels::unnamed(200)
@@ -69,16 +75,22 @@ fn bad_lists_are_refused() {
             &format!("channels is {message}"),
         );
     };
-    let names = "names of 1 to 100 letters, without control characters, `,`, `+` and `=`";
+    let rule = "names of 1 to 100 letters, without control characters, `,`, `+` and `=`";
     for text in ["", "a,,b", "a,", "a+", "+", "=a", "a, ,b"] {
-        list(text, &format!("an empty name, expected {names}"));
+        list(text, &format!("an empty name, expected {rule}"));
     }
     list(
         &"a".repeat(101),
-        &format!("a name of 101 letters, expected {names}"),
+        &format!("a name of 101 letters, expected {rule}"),
     );
-    list("a=b=c", &format!("\"b=c\", with '=', expected {names}"));
-    list("a\nb", &format!("\"a\\nb\", with '\\n', expected {names}"));
+    list("a=b=c", &format!("\"b=c\", with '=', expected {rule}"));
+    list("a\nb", &format!("\"a\\nb\", with '\\n', expected {rule}"));
+    let names = (0..30).map(|c| format!("band{c}")).collect::<Vec<_>>();
+    let expected = "expected a name of its own, NAME=.., where they have over 100 letters";
+    let first =
+        "a group with the names band0, band1, band2, band3, band4, band5, band6, band7, ...";
+    list(&names.join("+"), &format!("{first}, {expected}"));
+    assert!(format!("x={}", names.join("+")).parse::<Channels>().is_ok());
     let twice = "`a` for channel 0 and for channel 2, expected a name of its own for every channel";
     list("a,b+a", twice);
     list(

@@ -5,7 +5,8 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use racm::{
-    Baseline, Effect, Enlargement, Estimator, ExplainerBuilder, Link, Placement, Rise, Segments,
+    Baseline, Effect, Enlargement, Estimator, Explainer, ExplainerBuilder, Link, Placement, Rise,
+    Segments,
 };
 
 use crate::Failure;
@@ -208,6 +209,17 @@ pub struct MapArgs {
 }
 
 impl MapArgs {
+    /// Refuses to sort by what there is not.
+    pub fn check(&self, explainer: &Explainer) -> Result<(), Failure> {
+        if self.sort && explainer.estimator() == Estimator::PassOnly {
+            return Err(
+                "--sort goes by own effects, and pass-only, which compares with nothing, has none"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+
     /// The builder with what was given.
     pub fn apply(&self, mut builder: ExplainerBuilder) -> ExplainerBuilder {
         if let Some(link) = self.link {

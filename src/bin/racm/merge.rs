@@ -125,6 +125,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         builder = builder.baseline(baseline);
     }
     let explainer = builder.build()?;
+    args.map.check(&explainer)?;
     let mut explanation = explainer.explain_ledger(plan.shape(), ledger.prefix(wanted))?;
     if let Some(target) = &args.target {
         explanation = explanation.with_target(target.clone())?;

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
@@ -32,10 +33,10 @@ pub struct Channels {
     groups: Vec<Group>,
 }
 
-/// What passes together: a name of its own if there is one, and the channels.
+/// What passes together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Group {
-    name: Option<String>,
+    name: String,
     channels: Vec<usize>,
 }
 
@@ -52,19 +53,13 @@ impl Channels {
     /// [`Error::Parameter`] for a name that is empty, longer than 100 letters, with a control character or with one of
     /// `,`, `+` and `=`, and for a name that two have.
     pub fn named<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Result<Self> {
-        let mut checked: Vec<String> = Vec::new();
-        for name in names {
+        let (mut checked, mut seen) = (Vec::new(), HashMap::new());
+        for (channel, name) in names.into_iter().enumerate() {
             let name = read_name(CHANNELS, name.as_ref())?;
-            if let Some(first) = checked.iter().position(|other| *other == name) {
-                let given = format!(
-                    "`{name}` for channel {first} and for channel {}",
-                    checked.len()
-                );
-                return Err(Error::parameter(
-                    CHANNELS,
-                    given,
-                    "a name of its own for every channel",
-                ));
+            if let Some(first) = seen.insert(name.clone(), channel) {
+                let given = format!("`{name}` for channel {first} and for channel {channel}");
+                let expected = "a name of its own for every channel";
+                return Err(Error::parameter(CHANNELS, given, expected));
             }
             checked.push(name);
         }
@@ -72,8 +67,8 @@ impl Channels {
     }
 
     fn alone(names: Vec<String>) -> Self {
-        let groups = (0..names.len()).map(|channel| Group {
-            name: None,
+        let groups = names.iter().enumerate().map(|(channel, name)| Group {
+            name: name.clone(),
             channels: vec![channel],
         });
         Channels {
@@ -84,12 +79,13 @@ impl Channels {
 
     /// With channels that pass together: groups with `,` between them, each of channels with `+` between them, and with
     /// `NAME=` before it if it is to have a name of its own. A channel goes by its name, or by its number from 0;
-    /// `0-40` are the channels 0 to 40. What is in no group passes as before.
+    /// `0-40` are the channels 0 to 40. Without a name, a group is called by its channels, a range as it stands there. What
+    /// is in no group passes as before.
     ///
     /// ```
     /// # use racm::Channels;
-    /// let bands = Channels::unnamed(200).joined("visible=0-40, infrared=41-198")?;
-    /// assert_eq!(bands.grouped()?.names(), ["visible", "infrared", "channel 199"]);
+    /// let bands = Channels::unnamed(200).joined("visible=0-40, 41-198")?;
+    /// assert_eq!(bands.grouped()?.names(), ["visible", "41-198", "channel 199"]);
     /// # Ok::<(), racm::Error>(())
     /// ```
     ///
@@ -99,14 +95,19 @@ impl Channels {
     pub fn joined(mut self, groups: &str) -> Result<Self> {
         let mut joined = Vec::new();
         for item in items(GROUPS, groups)? {
-            let mut channels = Vec::new();
-            for word in &item.channels {
-                channels.extend(self.find(word)?);
+            let (mut channels, mut names) = (Vec::new(), Vec::new());
+            for word in item.channels {
+                let found = self.find(&word)?;
+                let one = found.start() == found.end();
+                names.push(if one {
+                    self.names[*found.start()].clone()
+                } else {
+                    word
+                });
+                channels.extend(found);
             }
-            joined.push(Group {
-                name: item.name,
-                channels,
-            });
+            let name = name_of(GROUPS, item.name, &names)?;
+            joined.push(Group { name, channels });
         }
         // Groups of more than one that were there before stay as they are.
         let (alone, mut all): (Vec<_>, Vec<_>) =
@@ -116,11 +117,9 @@ impl Channels {
         for (g, group) in all.iter().enumerate() {
             for &channel in &group.channels {
                 if let Some(other) = group_of[channel].replace(g) {
-                    let [other, this] = [other, g].map(|g| self.name_of(&all[g]));
-                    let given = format!(
-                        "channel `{}` in `{other}` and in `{this}`",
-                        self.names[channel]
-                    );
+                    let [other, this] = [other, g].map(|g| &all[g].name);
+                    let channel = &self.names[channel];
+                    let given = format!("channel `{channel}` in `{other}` and in `{this}`");
                     return Err(Error::parameter(
                         GROUPS,
                         given,
@@ -170,12 +169,9 @@ impl Channels {
         if self.names.len() == channels {
             return Ok(());
         }
-        let names = if self.names.len() == 1 {
-            "name"
-        } else {
-            "names"
-        };
-        let given = format!("{} {names} ({})", self.names.len(), listed(&self.names));
+        let count = self.names.len();
+        let names = if count == 1 { "name" } else { "names" };
+        let given = format!("{count} {names} ({})", listed(&self.names));
         let expected = match channels {
             1 => "one, of the image's only channel".to_owned(),
             _ => format!("{channels}, one for each channel of the image"),
@@ -189,15 +185,7 @@ impl Channels {
     /// Those of [`Racm::grouped`].
     pub fn grouped(&self) -> Result<GroupedRacm> {
         let groups = self.groups.iter();
-        Racm::grouped(groups.map(|group| (self.name_of(group), group.channels.clone())))
-    }
-
-    fn name_of(&self, group: &Group) -> String {
-        let names = || group.channels.iter().map(|&c| self.names[c].as_str());
-        group
-            .name
-            .clone()
-            .unwrap_or_else(|| names().collect::<Vec<_>>().join("+"))
+        Racm::grouped(groups.map(|group| (group.name.as_str(), group.channels.iter().copied())))
     }
 }
 
@@ -247,6 +235,17 @@ fn read_name(list: &'static str, name: &str) -> Result<String> {
     Err(Error::parameter(list, given, expected))
 }
 
+/// A group's own name, or that of its channels.
+fn name_of(list: &'static str, own: Option<String>, channels: &[String]) -> Result<String> {
+    let name = own.unwrap_or_else(|| channels.join("+"));
+    if name.chars().count() <= LONGEST {
+        return Ok(name);
+    }
+    let given = format!("a group with the names {}", listed(channels));
+    let expected = format!("a name of its own, NAME=.., where they have over {LONGEST} letters");
+    Err(Error::parameter(list, given, expected))
+}
+
 /// Names for a message, the first few.
 fn listed(names: &[String]) -> String {
     const MOST: usize = 8;
@@ -266,11 +265,12 @@ impl FromStr for Channels {
         let names = items.iter().flat_map(|item| &item.channels);
         let mut channels = Channels::named(names)?;
         let mut next = 0..;
-        let groups = items.into_iter().map(|item| Group {
-            name: item.name,
-            channels: next.by_ref().take(item.channels.len()).collect(),
-        });
-        channels.groups = groups.collect();
+        let group = |item: Item| {
+            let name = name_of(CHANNELS, item.name, &item.channels)?;
+            let channels = next.by_ref().take(item.channels.len()).collect();
+            Ok(Group { name, channels })
+        };
+        channels.groups = items.into_iter().map(group).collect::<Result<_>>()?;
         Ok(channels)
     }
 }

@@ -21,7 +21,7 @@ pub struct GroupedRacm {
 
 impl Racm {
     /// RaCM over groups of channels: a name for each, and its channels (0 is the image's first). Every
-    /// channel of the image belongs to exactly one group.
+    /// channel of the image belongs to exactly one group. [`Channels`](crate::Channels) makes them of channels' names.
     ///
     /// ```
     /// use racm::{Explainer, FnModel, Racm};

@@ -84,6 +84,7 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     let region = in_both(region, known.as_ref())
         .map_err(|_| "no pixel of the region has a value in every channel")?;
     let mut explainer = builder.region(region).build()?;
+    args.map.check(&explainer)?;
     // What the model and the masks see.
     let model = in_space(&model, space)?;
     let masked = match space {

@@ -65,7 +65,7 @@ pub fn write(
     stage: &Stage<'_>,
 ) -> Result<Written, Failure> {
     let errors = explanation.standard_errors()?;
-    let carried = carried(origin, explanation)?;
+    let carried = carried(explanation);
     let mut written = vec!["map.npy", "panel.png", "report.json"];
     let (map_path, errors_path) = (
         origin.out.join("map.npy"),
@@ -99,15 +99,10 @@ pub fn write(
     })
 }
 
-fn carried(origin: &Origin<'_>, explanation: &Explanation) -> Result<Vec<Carried>, Failure> {
-    let targets = 0..explanation.maps().dim().0;
-    let carried = targets.map(|target| match explanation.carried(target) {
-        Ok(carried) => Ok(Some(carried)),
-        Err(error) if origin.map.sort => Err(format!("--sort: {error}").into()),
-        // Some estimators and families have no own effects, but a map.
-        Err(_) => Ok(None),
-    });
-    carried.collect()
+fn carried(explanation: &Explanation) -> Vec<Carried> {
+    let maps = 0..explanation.maps().dim().0;
+    // Pass-only has a map, and no own effects.
+    maps.map(|map| explanation.carried(map).ok()).collect()
 }
 
 /// What `--spec` reads. A region stays with the map that it was made of.
