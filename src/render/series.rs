@@ -98,7 +98,8 @@ impl<'a> SeriesPlot<'a> {
     }
 
     /// What stands below: the first sample's number, the step from one to the next, and what they are, as in `(0.0, 0.01,
-    /// "time (s)")` for 100 samples a second. Default: from 0 in steps of 1, `"sample"`.
+    /// "time (s)")` for 100 samples a second. Default: from 0 in steps of 1, `"sample"`. Numbers are written with at most
+    /// eight digits.
     pub fn axis(mut self, start: f64, step: f64, label: impl Into<String>) -> Self {
         (self.start, self.step, self.label) = (start, step, label.into());
         self

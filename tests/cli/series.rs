@@ -77,6 +77,7 @@ fn planes_that_are_no_channels_stand_below_all_lines() {
         height(""),
         height("--method mc-rise"),
     );
+    assert_eq!(seven, one + 6 * (22 + 58 + 14));
     assert!(one < three && three < seven, "{one} {three} {seven}");
     assert_eq!(height("--space lab"), three);
     // Cells of a series are segments of it, too.

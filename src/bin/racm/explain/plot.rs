@@ -31,12 +31,12 @@ impl Plot<'_> {
         }
         Ok(Some(match self.space {
             Some(space) => {
-                let names = space.planes().map(|(name, _)| name);
-                self.series(&space.convert(self.image)?, &names)?
+                let names = space.planes().map(|(name, _)| name.to_owned());
+                self.series(&space.convert(self.image)?, names.to_vec())?
             }
             None => {
                 let names = (0..channels).map(|channel| Racm.plane_name(channel, channels));
-                self.series(self.image, &names.collect::<Vec<_>>())?
+                self.series(self.image, names.collect())?
             }
         }))
     }
@@ -49,8 +49,14 @@ impl Plot<'_> {
         chart.draw()
     }
 
-    fn series<S: AsRef<str>>(&self, series: &Array3<f32>, names: &[S]) -> racm::Result<RgbImage> {
-        let mut plot = SeriesPlot::new(self.map, self.planes).series(series, names);
+    fn series(&self, series: &Array3<f32>, mut names: Vec<String>) -> racm::Result<RgbImage> {
+        if names != self.planes {
+            // The red that MC-RISE paints is not the red channel.
+            names
+                .iter_mut()
+                .for_each(|name| *name = format!("series, {name}"));
+        }
+        let mut plot = SeriesPlot::new(self.map, self.planes).series(series, &names);
         plot = plot.caption(self.caption);
         if let Some(errors) = self.errors {
             plot = plot.standard_error(errors);
