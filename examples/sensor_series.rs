@@ -5,7 +5,7 @@
 //! and the time.
 //!
 //! Cells of one length see one scale: long ones say whether there is anything, short ones where. Maps of several lengths are
-//! averaged, with their errors, and shown in one picture. With the feature `render` it goes to `target/sensor_series.png`, or to
+//! averaged, with their errors, and shown in one picture. With the feature `render` it goes to `sensor_series.png`, or to
 //! the path given.
 
 use racm::ndarray::{Array2, Array3, ArrayView4, s};
@@ -123,7 +123,7 @@ fn draw(series: &Array3<f32>, map: &Array3<f32>, error: &Array3<f32>) -> Result<
         .caption(format!("RaCM, own effects on the alarm level, mean of the maps of {CELLS:?} cells, 2000 masks each"))
         .draw()?;
     let path = std::env::args().nth(1);
-    let path = path.unwrap_or_else(|| "target/sensor_series.png".to_owned());
+    let path = path.unwrap_or_else(|| "sensor_series.png".to_owned());
     write_png(&path, &plot)?;
     println!("wrote {path}");
     Ok(())

@@ -6,7 +6,7 @@
 //! - `[1, 1, 20]`, one *pixel* a feature: RISE throws a coin for each.
 //!
 //! The small model here is an application for a loan, whose score is known rule by rule, so that all 2^20 sets of features can
-//! be scored and both values of game theory are exact. With the feature `render` a chart goes to `target/table.png`, or to the
+//! be scored and both values of game theory are exact. With the feature `render` a chart goes to `table.png`, or to the
 //! path given.
 
 use racm::ndarray::{Array2, Array3, ArrayView4};
@@ -189,7 +189,7 @@ fn draw(own: &Explanation, shapley: &[f64]) -> Result<(), Error> {
         chart = chart.standard_error(errors);
     }
     let path = std::env::args().nth(1);
-    let path = path.unwrap_or_else(|| "target/table.png".to_owned());
+    let path = path.unwrap_or_else(|| "table.png".to_owned());
     write_png(&path, &chart.draw()?)?;
     println!("wrote {path}");
     Ok(())

@@ -249,6 +249,7 @@ fn main() -> Result<(), Error> {
     }
     let panel = Panel::new(&explanation.map(), &names)
         .plane_pictures(&pictures)
+        .carried(&explanation.carried(0)?)
         .quantity("mm of rain")
         .columns(4)
         .tile_size(256)

@@ -116,6 +116,10 @@ fn name(text: &str, before: &[String]) -> Result<String, String> {
         1..=LONGEST if text.chars().any(char::is_control) => {
             Err("has control characters, expected none".to_owned())
         }
+        // They have a meaning where channels are listed.
+        1..=LONGEST if text.contains([',', '+', '=']) => {
+            Err("has one of , + and =, expected none".to_owned())
+        }
         1..=LONGEST if before.iter().any(|name| name == text) => {
             Err("is the name of an earlier channel, too, expected another".to_owned())
         }
@@ -140,10 +144,10 @@ mod tests {
 
     #[test]
     fn reads_the_columns_that_are_there() {
-        let read = parse("mean, name ,baseline\n1,\"a, b\",-2\n\n2.5,c,0\n").unwrap();
+        let read = parse("mean, name ,baseline\n1,\"a b\",-2\n\n2.5,c,0\n").unwrap();
         let expected = ChannelFile {
             channels: 2,
-            names: Some(vec!["a, b".to_owned(), "c".to_owned()]),
+            names: Some(vec!["a b".to_owned(), "c".to_owned()]),
             mean: Some(vec![1.0, 2.5]),
             baseline: Some(vec![-2.0, 0.0]),
             ..ChannelFile::default()
@@ -171,6 +175,7 @@ mod tests {
             ("name\n\"\"\n", "has 0 letters"),
             ("name\n\"a\n", "line 2 has quotes"),
             ("name\na\tb\n", "has control characters"),
+            ("name\nu+v\n", "has one of , + and ="),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(expected), "{text:?}: {error}");
