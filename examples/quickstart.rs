@@ -1,21 +1,20 @@
 //! The shortest way to a picture: what makes the embedded network say "stop sign"?
 //!
-//! The image is drawn in code: a red octagon with a white bar on a green meadow. The network also
-//! knows dark octagons, which lack the red and are the same in green and blue. RaCM masks cells and,
-//! within them, channels; its map has one plane a channel, and the red one stands out inside the
-//! octagon. The picture goes to `quickstart.png`, or to the path given.
+//! The image is drawn in code: a red octagon with a white bar. The network also knows dark octagons, which lack the red and
+//! are the same in green and blue. RaCM masks cells and, within them, channels; its own effects have one plane a channel:
+//! the red of the face stands out, and the green and blue of the white bar. The picture goes to `quickstart.png`, or to the
+//! path given.
 
 use racm::ndarray::Array3;
 use racm::render::{Panel, write_png};
-use racm::{Error, Explainer, Target, demo};
+use racm::{Effect, Error, Explainer, Target, demo};
 
 fn main() -> Result<(), Error> {
     let image = demo::image();
-    let explanation = Explainer::builder().masks(4000).build()?.explain(
-        &demo::Classifier,
-        &image,
-        Target::Top,
-    )?;
+    let explainer = Explainer::builder().masks(4000).effect(Effect::Own);
+    let explanation = explainer
+        .build()?
+        .explain(&demo::Classifier, &image, Target::Top)?;
 
     let class = demo::CLASSES[explanation.targets()[0]];
     let score = explanation.unmasked_scores()[0];
@@ -35,7 +34,7 @@ fn main() -> Result<(), Error> {
     let panel = Panel::new(&explanation.map(), &names)
         .image(&image)
         .caption(format!(
-            "RaCM: which channels of which pixels say {class:?} (score {score:.2}), {} masks",
+            "RaCM's own effects: which channels of which pixels say {class:?} (score {score:.2}), {} masks",
             explanation.masks()
         ))
         .draw()?;
