@@ -164,7 +164,11 @@ fn explain_refuses_what_it_cannot_do() {
         ("--until-stable 0", ("--image", &picture), "agreement is 0"),
         ("--seconds -1", ("--image", &picture), "seconds is -1"),
         ("--seconds NaN", ("--image", &picture), "seconds is NaN"),
-        ("--target 3", ("--image", &picture), "class 3 was asked for"),
+        (
+            "--target 99",
+            ("--image", &picture),
+            "class 99 was asked for",
+        ),
         ("--baseline 0,0", ("--image", &picture), "baseline"),
     ] {
         let more = [("--out", &*never), (more.0, &**more.1)];
@@ -1071,7 +1075,7 @@ fn class_activation_maps_refuse_what_they_cannot_do() {
             "--refine grad-cam --target 0-1",
             "--refine grad-cam is for one class, --target is 0-1",
         ),
-        ("--method grad-cam --target 3", "class 3 was asked for"),
+        ("--method grad-cam --target 99", "class 99 was asked for"),
         (
             "--method grad-cam --masks 10",
             "--masks is about random masks",

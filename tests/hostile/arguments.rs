@@ -26,7 +26,7 @@ pub fn cases(room: &Room) -> Vec<Case> {
         ("--seconds 1e300", "seconds is"),
         ("--threads 0", "--threads is 0"),
         ("--threads 18446744073709551615", "--threads is"),
-        ("--target 3", "class 3"),
+        ("--target 99", "class 99"),
         (
             "--target 18446744073709551615",
             "class 18446744073709551615",

@@ -397,7 +397,7 @@ fn channels(room: &Room, model: &str) -> Vec<Case> {
     }
     for (number, text) in [
         "\u{feff}mean\r\n1\r\n",
-        " std , name \n 2 , \"a, b\" \n\n",
+        " std , name \n 2 , \"a b\" \n\n",
         "baseline\n-1e30",
     ]
     .into_iter()
