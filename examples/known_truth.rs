@@ -12,7 +12,7 @@
 //! Explained are the bright ones of each pair: what makes an octagon dark is an absence, which no black baseline can take
 //! away. Drawings that the classifier does not name are passed over.
 //!
-//! Without arguments it takes some seconds. `cargo run --release --example known_truth -- 15 100,300,1000` (drawings of
+//! Without arguments it takes some seconds. `cargo run --release --example known_truth -- 15 100,300,1000,5000` (drawings of
 //! each class, calls, and perhaps `top`) makes the table in `benches/known_truth.md`.
 
 use racm::ndarray::{Array2, Array3, ArrayView4, Axis};
