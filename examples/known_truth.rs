@@ -15,6 +15,8 @@
 //! Without arguments it takes some seconds. `cargo run --release --example known_truth -- 15 100,300,1000,5000` (drawings of
 //! each class, calls, and perhaps `top`) makes the table in `benches/known_truth.md`.
 
+use std::sync::Arc;
+
 use racm::ndarray::{Array2, Array3, ArrayView4, Axis};
 use racm::{
     BlackBoxModel, BoxError, Estimator, Explainer, Explanation, FnModel, MaskFamily, McRise, Racm,
@@ -176,14 +178,17 @@ fn main() -> Result<(), BoxError> {
         "| calls | map | channel | {} |\n|---|---|---|---|---|---|",
         titles.join(" | ")
     );
-    let families: [(&str, fn() -> Box<dyn MaskFamily>); 3] = [
-        ("RISE", || Box::new(Rise)),
-        ("MC-RISE", || Box::new(McRise::rgb())),
-        ("RaCM", || Box::new(Racm)),
+    let families: [(&str, Arc<dyn MaskFamily>); 3] = [
+        ("RISE", Arc::new(Rise)),
+        ("MC-RISE", Arc::new(McRise::rgb())),
+        ("RaCM", Arc::new(Racm)),
     ];
     for &calls in &calls {
-        for (name, family) in families {
-            let explainer = Explainer::builder().family(family()).masks(calls).build()?;
+        for (name, family) in &families {
+            let explainer = Explainer::builder()
+                .family(family.clone())
+                .masks(calls)
+                .build()?;
             let mut rows: Vec<(String, [Share; 4])> = Vec::new();
             for case in &all {
                 let target = case.class + if against_all { 0 } else { demo::CLASSES.len() };

@@ -149,7 +149,7 @@ impl Place {
     }
 
     /// A place of the image in radii from the sign's centre.
-    fn from_centre(&self, x: f32, y: f32) -> [f32; 2] {
+    fn in_radii(&self, x: f32, y: f32) -> [f32; 2] {
         let (dx, dy) = (
             (x - self.centre[0]) / (self.radius * self.squeeze),
             (y - self.centre[1]) / self.radius,
@@ -164,7 +164,7 @@ impl Place {
 
     /// Whether the sign of a class covers a place.
     pub(super) fn covers(&self, class: usize, x: f32, y: f32) -> bool {
-        let [dx, dy] = self.from_centre(x, y);
+        let [dx, dy] = self.in_radii(x, y);
         Self::look(class).is_some_and(|look| norm(look.shape, dx, dy) <= 1.0)
     }
 
@@ -177,7 +177,7 @@ impl Place {
         [x, y]: [f32; 2],
         pixel: f32,
     ) -> Colour {
-        let [dx, dy] = self.from_centre(x, y);
+        let [dx, dy] = self.in_radii(x, y);
         let soft = |inside: f32| (inside * self.radius / pixel + 0.5).clamp(0.0, 1.0);
         let pole = if dy > 0.0 { soft(0.07 - dx.abs()) } else { 0.0 };
         let behind = mix(behind, [0.45, 0.45, 0.47], pole);
