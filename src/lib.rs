@@ -165,9 +165,10 @@ pub use masks::family::{
 };
 pub use masks::grid::{Enlargement, Placement};
 pub use masks::mask::Mask;
-pub use masks::plan::{MaskSpec, Plan};
+pub use masks::plan::Plan;
 pub use masks::region::Region;
 pub use masks::segments::Segments;
+pub use masks::spec::MaskSpec;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
 pub use models::adapter::OnnxOptions;

@@ -10,9 +10,10 @@ use crate::explain::budget::Budget;
 use crate::images::baseline::Baseline;
 use crate::masks::family::MaskFamily;
 use crate::masks::grid::{Enlargement, Placement};
-use crate::masks::plan::{MaskSpec, Plan};
+use crate::masks::plan::Plan;
 use crate::masks::region::Region;
 use crate::masks::segments::Segments;
+use crate::masks::spec::MaskSpec;
 
 /// Explains models with randomized masks.
 ///

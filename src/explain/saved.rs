@@ -9,7 +9,7 @@ use crate::estimate::link::Link;
 use crate::explain::budget::Budget;
 use crate::explain::explainer::{Explainer, ExplainerBuilder};
 use crate::images::baseline::Baseline;
-use crate::masks::plan::MaskSpec;
+use crate::masks::spec::MaskSpec;
 
 #[derive(Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -4,9 +4,10 @@ use std::str::FromStr;
 
 use crate::error::Error;
 use crate::masks::family::{Family, MaskFamily, McRise, Racm};
-use crate::masks::plan::{MaskSpec, Plan, fingerprint};
+use crate::masks::plan::{Plan, fingerprint};
 use crate::masks::region::{MOST_PIXELS, Region};
 use crate::masks::segments::Segments;
+use crate::masks::spec::MaskSpec;
 
 // What a plan says of itself. The planes' names tell no plans apart.
 pub(crate) const SHAPE: &str = "image shape";

@@ -10,4 +10,5 @@ pub(crate) mod region;
 mod saved;
 pub(crate) mod seed;
 pub(crate) mod segments;
+pub(crate) mod spec;
 pub(crate) mod state;

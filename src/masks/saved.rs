@@ -6,9 +6,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::masks::family::{Family, McRise, Racm};
 use crate::masks::grid::{Enlargement, Placement};
-use crate::masks::plan::{MaskSpec, Plan};
+use crate::masks::plan::Plan;
 use crate::masks::region::Region;
 use crate::masks::segments::Segments;
+use crate::masks::spec::MaskSpec;
 
 #[derive(Serialize, Deserialize)]
 #[serde(

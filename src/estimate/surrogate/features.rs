@@ -168,7 +168,7 @@ fn helmert(k: usize, planes: usize, weight: f64) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::masks::family::Racm;
-    use crate::masks::plan::MaskSpec;
+    use crate::masks::spec::MaskSpec;
 
     #[test]
     fn lifts_of_many_states_are_those_of_the_shares() {
