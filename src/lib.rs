@@ -24,6 +24,8 @@
 //! # Ok::<(), racm::Error>(())
 //! ```
 //!
+//! The [guide] teaches it from the beginning: how to read a map, what to choose, what it costs.
+//!
 //! # How it works
 //! - A [`MaskFamily`] says what a cell of a small grid (or one of the [`Segments`] of the image) can do to the image: [`Rise`] shows or hides
 //!   it, [`Racm`] passes a random subset of its channels, [`McRise`] paints it in a colour.
@@ -131,6 +133,8 @@ mod error;
 mod estimate;
 mod explain;
 mod file;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod images;
 mod ledger;
 mod masks;
