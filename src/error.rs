@@ -170,7 +170,10 @@ pub enum Error {
         value: f32,
     },
     /// A class that the model does not have.
-    #[error("class {target} was asked for, the model has {classes} classes (0..{classes})")]
+    #[error(
+        "class {target} was asked for, the model has {classes} {}",
+        if *.classes == 1 { "class (0)".to_owned() } else { format!("classes (0..{classes})") }
+    )]
     Target {
         /// The class asked for.
         target: usize,

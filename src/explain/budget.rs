@@ -130,7 +130,8 @@ impl Budget {
 #[non_exhaustive]
 pub enum StopRule {
     /// Once the map's [certainty](crate::Explanation::certainty), its estimated correlation with the
-    /// map of endless masks, is at least this, for every target. In (0, 1].
+    /// map of endless masks, is at least this, for every target. In (0, 1]. It never holds for a map of
+    /// one element, which has none.
     Certainty(f64),
     /// Once the `top` fraction of the map's elements, as the first half of the masks rank them,
     /// holds at least the fraction `agreement` of those that all masks rank there; for every

@@ -230,8 +230,9 @@ impl Explanation {
     /// `sqrt(1 - mean(e^2) / var(m))`, with `m` the map's elements inside the region, `var` their
     /// variance about their mean and `e` their standard errors: the share of the variance that is not
     /// noise, as the correction for attenuation has it. 0 where that is negative, or the map is the
-    /// same everywhere; the least of several targets; `None` where there are no standard errors. It
-    /// knows nothing of an estimator's bias, or of what the masks themselves cannot show.
+    /// same everywhere; the least of several targets; `None` where there are no standard errors, or
+    /// only one element, which correlates with nothing. It knows nothing of an estimator's bias, or of
+    /// what the masks themselves cannot show.
     ///
     /// # Errors
     /// Those of [`Estimator::standard_errors`].
@@ -242,12 +243,15 @@ impl Explanation {
         let Some(errors) = self.errors()? else {
             return Ok(None);
         };
-        let pairs = self.maps.outer_iter().zip(errors.outer_iter());
-        let shares = pairs.map(|(map, errors)| {
+        let mut least = 1.0_f64;
+        for (map, errors) in self.maps.outer_iter().zip(errors.outer_iter()) {
             let (map, errors) = (evaluated(&self.plan, map), evaluated(&self.plan, errors));
-            signal_share(&map, &errors)
-        });
-        Ok(Some(shares.fold(1.0, f64::min).sqrt()))
+            if map.len() == 1 {
+                return Ok(None);
+            }
+            least = least.min(signal_share(&map, &errors));
+        }
+        Ok(Some(least.sqrt()))
     }
 
     /// `sum of weights * map` for one target (an index into [`Explanation::maps`]) and its

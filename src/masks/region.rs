@@ -45,20 +45,46 @@ impl Region {
     /// [`Error::Parameter`] for a fraction outside (0, 1], [`Error::NotFinite`] for a NaN in the
     /// map, [`Error::EmptyRegion`] if the fraction rounds to no pixel.
     pub fn top_fraction(map: &ArrayRef2<f32>, fraction: f64) -> Result<Self> {
+        Self::from_pixels(map.mapv(|_| true))?.top_fraction_inside(map, fraction)
+    }
+
+    /// The same of this region's pixels alone, the `round(fraction * count)` highest of them: what the
+    /// map holds elsewhere counts for nothing, and may be NaN.
+    ///
+    /// ```
+    /// use racm::Region;
+    ///
+    /// let map = ndarray::arr2(&[[f32::NAN, 0.9], [0.4, 0.2]]);
+    /// let known = Region::from_pixels(map.mapv(|v| !v.is_nan()))?;
+    /// let region = known.top_fraction_inside(&map, 0.67)?;
+    /// assert_eq!(region.pixels(), ndarray::arr2(&[[false, true], [true, false]]));
+    /// # Ok::<(), racm::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Region::top_fraction`], and [`Error::Shape`] for a map of another size.
+    pub fn top_fraction_inside(&self, map: &ArrayRef2<f32>, fraction: f64) -> Result<Self> {
         if !(fraction > 0.0 && fraction <= 1.0) {
             return Err(Error::parameter("fraction", fraction, "a number in (0, 1]"));
         }
-        check_map(map)?;
-        let values: Vec<f32> = map.iter().copied().collect();
-        let mut order: Vec<usize> = (0..values.len()).collect();
-        // A stable sort keeps equals in the order of their index.
-        order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
-        let keep = (fraction * values.len() as f64).round() as usize;
-        let mut pixels = vec![false; values.len()];
-        for &i in &order[..keep] {
-            pixels[i] = true;
+        if map.dim() != self.pixels.dim() {
+            return Err(Error::Shape {
+                what: "the saliency map",
+                given: map.shape().to_vec(),
+                expected: self.pixels.shape().to_vec(),
+            });
         }
-        Self::from_pixels(shaped(map, pixels))
+        let all = map.indexed_iter().map(|(at, &value)| (at, value));
+        let mut inside: Vec<_> = all.filter(|(at, _)| self.pixels[*at]).collect();
+        check_values(inside.iter().copied())?;
+        // A stable sort keeps equals in the order of their index.
+        inside.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let keep = (fraction * inside.len() as f64).round() as usize;
+        let mut pixels = Array2::from_elem(map.dim(), false);
+        for (at, _) in &inside[..keep] {
+            pixels[*at] = true;
+        }
+        Self::from_pixels(pixels)
     }
 
     /// The pixels whose value is strictly above the given percentile of the map's values (0 to
@@ -188,20 +214,18 @@ pub(crate) fn check_runs(
     ))
 }
 
-/// Pixels row by row, whatever the memory order of the map.
-fn shaped(map: &ArrayRef2<f32>, pixels: Vec<bool>) -> Array2<bool> {
-    let width = map.dim().1;
-    Array2::from_shape_fn(map.dim(), |(y, x)| pixels[y * width + x])
-}
-
 fn check_map(map: &ArrayRef2<f32>) -> Result<()> {
     let (height, width) = map.dim();
     if height * width == 0 {
         return Err(Error::EmptyRegion { height, width });
     }
-    match map.indexed_iter().find(|(_, v)| v.is_nan()) {
+    check_values(map.indexed_iter().map(|(at, &value)| (at, value)))
+}
+
+fn check_values(mut values: impl Iterator<Item = ((usize, usize), f32)>) -> Result<()> {
+    match values.find(|(_, v)| v.is_nan()) {
         None => Ok(()),
-        Some(((y, x), &value)) => Err(Error::NotFinite {
+        Some(((y, x), value)) => Err(Error::NotFinite {
             what: "the saliency map",
             index: vec![y, x],
             value: f64::from(value),

@@ -10,6 +10,7 @@ use racm::{
 };
 
 use crate::Failure;
+use crate::say::count_of;
 
 /// What fixes the masks, but for their family. What is not given stays as it is.
 #[derive(clap::Args)]
@@ -33,7 +34,7 @@ pub struct MaskArgs {
     #[arg(long, value_parser = named(Placement::ALL, Placement::name))]
     pub placement: Option<Placement>,
     /// What excluded pixels show: V, V,V,... (one a channel), blur:SIGMA or segment-means [default: 0;
-    /// segment-means for lime and kernel-shap]
+    /// segment-means for lime and kernel-shap, but 0 where every segment is one pixel and so its own mean]
     #[arg(
         long,
         allow_hyphen_values = true,
@@ -52,6 +53,14 @@ pub fn named<T: Copy + Send + Sync + 'static>(
         let found = all.iter().find(|&&value| name(value) == text);
         found.copied().ok_or("no such value")
     })
+}
+
+/// Why mc-rise cannot explain an image of so many channels.
+pub fn only_rgb(channels: usize) -> String {
+    format!(
+        "mc-rise paints in red, green and blue, and the image has {}",
+        count_of(channels, "channel")
+    )
 }
 
 /// A number from 0 on, with an answer to what is none.
@@ -151,6 +160,21 @@ impl MaskArgs {
             }
         };
         Ok(builder.family(Rise).segments(segments).estimator(estimator))
+    }
+
+    /// The baseline of a regression where none is given: the means of the segments, or 0 where every segment is a pixel,
+    /// whose mean is itself.
+    pub fn regression_baseline(&self, builder: ExplainerBuilder) -> racm::Result<ExplainerBuilder> {
+        if self.baseline.is_some() {
+            return Ok(builder);
+        }
+        let built = builder.clone().build()?;
+        let segments = built.spec().segments.as_ref();
+        let of_pixels = segments.is_some_and(|s| s.count() == s.labels().len());
+        Ok(builder.baseline(match of_pixels {
+            true => Baseline::default(),
+            false => Baseline::SegmentMeans,
+        }))
     }
 
     /// Refuses options about cells that segments take the place of.

@@ -16,7 +16,7 @@ use crate::explain::summary::print_summary;
 use crate::explain::{say_written, span};
 use crate::image::{self, ImageArgs, Input, Stored, Taken};
 use crate::model::{class_names, file_name};
-use crate::say::line;
+use crate::say::{line, warn_of_names};
 use crate::{Failure, read, whole};
 
 /// The arguments of `racm merge`. What ledgers know (masks, seed, classes, unmasked scores) is not asked for.
@@ -167,6 +167,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     let written = report::write(&origin, &explainer, &explanation, &stage)?;
     print_summary(&origin, &explanation, &written)?;
+    warn_of_names(&names, explanation.ledger().model_outputs())?;
     say_written(&origin, &explanation, &written.files)
 }
 

@@ -313,7 +313,8 @@ impl Model {
 fn read_names(path: &Path) -> Result<Vec<String>, Failure> {
     const LONGEST: usize = 300;
     let names = read::text(path, "a text file with one class name a line")?;
-    let names: Vec<String> = names.lines().map(str::to_owned).collect();
+    // Empty lines at the end name nothing.
+    let names: Vec<String> = names.trim_end().lines().map(str::to_owned).collect();
     for (line, name) in names.iter().enumerate() {
         let wrong = match name.chars().count() {
             letters if letters > LONGEST => format!("has {letters} letters"),

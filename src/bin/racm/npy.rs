@@ -12,14 +12,23 @@ use crate::read::image_shape;
 use crate::{Failure, read, whole};
 
 /// Reads a saliency map `[H, W]` (or `[1, H, W]`) of this size: floats of 2, 4 or 8 bytes, integers
-/// or truth values, in any byte and memory order.
-pub fn read_map(path: &Path, height: usize, width: usize) -> Result<Array2<f32>, Failure> {
-    read("saliency map", path, height, width)
+/// or truth values, in any byte and memory order. Where the image is missing, the map need not have a value.
+pub fn read_map(
+    path: &Path,
+    size: [usize; 2],
+    missing: Option<&Array2<bool>>,
+) -> Result<Array2<f32>, Failure> {
+    read("saliency map", path, size, missing)
 }
 
-fn read(what: &str, path: &Path, height: usize, width: usize) -> Result<Array2<f32>, Failure> {
+fn read(
+    what: &str,
+    path: &Path,
+    size: [usize; 2],
+    missing: Option<&Array2<bool>>,
+) -> Result<Array2<f32>, Failure> {
     let (file, bytes) = read::open(path, "an array (.npy)")?;
-    let array = parse(what, BufReader::new(file), bytes, height, width);
+    let array = parse(what, BufReader::new(file), bytes, size, missing);
     array.map_err(|reason| format!("{}: {reason}", path.display()).into())
 }
 
@@ -28,8 +37,8 @@ pub fn parse(
     what: &str,
     file: impl BufRead,
     bytes: u64,
-    height: usize,
-    width: usize,
+    [height, width]: [usize; 2],
+    missing: Option<&Array2<bool>>,
 ) -> Result<Array2<f32>, String> {
     let (h, w) = (height as u64, width as u64);
     let check = |given: &[u64]| match [&[h, w][..], &[1, h, w]].contains(&given) {
@@ -39,7 +48,9 @@ pub fn parse(
         )),
     };
     let array = elements(file, bytes, check)?;
-    match array.indexed_iter().find(|(_, v)| !v.is_finite()) {
+    let is_missing = |at: (usize, usize)| missing.is_some_and(|missing| missing[at]);
+    let wrong = |&(at, v): &((usize, usize), &f32)| !v.is_finite() && !is_missing(at);
+    match array.indexed_iter().find(wrong) {
         None => Ok(array),
         Some(((y, x), v)) => Err(format!(
             "the {what} holds {v} at [{y}, {x}], expected numbers that f32 can hold"
@@ -171,7 +182,7 @@ fn open_array<R: BufRead>(mut file: R, bytes: u64) -> Result<NpyFile<impl Read>,
 
 /// Reads a label map `[H, W]` of this size: whole numbers of any type.
 pub fn read_labels(path: &Path, height: usize, width: usize) -> Result<Array2<i64>, Failure> {
-    let values = read("label map", path, height, width)?;
+    let values = read("label map", path, [height, width], None)?;
     // f32 holds whole numbers up to here.
     let whole = |v: f32| v.fract() == 0.0 && v.abs() < 16_777_216.0;
     match values.indexed_iter().find(|(_, v)| !whole(**v)) {

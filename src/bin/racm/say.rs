@@ -12,7 +12,7 @@ use crate::Failure;
 /// failure, and the results are in their files. A full disk is one.
 pub fn line(text: impl Display) -> Result<(), Failure> {
     let mut out = stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+    match writeln!(out, "{}", escaped(&text.to_string())).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(format!("standard output: {error}").into())
         }
@@ -29,23 +29,49 @@ pub fn differing(repeats: &Repeats) -> String {
     )
 }
 
+/// A line about a list of class names that is not of this model's classes.
+pub fn warn_of_names(names: &[String], outputs: Option<usize>) -> Result<(), Failure> {
+    match outputs {
+        Some(outputs) if !names.is_empty() && names.len() != outputs => line(format_args!(
+            "warning: --labels has {}, and the model {}",
+            count_of(names.len(), "name"),
+            match outputs {
+                1 => "1 class".to_owned(),
+                _ => format!("{outputs} classes"),
+            }
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// A line for the standard error stream. If it cannot be written, there is no place left to say so.
 pub fn error_line(text: impl Display) {
     let _ = writeln!(stderr(), "{}", plain(&text.to_string()));
 }
 
-/// What may be shown: files have a say in messages, and could move a terminal's cursor or fill it.
+/// What may be shown: files have a say in messages, and could fill a terminal.
 fn plain(text: &str) -> Cow<'_, str> {
     const SHOWN: usize = 2000;
-    let control = |c: char| c.is_control() && c != '\n';
-    let cut = text.char_indices().nth(SHOWN);
-    if cut.is_none() && !text.contains(control) {
+    match text.char_indices().nth(SHOWN) {
+        None => escaped(text),
+        Some((end, _)) => Cow::Owned(escaped(&text[..end]).into_owned() + ".."),
+    }
+}
+
+/// The text without what moves a terminal's cursor: names of files and classes may hold that.
+fn escaped(text: &str) -> Cow<'_, str> {
+    let control = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if !text.contains(control) {
         return Cow::Borrowed(text);
     }
-    let (shown, end) = cut.map_or((text, ""), |(end, _)| (&text[..end], ".."));
-    let escaped = shown.chars().map(|c| match control(c) {
+    let escaped = text.chars().map(|c| match control(c) {
         true => c.escape_default().to_string(),
         false => c.to_string(),
     });
-    Cow::Owned(escaped.collect::<String>() + end)
+    Cow::Owned(escaped.collect())
+}
+
+/// A number and what it counts: `1 image`, `2 images`; `one` without its s.
+pub fn count_of(count: usize, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }

@@ -98,7 +98,7 @@ impl ModelArgs {
     /// Loads the model in two parts.
     pub fn split(&self, layer: &LayerArgs) -> Result<WhiteBox, Failure> {
         if self.model == "demo" {
-            return Err("the demo has no layers: class activation maps need --model M.onnx".into());
+            return Err("the layers of the demo are not known: class activation maps need an ONNX file, --model M.onnx".into());
         }
         let mut options = self.options()?;
         if let Some(output) = &layer.refine_output {
@@ -184,7 +184,9 @@ pub struct LayersArgs {
 /// `racm layers`: the values at which a model can be cut, last first.
 pub fn layers(args: &LayersArgs) -> Result<(), Failure> {
     if args.model.model == "demo" {
-        return Err("the demo has no layers".into());
+        return Err(
+            "layers are known of ONNX files only, and the demo is none: --model M.onnx".into(),
+        );
     }
     let (path, options) = (&args.model.model, args.model.options()?);
     let layers = match args.model.runtime {

@@ -11,8 +11,8 @@ use super::list::Item;
 use super::methods::{Kind, MethodArg, cases};
 use super::store::{Case, fingerprint};
 use crate::args::{MaskArgs, named, size, value_name, whole_number};
-use crate::image::{ImageArgs, contents};
-use crate::model::ModelArgs;
+use crate::image::{ImageArgs, Input, contents};
+use crate::model::{Model, ModelArgs};
 use crate::shard::Shard;
 use crate::white_box::{LayerArgs, Refine};
 use crate::{Failure, read};
@@ -21,8 +21,9 @@ use crate::{Failure, read};
 pub struct Args {
     #[command(flatten)]
     pub model: ModelArgs,
-    /// A CSV file with a column `file` (and roi_x1, roi_y1, roi_x2, roi_y2 for boxes), or a folder. Files lie
-    /// in the list's folder or below, and are of any kind that `racm explain --image` takes
+    /// A CSV file with a column `file` (and roi_x1, roi_y1, roi_x2, roi_y2 for boxes), or a folder of
+    /// files. Files lie in the list's folder or below, and are of any kind that `racm explain --image` takes; folders with a
+    /// file for each channel need a list
     #[arg(long, value_name = "LIST.csv|DIR")]
     pub images: PathBuf,
     #[command(flatten)]
@@ -33,11 +34,16 @@ pub struct Args {
     /// The folder for the results; one that holds some of this evaluation is continued
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// The methods to compare
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [MethodArg::Racm, MethodArg::McRise])]
+    /// The methods to compare; mc-rise paints in red, green and blue, and so takes images of 3 channels only
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "racm,mc-rise"
+    )]
     pub methods: Vec<MethodArg>,
     /// Numbers of masks; the largest run serves all
-    #[arg(long, value_delimiter = ',', default_values_t = [1000, 5000], value_name = "N[,N...]", allow_hyphen_values = true, value_parser = whole_number)]
+    #[arg(long, value_delimiter = ',', default_value = "1000,5000", value_name = "N[,N...]", allow_hyphen_values = true, value_parser = whole_number)]
     pub masks: Vec<u64>,
     /// How scores become a map; several estimators share the masks
     #[arg(long, value_parser = named(Estimator::ALL, Estimator::name), value_delimiter = ',', default_value = "centred")]
@@ -50,7 +56,7 @@ pub struct Args {
     /// of a class activation map (grad-cam, ...)
     #[arg(long, value_name = "DIR|CAM")]
     pub refine: Option<Refine>,
-    /// The fractions of the pixels that --refine keeps [default: 0.3]
+    /// The fractions of the pixels (with --missing, of those with a value) that --refine keeps [default: 0.3]
     #[arg(
         long,
         value_delimiter = ',',
@@ -60,7 +66,12 @@ pub struct Args {
     )]
     pub keep: Vec<f64>,
     /// What to measure
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Metric::Insertion, Metric::Deletion, Metric::Dcc, Metric::Pointing])]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "insertion,deletion,dcc,pointing"
+    )]
     pub metrics: Vec<Metric>,
     /// How Insertion and Deletion order the image
     #[arg(long, value_enum, default_value_t = Protocol::Rank)]
@@ -348,6 +359,12 @@ impl Args {
         [masks, maps.saturating_mul(per_map), dcc, images]
             .into_iter()
             .fold(1, u64::saturating_add)
+    }
+
+    /// An image as the model takes it.
+    pub fn image(&self, model: &Model, item: &Item) -> Result<Input, Failure> {
+        let reading = self.reading.of(&item.path);
+        model.image(Some(&item.path), &self.model, &reading)
     }
 
     /// The refinement map of an image, if there is one, and the fingerprint of all that is read.

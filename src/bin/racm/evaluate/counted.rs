@@ -1,5 +1,6 @@
 //! The model under measurement.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
@@ -21,6 +22,8 @@ pub struct Counted<'a> {
     signals: &'a Signals,
     images: AtomicU64,
     nanoseconds: AtomicU64,
+    /// The number of scores of an image, once there are some.
+    pub outputs: OnceLock<usize>,
 }
 
 impl<'a> Counted<'a> {
@@ -37,6 +40,7 @@ impl<'a> Counted<'a> {
             signals,
             images: AtomicU64::new(0),
             nanoseconds: AtomicU64::new(0),
+            outputs: OnceLock::new(),
         }
     }
 }
@@ -84,6 +88,9 @@ impl BlackBoxModel for Counted<'_> {
         let (images, started) = (batch.dim().0 as u64, Instant::now());
         let scores = self.model.predict(batch);
         self.count(images, started);
+        if let Ok(scores) = &scores {
+            self.outputs.get_or_init(|| scores.dim().1);
+        }
         scores
     }
 }

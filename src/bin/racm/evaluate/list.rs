@@ -6,7 +6,9 @@ use std::path::{Component, Path, PathBuf};
 use racm::metrics::BoundingBox;
 
 use crate::Failure;
+use crate::image;
 use crate::read::{fields, quoted, text};
+use crate::say::{count_of, line};
 
 /// How the names of images end.
 const ENDINGS: [&str; 7] = [".png", ".jpg", ".jpeg", ".npy", ".npz", ".tif", ".tiff"];
@@ -56,14 +58,30 @@ pub fn read(path: &Path, anywhere: bool) -> Result<Vec<Item>, Failure> {
     let at = |e: &dyn std::fmt::Display| -> Failure { format!("{}: {e}", path.display()).into() };
     let items = if path.is_dir() {
         let mut names = Vec::new();
+        let mut folders = 0;
         for entry in std::fs::read_dir(path).map_err(|e| at(&e))? {
-            let name = entry.map_err(|e| at(&e))?.file_name();
+            let entry = entry.map_err(|e| at(&e))?;
+            let name = entry.file_name();
+            if entry.path().is_dir() {
+                folders += usize::from(image::listed(&entry.path()).is_ok_and(|f| !f.is_empty()));
+                continue;
+            }
             let lower = name.to_string_lossy().to_lowercase();
             if ENDINGS.iter().any(|e| lower.ends_with(e)) {
                 names.push(name.to_string_lossy().into_owned());
             }
         }
         names.sort_unstable();
+        if folders > 0 {
+            let what = format!(
+                "{} with images in this folder, which a CSV file can list, one with a file a channel as one image",
+                count_of(folders, "folder")
+            );
+            match names.is_empty() {
+                true => return Err(at(&format!("no image but {what}"))),
+                false => line(format_args!("{}: left out {what}", path.display()))?,
+            }
+        }
         let item = |name: String| Item {
             path: path.join(&name),
             name,

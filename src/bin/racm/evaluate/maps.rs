@@ -1,8 +1,10 @@
 //! The maps that are measured.
 
-use racm::Explanation;
+use std::borrow::Cow;
+
 use racm::metrics::random_map;
 use racm::ndarray::{Array3, ArrayView3, Axis};
+use racm::{Explanation, Region};
 
 /// The map by channel of the only class (Eq. 12 for MC-RISE), or its one plane.
 pub fn channel_map(explanation: &Explanation, negated: bool) -> Array3<f32> {
@@ -34,6 +36,38 @@ pub fn channel_map(explanation: &Explanation, negated: bool) -> Array3<f32> {
         }
     }
     map
+}
+
+/// A map for what looks for the highest values: pixels without a value are below all others, and hold nothing.
+pub fn below_where_missing<'a>(
+    map: &'a Array3<f32>,
+    known: Option<&Region>,
+) -> Cow<'a, Array3<f32>> {
+    let Some(known) = known else {
+        return Cow::Borrowed(map);
+    };
+    let mut map = map.clone();
+    for mut plane in map.outer_iter_mut() {
+        plane.zip_mut_with(known.pixels(), |v, &has_value| {
+            *v = if has_value { *v } else { f32::MIN };
+        });
+    }
+    Cow::Owned(map)
+}
+
+/// The elements of a map where the image has a value, `[J, 1, n]`.
+pub fn with_a_value<'a>(map: &'a Array3<f32>, known: Option<&Region>) -> Cow<'a, Array3<f32>> {
+    let Some(known) = known else {
+        return Cow::Borrowed(map);
+    };
+    let pixels = known.pixels().indexed_iter();
+    let pixels: Vec<_> = pixels.filter(|(_, has)| **has).map(|(at, _)| at).collect();
+    let (planes, ..) = map.dim();
+    let of = |(j, _, i): (usize, usize, usize)| {
+        let (y, x) = pixels[i];
+        map[[j, y, x]]
+    };
+    Cow::Owned(Array3::from_shape_fn((planes, 1, pixels.len()), of))
 }
 
 /// A random map that is drawn anew for every image, so that it is no more alike on an image and on

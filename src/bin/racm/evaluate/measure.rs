@@ -9,16 +9,17 @@ use racm::metrics::{
     gini, pointing_game, uniform_map,
 };
 use racm::ndarray::{Array2, Array3, ArrayView3, Axis};
-use racm::{Baseline, BlackBoxModel, Explainer, Family, Ledger, Region, Repeats};
+use racm::{BlackBoxModel, Explainer, Family, Ledger, Region, Repeats};
 
 use super::args::{Args, Metric};
 use super::counted::Counted;
 use super::list::Item;
-use super::maps::{channel_map, random_of};
+use super::maps::{below_where_missing, channel_map, random_of, with_a_value};
 use super::methods::Kind;
 use super::store::{Case, Cost, Record, Scores, Value};
 use crate::Failure;
-use crate::image::in_both;
+use crate::args::only_rgb;
+use crate::image::{highest, in_both};
 use crate::model::{Model, top_class};
 
 /// Everything that the images have in common.
@@ -57,11 +58,16 @@ impl Bench<'_> {
     ) -> Result<Record, Failure> {
         self.costs.take();
         self.differing.take();
-        let (args, path) = (self.args, Some(&*item.path));
-        let seen = self.model.model.image(path, &args.model, &args.reading)?;
+        let args = self.args;
+        let seen = args.image(self.model.model, item)?;
         let resized_from = seen.resized_from;
         let (image, region) = seen.filled(Some(&args.baseline()))?;
         let (channels, height, width) = image.dim();
+        let paints = |kind: &Kind| matches!(kind.family, Family::McRise(_));
+        if channels != 3 && self.kinds.iter().any(paints) {
+            let other = format!("{}; --methods racm,rise leaves it out", only_rgb(channels));
+            return Err(in_image(item, other));
+        }
         let batch = image.view().insert_axis(Axis(0));
         let answer = self.model.predict(batch).map_err(|e| in_image(item, e))?;
         let class = top_class(&answer)?;
@@ -69,7 +75,9 @@ impl Bench<'_> {
         let subject = Subject {
             item,
             class,
-            bounding_box: item.bounding_box(resized_from, [height, width]),
+            bounding_box: item
+                .bounding_box(resized_from, [height, width])
+                .and_then(|bounding_box| with_pixels(bounding_box, region.as_ref())),
             image,
             region,
         };
@@ -141,7 +149,7 @@ impl Bench<'_> {
         for kind in self.kinds {
             let region = match (kind.keep, map) {
                 (None, _) => None,
-                (Some(keep), Ok(map)) => Some(Region::top_fraction(map, keep)?),
+                (Some(keep), Ok(map)) => Some(highest(map, keep, subject.region.as_ref())?),
                 (Some(_), Err(reason)) => {
                     scores.push(self.without_map(reason));
                     continue;
@@ -201,12 +209,9 @@ impl Bench<'_> {
         let mut builder = self.args.builder(&kind.family).masks(masks);
         if kind.segments {
             let (_, height, width) = image.dim();
-            let baseline = self.args.mask.baseline.clone();
-            builder = builder.baseline(baseline.unwrap_or(Baseline::SegmentMeans));
-            builder = self
-                .args
-                .mask
-                .regression(builder, kind.estimator, [height, width])?;
+            let mask = &self.args.mask;
+            builder = mask.regression(builder, kind.estimator, [height, width])?;
+            builder = mask.regression_baseline(builder)?;
         }
         let builder = builder.region(region).estimator(kind.estimator);
         builder.effect(kind.effect).build()
@@ -238,6 +243,8 @@ impl Bench<'_> {
                 _ => Ok(()),
             })
             .map_err(|e| in_image(subject.item, e))?;
+        let known = subject.region.as_ref();
+        let pointed = below_where_missing(map, known);
         let mut put = |name: String, value: Value| scores.values.insert(name, value);
         for (metric, name) in [(Metric::Pointing, "pointing"), (Metric::Energy, "energy")] {
             if !self.args.wants(metric) {
@@ -245,8 +252,8 @@ impl Bench<'_> {
             }
             let measured = subject.bounding_box.clone().and_then(|bounding_box| {
                 let measured = self.timed(name, || match metric {
-                    Metric::Pointing => pointing_game(map.view(), &bounding_box),
-                    _ => energy_inside(map.view(), &bounding_box),
+                    Metric::Pointing => pointing_game(pointed.view(), &bounding_box),
+                    _ => energy_inside(pointed.view(), &bounding_box),
                 });
                 measured.map_err(|e| e.to_string())
             });
@@ -265,7 +272,8 @@ impl Bench<'_> {
         if self.args.wants(Metric::Gini) {
             put(
                 "gini".to_owned(),
-                self.timed("gini", || gini(map.view()))?.into(),
+                self.timed("gini", || gini(with_a_value(map, known).view()))?
+                    .into(),
             );
         }
         Ok(scores)
@@ -364,6 +372,19 @@ impl Bench<'_> {
             seconds_in_model: (after.1 - before.1) as f64 * 1e-9,
         });
         result
+    }
+}
+
+/// The box, if some pixel in it has a value.
+fn with_pixels(bounding_box: BoundingBox, known: Option<&Region>) -> Result<BoundingBox, String> {
+    let mut pixels = known
+        .iter()
+        .flat_map(|region| region.pixels().indexed_iter());
+    let inside =
+        |((y, x), &has_value): ((usize, usize), &bool)| has_value && bounding_box.contains(y, x);
+    match known.is_none() || pixels.any(inside) {
+        true => Ok(bounding_box),
+        false => Err("no pixel of the box has a value".to_owned()),
     }
 }
 

@@ -18,8 +18,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 pub use args::Args;
 
 use crate::Failure;
+use crate::image::is_npz;
 use crate::model::Model;
-use crate::say::{differing, line};
+use crate::say::{count_of, differing, line, warn_of_names};
 use crate::signals::Signals;
 use crate::white_box::WhiteBox;
 use counted::Counted;
@@ -36,6 +37,10 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     args.model.start_threads()?;
     let mut items = list::read(&args.images, args.anywhere)?;
     items.truncate(args.limit.unwrap_or(items.len()));
+    if args.reading.array.is_some() && !items.iter().any(|item| is_npz(&item.path)) {
+        let images = args.images.display();
+        return Err(format!("{images}: no image is an .npz file, which --array is about").into());
+    }
     let listed = items.len();
     if let Some(shard) = args.shard {
         items = shard.of(items);
@@ -49,20 +54,22 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     let mut records = Records::read(args, &store, &items)?;
     if records.known() < items.len() {
         let signals = Signals::watch()?;
-        let outcome = complete(args, &kinds, &cases, &mut records, &signals);
+        let outcome = complete(args, &names, &kinds, &cases, &mut records, &signals);
         if let Err(failure) = outcome {
-            let (known, images, out) = (records.known(), items.len(), args.out.display());
+            let (known, out) = (records.known(), args.out.display());
+            let images = count_of(items.len(), "image");
             let left = format!(
-                "{known} of {images} images are kept in {out}: the same command goes on from there"
+                "{known} of {images} are kept in {out}: the same command goes on from there"
             );
             return Err(signals.stopped(left).map_or(failure, Failure::from));
         }
     }
     if let Some(shard) = args.shard {
         return line(format_args!(
-            "shard {shard}: the results of its {} of {listed} images are in {}; when those of all shards are in one \
+            "shard {shard}: the results of its {} of {} are in {}; when those of all shards are in one \
              folder, the command without --shard makes the tables there",
             items.len(),
+            count_of(listed, "image"),
             args.out.display(),
         ));
     }
@@ -74,9 +81,9 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     line(table.markdown())?;
     let differ: Vec<_> = records.iter().filter_map(|r| r.differing).collect();
     if let Some(first) = differ.first() {
-        let (images, all) = (differ.len(), records.len());
+        let (images, all) = (differ.len(), count_of(records.len(), "image"));
         let what = differing(first);
-        line(format_args!("warning: on {images} of {all} images: {what}"))?;
+        line(format_args!("warning: on {images} of {all}: {what}"))?;
     }
     line(format_args!(
         "wrote {} to {}",
@@ -88,6 +95,7 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
 /// Asks the model about the images without results. Where all have some, it is not even loaded.
 fn complete(
     args: &Args,
+    names: &[String],
     kinds: &[Kind],
     cases: &[Case],
     records: &mut Records<'_>,
@@ -116,13 +124,14 @@ fn complete(
         counted.bar.set_position(calls.saturating_mul(known as u64));
     });
     counted.bar.finish_and_clear();
+    warn_of_names(names, counted.outputs.get().copied())?;
     outcome
 }
 
 /// The model in two parts, tried on the first image.
 fn white_box(args: &Args, model: &Model, first: &Item) -> Result<WhiteBox, Failure> {
     let white_box = args.model.split(&args.layer)?;
-    let input = model.image(Some(&first.path), &args.model, &args.reading)?;
+    let input = args.image(model, first)?;
     let (image, _) = input.filled(Some(&args.baseline()))?;
     white_box.check(model, &image)?;
     Ok(white_box)

@@ -105,7 +105,7 @@ fn refinement(
     item: &Item,
     args: &Args,
 ) -> Result<Array2<f32>, Failure> {
-    let input = model.image(Some(&item.path), &args.model, &args.reading)?;
+    let input = args.image(model, item)?;
     let [_, height, width] = input.shape();
-    read_map(path, height, width)
+    read_map(path, [height, width], input.missing())
 }

@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::store::{Case, Cost, Record, Value};
 use crate::Failure;
+use crate::say::count_of;
 use crate::whole::write;
 
 /// Columns that belong together, the two protocols apart: they measure different things.
@@ -157,7 +158,10 @@ impl Table {
 
     /// A few tables: one a section.
     pub fn markdown(&self) -> String {
-        let mut text = format!("Means over {} images ± standard errors.\n", self.images);
+        let mut text = format!(
+            "Means over {} ± standard errors.\n",
+            count_of(self.images, "image")
+        );
         for (name, columns) in SECTIONS {
             let columns: Vec<&str> = columns
                 .iter()

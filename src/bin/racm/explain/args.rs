@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use racm::{
-    Baseline, Budget, CamMethod, Estimator, Explainer, ExplainerBuilder, Family, Segments,
-    StopRule, Target,
+    Budget, CamMethod, Estimator, Explainer, ExplainerBuilder, Family, Segments, StopRule, Target,
 };
 use serde_json::Value;
 
 use super::channels::ChannelArgs;
 use super::kept::{Part, blocks};
 use super::space::SpaceArg;
-use crate::args::{MapArgs, MaskArgs, size, whole_number};
+use crate::args::{MapArgs, MaskArgs, only_rgb, size, whole_number};
 use crate::image::ImageArgs;
 use crate::model::ModelArgs;
 use crate::npy::read_labels;
+use crate::say::line;
 use crate::shard::Shard;
 use crate::white_box::{LayerArgs, Refine};
 use crate::{Failure, read};
@@ -27,7 +27,7 @@ pub struct Args {
     #[command(flatten)]
     pub model: ModelArgs,
     /// The image to explain: PNG or JPEG (in [0, 1]), or numbers as they are stored: TIFF (bands and pages are channels),
-    /// .npy or .npz ([C, H, W] or [H, W]), or a folder with a file for each channel, in the order of their names
+    /// .npy or .npz ([C, H, W], [H, W], a series [T], or [1, C, H, W]), or a folder with a file for each channel, in the order of their names
     #[arg(long, value_name = "FILE|DIR")]
     pub image: Option<PathBuf>,
     #[command(flatten)]
@@ -72,7 +72,7 @@ pub struct Args {
     /// of a class activation map (grad-cam, ...)
     #[arg(long, value_name = "MAP.npy|CAM")]
     pub refine: Option<Refine>,
-    /// The fraction of the pixels that --refine keeps
+    /// The fraction of the pixels (with --missing, of those with a value) that --refine keeps
     #[arg(
         long,
         default_value_t = 0.3,
@@ -261,6 +261,24 @@ impl Args {
         Ok(())
     }
 
+    /// Refuses a method for the image's channels, and hints at what tells apart what it does not.
+    pub fn check_channels(&self, [channels, height, width]: [usize; 3]) -> Result<(), Failure> {
+        match &self.method {
+            Some(Method::Masks(Family::McRise(_))) if channels != 3 => Err(format!(
+                "{}; --method racm and --method rise take any number",
+                only_rgb(channels)
+            )
+            .into()),
+            Some(Method::Regression(method)) if [height, width] == [1, 1] && channels > 1 => {
+                line(format_args!(
+                    "hint: to {method} this pixel is one segment with all its {channels} channels; --method racm tells them \
+                     apart, or a model that takes them along a row, [1, 1, {channels}]"
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses beside --space what is about the image's own channels.
     pub fn check_space(&self) -> Result<(), Failure> {
         let of_channels = self.model.of_channels.as_ref();
@@ -296,12 +314,11 @@ impl Args {
             builder = builder.segments(Segments::from_labels(&labels)?);
         }
         if let Some(Method::Regression(estimator)) = self.method {
-            if self.spec.is_none() {
-                let baseline = self.mask.baseline.clone();
-                budget = budget.calls(1000);
-                builder = builder.baseline(baseline.unwrap_or(Baseline::SegmentMeans));
-            }
             builder = self.mask.regression(builder, estimator, [height, width])?;
+            if self.spec.is_none() {
+                budget = budget.calls(1000);
+                builder = self.mask.regression_baseline(builder)?;
+            }
         }
         builder = builder.budget(self.budget.apply(budget));
         builder = self.map.apply(builder);

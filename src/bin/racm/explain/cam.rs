@@ -14,7 +14,7 @@ use super::plot::Plot;
 use super::report::say_input;
 use super::subject::{class, with_score};
 use crate::numbers::{measured, short};
-use crate::say::line;
+use crate::say::{line, warn_of_names};
 use crate::{Failure, npy, whole};
 
 pub fn run(args: &mut Args, method: CamMethod) -> Result<(), Failure> {
@@ -40,6 +40,7 @@ pub fn run(args: &mut Args, method: CamMethod) -> Result<(), Failure> {
         Target::Top => vec![top.into()],
         other => return Err(format!("{method} explains top or K[,K...], not {other}").into()),
     };
+    warn_of_names(&names, Some(outputs))?;
     whole::folder(&args.out)?;
     let started = Instant::now();
     let found: Vec<CamMap> = targets

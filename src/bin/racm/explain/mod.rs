@@ -21,8 +21,8 @@ use std::ops::{ControlFlow, Range};
 use indicatif::{ProgressBar, ProgressStyle};
 use racm::ndarray::Array3;
 use racm::{
-    BlackBoxModel, ColourSpace, Effect, Estimator, Explainer, Explanation, InColourSpace, Link,
-    Pilot, Region, Repeats, Run, Target,
+    Baseline, BlackBoxModel, ColourSpace, Effect, Estimator, Explainer, Explanation, Family,
+    InColourSpace, Link, Pilot, Region, Repeats, Run, Target,
 };
 
 use about::{about, about_pilot, about_region};
@@ -36,8 +36,8 @@ use space::{name_in, with_planes};
 use summary::print_summary;
 
 use crate::Failure;
-use crate::image::in_both;
-use crate::say::{differing, line};
+use crate::image::{highest, in_both};
+use crate::say::{differing, line, warn_of_names};
 use crate::signals::Signals;
 
 /// The values of P_pix that `auto` tries.
@@ -58,6 +58,7 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     let mut about = about(args, &input);
 
     let [channels, height, width] = input.shape();
+    args.check_channels([channels, height, width])?;
     let names_of_channels = args.model.channel_names(&input).map(<[String]>::to_vec);
     let is_picture = input.is_picture;
     let mut builder = args.builder([height, width])?;
@@ -76,9 +77,9 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
         is_picture,
     };
     builder = args.channels.apply(builder, &stored, space)?;
-    let refined_by = refined_by(args, &model, &image)?;
+    let refined_by = refined_by(args, &model, &image, known.as_ref())?;
     let region = match &refined_by {
-        Some(refined_by) => Some(Region::top_fraction(refined_by.map(), args.keep)?),
+        Some(refined_by) => Some(highest(refined_by.map(), args.keep, known.as_ref())?),
         None => asked.spec().region.clone(),
     };
     let region = in_both(region, known.as_ref())
@@ -91,6 +92,7 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
         Some(space) => space.convert(&image)?,
         None => image.clone(),
     };
+    warn_of_baseline(&explainer, &masked)?;
     let (ledger, part) = (&args.ledger, args.ledger.part());
     let kept = Kept::open(
         &args.out,
@@ -146,6 +148,30 @@ fn in_space<'a>(
         Some(space) => Box::new(InColourSpace::new(model, space)?),
         None => Box::new(model),
     })
+}
+
+/// A line about masks that change nothing: what they exclude looks as it did.
+fn warn_of_baseline(explainer: &Explainer, image: &Array3<f32>) -> Result<(), Failure> {
+    let spec = explainer.spec();
+    if let Some(Family::McRise(_)) = spec.family.built_in() {
+        // It paints in its own colours.
+        return Ok(());
+    }
+    let shown = match (explainer.baseline(), &spec.segments) {
+        (Baseline::SegmentMeans, Some(segments)) => segments.means(image)?,
+        (baseline, _) => baseline.image(image)?,
+    };
+    let region = spec.region.as_ref().map(Region::pixels);
+    let inside = |y, x| region.is_none_or(|pixels| pixels[[y, x]]);
+    let mut pixels = image.indexed_iter();
+    match pixels.any(|((c, y, x), v)| inside(y, x) && shown[[c, y, x]] != *v) {
+        true => Ok(()),
+        false => line(format_args!(
+            "warning: the baseline, {}, shows everywhere what the image shows anyway, so that no mask changes anything; \
+             --baseline takes another",
+            explainer.baseline()
+        )),
+    }
 }
 
 /// What is to be scored, and where the scores are kept.
@@ -231,6 +257,7 @@ impl Job<'_> {
         let written = report::write(origin, explainer, &explanation, &stage)?;
         print_summary(origin, &explanation, &written)?;
         warn(&explanation.run_stats().repeats)?;
+        warn_of_names(origin.names, explanation.ledger().model_outputs())?;
         say_written(origin, &explanation, &written.files)?;
         stopped.map_or(Ok(()), |stopped| Err(stopped.into()))
     }

@@ -1,7 +1,7 @@
 //! The saliency map that restricts the masks, and where it came from.
 
 use racm::ndarray::{Array2, Array3};
-use racm::{CamMap, CamMethod, Layer, Target};
+use racm::{CamMap, CamMethod, Layer, Region, Target};
 
 use super::args::Args;
 use crate::Failure;
@@ -30,11 +30,16 @@ pub fn refined_by(
     args: &Args,
     model: &Model,
     image: &Array3<f32>,
+    known: Option<&Region>,
 ) -> Result<Option<RefinedBy>, Failure> {
     let (_, height, width) = image.dim();
     Ok(match &args.refine {
         None => None,
-        Some(Refine::Path(path)) => Some(RefinedBy::Map(read_map(path, height, width)?)),
+        Some(Refine::Path(path)) => {
+            let missing = known.map(|known| known.pixels().mapv(|has_value| !has_value));
+            let map = read_map(path, [height, width], missing.as_ref())?;
+            Some(RefinedBy::Map(map))
+        }
         Some(Refine::Cam(method)) => Some(cam_to_refine(args, *method, model, image)?),
     })
 }

@@ -18,6 +18,7 @@ const ENDINGS: [&str; 7] = ["npy", "npz", "tif", "tiff", "png", "jpg", "jpeg"];
 pub fn read(folder: &Path) -> Result<Stored, Failure> {
     let files = listed(folder)?;
     let (mut values, mut names, mut size) = (Vec::new(), Vec::new(), None);
+    let mut is_picture = None;
     for name in &files {
         let path = folder.join(name);
         let shown = quoted(&name.to_string_lossy());
@@ -27,7 +28,22 @@ pub fn read(folder: &Path) -> Result<Stored, Failure> {
             reason,
         };
         // The message of another file's reader names the file.
-        let band = file(&path, None)?.values;
+        let stored = file(&path, None)?;
+        let first = *is_picture.get_or_insert(stored.is_picture);
+        if stored.is_picture != first {
+            let kind = |is_picture| match is_picture {
+                true => "is a picture (PNG or JPEG, read as 0 to 1)",
+                false => "holds numbers as they are stored",
+            };
+            return Err(wrong(format!(
+                "{}, and {} {}; expected files of one kind",
+                kind(stored.is_picture),
+                quoted(&files[0].to_string_lossy()),
+                kind(first),
+            ))
+            .into());
+        }
+        let band = stored.values;
         let (channels, rows, columns) = band.dim();
         let expected = *size.get_or_insert((rows, columns));
         if channels != 1 {

@@ -122,6 +122,11 @@ impl Input {
         self.values.dim().into()
     }
 
+    /// The pixels without a value, where there are some.
+    pub fn missing(&self) -> Option<&Array2<bool>> {
+        self.missing.as_ref()
+    }
+
     /// The image, and the region of the pixels with a value where some have none. The model always sees the baseline in
     /// the others, or their channel's mean where that is not one value a channel.
     pub fn filled(
@@ -150,6 +155,14 @@ impl Input {
                 .for_each(|v, &missing| *v = if missing { fill } else { *v });
         }
         Ok((image, Some(Region::from_pixels(missing.mapv(|m| !m))?)))
+    }
+}
+
+/// The highest pixels of a saliency map, of those with a value.
+pub fn highest(map: &Array2<f32>, fraction: f64, known: Option<&Region>) -> racm::Result<Region> {
+    match known {
+        Some(known) => known.top_fraction_inside(map, fraction),
+        None => Region::top_fraction(map, fraction),
     }
 }
 

@@ -13,7 +13,8 @@ use std::path::Path;
 use racm::ndarray::Array3;
 use racm::render::read_grey_or_rgb;
 
-pub use fit::{Input, Taken, in_both};
+pub use bands::listed;
+pub use fit::{Input, Taken, highest, in_both};
 use wrong::Wrong;
 
 use crate::npy::parse_image;
@@ -24,9 +25,9 @@ const EXPECTED: &str =
     "an image (PNG, JPEG, TIFF, .npy or .npz, or a folder with a file a channel)";
 
 /// How an image's file is understood.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct ImageArgs {
-    /// The array of an .npz file [default: the only one]
+    /// The array of an .npz file [default: the only one]; other files of a list are read without it
     #[arg(long, value_name = "NAME")]
     pub array: Option<String>,
     /// Values that stand for none: numbers, nan (what a TIFF file declares as no data is NaN, too), inf or -inf. Pixels with
@@ -58,6 +59,15 @@ impl ImageArgs {
             options += " --convert";
         }
         options
+    }
+
+    /// These options for one file of many: --array is about .npz files only.
+    pub fn of(&self, path: &Path) -> Self {
+        let array = self.array.clone().filter(|_| is_npz(path));
+        ImageArgs {
+            array,
+            ..self.clone()
+        }
     }
 
     /// The values that stand for none, for JSON, which has no NaN.
@@ -152,6 +162,12 @@ pub fn contents(path: &Path) -> Result<Vec<Vec<u8>>, Failure> {
         contents.push(read::bytes(&path.join(name), EXPECTED)?);
     }
     Ok(contents)
+}
+
+/// Whether a file is called an .npz file.
+pub fn is_npz(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    extension.eq_ignore_ascii_case("npz")
 }
 
 fn no_npz(path: &Path) -> Failure {
