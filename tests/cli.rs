@@ -15,6 +15,8 @@ mod channel_file;
 mod channels;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/lists.rs"]
+mod lists;
 #[path = "cli/missing.rs"]
 mod missing;
 mod npy;
@@ -1095,9 +1097,13 @@ fn class_activation_maps_refuse_what_they_cannot_do() {
     fails(
         "explain --model demo --method cam",
         &files[2..],
-        "the demo has no layers",
+        "the layers of the demo are not known",
     );
-    fails("layers --model demo", &[], "the demo has no layers");
+    fails(
+        "layers --model demo",
+        &[],
+        "layers are known of ONNX files only",
+    );
 }
 
 #[test]

@@ -127,7 +127,7 @@ fn tiles_by_channel(path: &Path, image: &Array3<f32>, absent: usize) {
 }
 
 /// An `.npz` file of these arrays.
-fn npz(path: &Path, arrays: &[(&str, &Array3<f32>)]) {
+pub fn npz(path: &Path, arrays: &[(&str, &Array3<f32>)]) {
     let mut zip = zip::ZipWriter::new(File::create(path).unwrap());
     let part = path.with_extension("part");
     for (name, array) in arrays {
@@ -329,8 +329,13 @@ fn an_image_that_the_model_does_not_take_is_refused() {
     fs::copy(&mixed, of_sizes.join("B01.tif")).unwrap();
     npy::write(of_sizes.join("B09.npy"), &Array2::<f32>::zeros((8, 4)));
     fs::remove_file(of_sizes.join("B01.tif")).unwrap();
+    let of_kinds = root.join("of_kinds");
+    folder_of_bands(&of_kinds, &image);
+    let grey_picture = image::GrayImage::new(8, 8);
+    grey_picture.save(of_kinds.join("B05.png")).unwrap();
     let out = root.join("out");
     for (model, image, options, expected) in [
+        (&model, &of_kinds, "", "the file \"B05.png\" is a picture"),
         (
             &model,
             &three,

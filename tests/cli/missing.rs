@@ -157,3 +157,66 @@ fn evaluate_and_merge_read_the_same_files() {
     npy::write(&array, &image);
     fails(explain, &to(&whole), "the ledger belongs to another");
 }
+
+/// Two rows have no value: the map of a run refines the same image, and metrics count what has
+/// a value.
+#[test]
+fn only_pixels_with_a_value_are_ranked_and_counted() {
+    let (root, model) = room("files_known");
+    let mut image = bands();
+    image.slice_mut(s![0, ..2, ..]).fill(f32::NAN);
+    let path = root.join("a.npy");
+    npy::write(&path, &image);
+    let explain = |options: &str, out: &str| {
+        let out = root.join(out);
+        let more = [("--model", &*model), ("--image", &*path), ("--out", &*out)];
+        succeeds(
+            &format!("explain --masks 16 --grid 2 --missing nan {options}"),
+            &more,
+        );
+        json(&out.join("report.json"))["region"]["pixels"].clone()
+    };
+    assert_eq!(explain("--method rise", "first"), 48);
+    let map = root.join("first/map.npy");
+    let refine = format!("--keep 0.25 --refine {}", map.display());
+    assert_eq!(explain(&refine, "refined"), 12);
+    // A hole elsewhere is none of the image's.
+    let mut holed: Array3<f32> = npy::read(&map);
+    holed[[0, 7, 7]] = f32::NAN;
+    npy::write(&map, &holed);
+    let (out, refine) = (
+        root.join("holed"),
+        format!("{EXPLAIN} --missing nan {refine}"),
+    );
+    let more = [("--model", &*model), ("--image", &*path), ("--out", &*out)];
+    fails(
+        &refine,
+        &more,
+        "map.npy: the saliency map holds NaN at [7, 7]",
+    );
+
+    // Of the first box 8 of 24 pixels have a value, of the second none.
+    let list = root.join("list.csv");
+    let header = "file,roi_x1,roi_y1,roi_x2,roi_y2";
+    fs::write(&list, format!("{header}\na.npy,0,0,8,3\n")).unwrap();
+    let evaluate =
+        "evaluate --masks 20 --grid 2 --methods racm --metrics pointing,energy,gini --missing nan";
+    let measure = |out: &str| {
+        let out = root.join(out);
+        let more = [("--model", &*model), ("--images", &*list), ("--out", &*out)];
+        succeeds(evaluate, &more);
+        json(&out.join("table.json"))
+    };
+    let table = measure("inside");
+    let uniform = &table["rows"][2];
+    assert_eq!(uniform["case"]["map"], "uniform");
+    for metric in ["pointing", "energy"] {
+        let mean = uniform["metrics"][metric]["mean"].as_f64().unwrap();
+        assert!((mean - 8.0 / 48.0).abs() < 1e-9, "{metric}: {mean}");
+    }
+    fs::write(&list, format!("{header}\na.npy,0,0,8,2\n")).unwrap();
+    let table = measure("outside");
+    assert_eq!(table["rows"][0]["metrics"]["pointing"]["undefined"], 1);
+    let reason = &table["without_a_value"][0]["reason"];
+    assert_eq!(*reason, "no pixel of the box has a value");
+}

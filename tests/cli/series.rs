@@ -128,3 +128,40 @@ fn a_grid_that_does_not_fit_is_refused() {
         );
     }
 }
+
+/// Where a segment is a pixel, its mean is itself: lime and kernel-shap show 0 there.
+#[test]
+fn regressions_on_pixels_have_another_baseline() {
+    let out = folder("series_regression");
+    let picture = image(&out, 1, 6);
+    let more = [("--image", &*picture), ("--out", &*out)];
+    for method in ["lime", "kernel-shap"] {
+        let explain =
+            format!("explain --model demo --target 0 --masks 300 --restart --method {method}");
+        let said = succeeds(&explain, &more);
+        assert!(!said.contains("warning"), "{said}");
+        assert_eq!(json(&out.join("report.json"))["baseline"], "0");
+        let map: Array3<f32> = npy::read(out.join("map.npy"));
+        assert!(map.iter().any(|v| *v != 0.0));
+        let said = succeeds(&format!("{explain} --baseline segment-means"), &more);
+        assert!(
+            said.contains("warning: the baseline, segment-means, shows everywhere"),
+            "{said}"
+        );
+        // Two pixels a segment have a mean.
+        succeeds(&format!("{explain} --grid 1x3"), &more);
+        assert_eq!(json(&out.join("report.json"))["baseline"], "segment-means");
+    }
+    let table = image(&out, 1, 1);
+    let more = [("--image", &*table), ("--out", &*out)];
+    let said = succeeds(
+        "explain --model demo --restart --masks 300 --method kernel-shap",
+        &more,
+    );
+    assert!(
+        said.contains("one segment with all its 3 channels"),
+        "{said}"
+    );
+    // A map of one element correlates with nothing.
+    assert!(said.contains("certainty not known"), "{said}");
+}

@@ -77,6 +77,11 @@ fn targets() {
         explain([0, 3].into()).unwrap_err(),
         "class 3 was asked for, the model has 3 classes (0..3)",
     );
+    let one = explainer.explain(&Nonlinear { classes: 1 }, &image(), 1);
+    says(
+        one.unwrap_err(),
+        "class 1 was asked for, the model has 1 class (0)",
+    );
     assert_eq!(explain([2, 0, 2].into()).unwrap(), [2, 0, 2]);
     assert_eq!(explain(Target::All).unwrap(), [0, 1, 2]);
     let explanation = explainer

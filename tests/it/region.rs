@@ -33,6 +33,30 @@ proptest! {
 }
 
 #[test]
+fn top_fractions_inside_a_region_count_its_pixels_alone() {
+    let map = arr2(&[[f32::NAN, 9.0, 4.0], [f32::INFINITY, 5.0, 3.0]]);
+    let known = Region::from_pixels(arr2(&[[false, true, true], [false, true, true]])).unwrap();
+    let top = known.top_fraction_inside(&map, 0.5).unwrap();
+    assert_eq!(
+        top.pixels(),
+        arr2(&[[false, true, false], [false, true, false]])
+    );
+    let whole = Region::from_pixels(map.mapv(|_| true)).unwrap();
+    let error = whole.top_fraction_inside(&map, 0.5).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the saliency map holds NaN at [0, 0]; every element must be finite"
+    );
+    let other = known
+        .top_fraction_inside(&arr2(&[[1.0_f32]]), 0.5)
+        .unwrap_err();
+    assert_eq!(
+        other.to_string(),
+        "the saliency map has shape [1, 1], expected [2, 3]"
+    );
+}
+
+#[test]
 fn percentiles_and_thresholds_by_hand() {
     let map = arr2(&[[1.0, 2.0, 3.0], [4.0, 5.0, 5.0f32]]);
     let count = |p| Region::above_percentile(&map, p).map_or(0, |r| r.count());

@@ -225,6 +225,11 @@ fn certainty_is_the_share_of_signal() -> Result<(), Error> {
     let blind = FnModel::new(|batch: ArrayView4<'_, f32>| Array2::ones((batch.dim().0, 1)));
     let blind = explainer.explain(&blind, &small_image(), 0)?;
     assert_eq!(blind.certainty()?, Some(0.0));
+    // One element correlates with nothing.
+    let pixel = Region::from_pixels(Array2::from_shape_fn((16, 16), |at| at == (5, 5)))?;
+    let one = builder().family(Rise).region(pixel).masks(1000);
+    assert!(explain(one.clone())?.standard_errors()?.is_some());
+    assert_eq!(explain(one)?.certainty()?, None);
     Ok(())
 }
 

@@ -74,11 +74,11 @@ pub fn read(path: &Path, anywhere: bool) -> Result<Vec<Item>, Failure> {
         names.sort_unstable();
         if folders > 0 {
             let what = format!(
-                "{} with images in this folder, which a CSV file can list, one with a file a channel as one image",
+                "{} with images; one with a file a channel needs a CSV file that lists it",
                 count_of(folders, "folder")
             );
             match names.is_empty() {
-                true => return Err(at(&format!("no image but {what}"))),
+                true => return Err(at(&format!("it holds no image, only {what}"))),
                 false => line(format_args!("{}: left out {what}", path.display()))?,
             }
         }

@@ -18,7 +18,7 @@ const ENDINGS: [&str; 7] = ["npy", "npz", "tif", "tiff", "png", "jpg", "jpeg"];
 pub fn read(folder: &Path) -> Result<Stored, Failure> {
     let files = listed(folder)?;
     let (mut values, mut names, mut size) = (Vec::new(), Vec::new(), None);
-    let mut is_picture = None;
+    let mut pictures = None;
     for name in &files {
         let path = folder.join(name);
         let shown = quoted(&name.to_string_lossy());
@@ -28,26 +28,29 @@ pub fn read(folder: &Path) -> Result<Stored, Failure> {
             reason,
         };
         // The message of another file's reader names the file.
-        let stored = file(&path, None)?;
-        let first = *is_picture.get_or_insert(stored.is_picture);
-        if stored.is_picture != first {
+        let Stored {
+            values: band,
+            is_picture,
+            ..
+        } = file(&path, None)?;
+        let (channels, rows, columns) = band.dim();
+        let expected = *size.get_or_insert((rows, columns));
+        if channels != 1 {
+            return Err(wrong(format!("has {channels} channels, expected one")).into());
+        }
+        let first = *pictures.get_or_insert(is_picture);
+        if is_picture != first {
             let kind = |is_picture| match is_picture {
                 true => "is a picture (PNG or JPEG, read as 0 to 1)",
                 false => "holds numbers as they are stored",
             };
             return Err(wrong(format!(
                 "{}, and {} {}; expected files of one kind",
-                kind(stored.is_picture),
+                kind(is_picture),
                 quoted(&files[0].to_string_lossy()),
                 kind(first),
             ))
             .into());
-        }
-        let band = stored.values;
-        let (channels, rows, columns) = band.dim();
-        let expected = *size.get_or_insert((rows, columns));
-        if channels != 1 {
-            return Err(wrong(format!("has {channels} channels, expected one")).into());
         }
         if (rows, columns) != expected {
             return Err(wrong(format!(
