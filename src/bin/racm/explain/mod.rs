@@ -2,6 +2,7 @@
 
 mod about;
 mod args;
+mod baseline;
 mod cam;
 mod channels;
 pub mod evaluated;
@@ -21,13 +22,14 @@ use std::ops::{ControlFlow, Range};
 use indicatif::{ProgressBar, ProgressStyle};
 use racm::ndarray::Array3;
 use racm::{
-    Baseline, BlackBoxModel, ColourSpace, Effect, Estimator, Explainer, Explanation, Family,
-    InColourSpace, Link, Pilot, Region, Repeats, Run, Target,
+    BlackBoxModel, ColourSpace, Effect, Estimator, Explainer, Explanation, InColourSpace, Link,
+    Pilot, Repeats, Run, Target,
 };
 
 use about::{about, about_pilot, about_region};
 pub use args::Args;
 use args::Method;
+use baseline::warn_of_baseline;
 use kept::{Kept, Part};
 use origin::Origin;
 use refined::refined_by;
@@ -148,30 +150,6 @@ fn in_space<'a>(
         Some(space) => Box::new(InColourSpace::new(model, space)?),
         None => Box::new(model),
     })
-}
-
-/// A line about masks that change nothing: what they exclude looks as it did.
-fn warn_of_baseline(explainer: &Explainer, image: &Array3<f32>) -> Result<(), Failure> {
-    let spec = explainer.spec();
-    if let Some(Family::McRise(_)) = spec.family.built_in() {
-        // It paints in its own colours.
-        return Ok(());
-    }
-    let shown = match (explainer.baseline(), &spec.segments) {
-        (Baseline::SegmentMeans, Some(segments)) => segments.means(image)?,
-        (baseline, _) => baseline.image(image)?,
-    };
-    let region = spec.region.as_ref().map(Region::pixels);
-    let inside = |y, x| region.is_none_or(|pixels| pixels[[y, x]]);
-    let mut pixels = image.indexed_iter();
-    match pixels.any(|((c, y, x), v)| inside(y, x) && shown[[c, y, x]] != *v) {
-        true => Ok(()),
-        false => line(format_args!(
-            "warning: the baseline, {}, shows everywhere what the image shows anyway, so that no mask changes anything; \
-             --baseline takes another",
-            explainer.baseline()
-        )),
-    }
 }
 
 /// What is to be scored, and where the scores are kept.

@@ -1,0 +1,31 @@
+//! Whether masks change anything.
+
+use racm::ndarray::Array3;
+use racm::{Baseline, Explainer, Family, Region};
+
+use crate::Failure;
+use crate::say::line;
+
+/// A line about masks that change nothing: what they exclude looks as it did.
+pub fn warn_of_baseline(explainer: &Explainer, image: &Array3<f32>) -> Result<(), Failure> {
+    let spec = explainer.spec();
+    if let Some(Family::McRise(_)) = spec.family.built_in() {
+        // It paints in its own colours.
+        return Ok(());
+    }
+    let shown = match (explainer.baseline(), &spec.segments) {
+        (Baseline::SegmentMeans, Some(segments)) => segments.means(image)?,
+        (baseline, _) => baseline.image(image)?,
+    };
+    let region = spec.region.as_ref().map(Region::pixels);
+    let inside = |y, x| region.is_none_or(|pixels| pixels[[y, x]]);
+    let mut pixels = image.indexed_iter();
+    match pixels.any(|((c, y, x), v)| inside(y, x) && shown[[c, y, x]] != *v) {
+        true => Ok(()),
+        false => line(format_args!(
+            "warning: the baseline, {}, shows everywhere what the image shows anyway, so that no mask changes anything; \
+             --baseline takes another",
+            explainer.baseline()
+        )),
+    }
+}
