@@ -1050,7 +1050,7 @@ fn a_model_that_does_not_repeat_its_answers_is_named() {
         let arguments =
             "evaluate --masks 100 --grid 2 --steps 4 --methods racm,rise --metrics insertion";
         let said = succeeds(arguments, &files);
-        let expected = format!("warning: on 1 of 1 images: {warning}");
+        let expected = format!("warning: on 1 of 1 image: {warning}");
         assert!(said.contains(&expected), "{said}");
         let table = json(&out.join("table.json"));
         assert_eq!(table["images_with_differing_answers"], 1);
