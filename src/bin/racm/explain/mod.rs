@@ -3,7 +3,7 @@
 mod about;
 mod args;
 mod cam;
-mod channels;
+pub mod channels;
 pub mod evaluated;
 pub mod kept;
 pub mod origin;
@@ -28,6 +28,7 @@ use racm::{
 use about::{about, about_pilot, about_region};
 pub use args::Args;
 use args::Method;
+use evaluated::with_nan;
 use kept::{Kept, Part};
 use origin::Origin;
 use refined::refined_by;
@@ -59,6 +60,7 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
 
     let [channels, height, width] = input.shape();
     let names_of_channels = args.model.channel_names(&input).map(<[String]>::to_vec);
+    let names_of_channels = names_of_channels.or_else(|| channels::numbered(&input));
     let is_picture = input.is_picture;
     let mut builder = args.builder([height, width])?;
     let asked = builder.clone().build()?;
@@ -123,7 +125,7 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     let origin = Origin {
         out: &args.out,
         names: &names,
-        image: &image,
+        image: &with_nan(image.clone(), known.as_ref()),
         space,
         map: &args.map,
         channels: args.channels.names().or(names_of_channels.as_deref()),
