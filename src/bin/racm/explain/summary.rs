@@ -34,19 +34,28 @@ pub fn print_summary(
             "{}{effect}",
             subject.text(origin.map.quantity.as_deref(), 4)
         ))?;
+        let is_table = matches!(explanation.plan().shape(), [_, 1, 1]);
+        let is_own = explanation.effect() == Effect::Own;
         let carried = &written.carried[index];
         let order = order(planes.len(), carried, origin.map.sort);
         let rows = order.iter().map(|&plane| {
             let map = explanation.maps().index_axis_move(Axis(0), index);
+            let highest = highest(explanation, written.errors.as_ref(), [index, plane]);
             let first = match carried {
                 Some(carried) => carries(carried[plane]),
+                None if is_table => return (plane, highest, String::new()),
                 None => {
                     let mean = mean_inside(explanation, &map.index_axis(Axis(0), plane));
                     format!("mean {}", measured(mean, None))
                 }
             };
-            let highest = highest(explanation, written.errors.as_ref(), [index, plane]);
-            (plane, first, highest)
+            // Own effects of a table are what its planes carry.
+            match is_table
+                && (is_own || first.strip_prefix("carries") == highest.strip_prefix("value"))
+            {
+                true => (plane, first, String::new()),
+                false => (plane, first, highest),
+            }
         });
         let rows: Vec<(usize, String, String)> = rows.collect();
         let broadest = rows.iter().map(|(_, first, _)| first.len()).max();
@@ -60,8 +69,7 @@ pub fn print_summary(
     Ok(())
 }
 
-/// The highest value of a plane, with its error and its place. Of a table's only pixel, what it says beside what it
-/// carries.
+/// The highest value of a plane, with its error and its place, or the value of its only pixel.
 fn highest(
     explanation: &Explanation,
     errors: Option<&Array4<f32>>,
@@ -78,7 +86,6 @@ fn highest(
     let error = errors.map(|errors| f64::from(errors[[target, plane, row, column]]));
     let value = measured(value.into(), error);
     match explanation.plan().shape() {
-        [_, 1, 1] if explanation.effect() == Effect::Own => String::new(),
         [_, 1, 1] => format!("value {value}"),
         [_, 1, _] => format!("highest {value} at sample {column}"),
         [_, _, 1] => format!("highest {value} at sample {row}"),
