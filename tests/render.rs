@@ -611,6 +611,41 @@ fn bars_say_what_planes_carry_with_two_errors_to_either_side() {
 }
 
 #[test]
+fn pixels_of_the_image_without_a_value_are_hatched_and_count_in_no_scale() {
+    let map = Array3::zeros((1, 96, 96));
+    let image = |hole: f32| {
+        Array3::from_shape_fn((4, 96, 96), |(c, y, x)| match y < 48 {
+            true => hole,
+            false => (c + x) as f32,
+        })
+    };
+    let draw = |image: &Array3<f32>| Panel::new(&map, &["a"]).image(image).draw().unwrap();
+    let (known, holed, filled) = (image(7.0), image(f32::NAN), image(-9999.0));
+    let [known, holed, filled] = [draw(&known), draw(&holed), draw(&filled)];
+    let tile = |panel: &RgbImage, rows: [u32; 2]| -> Vec<Rgb<u8>> {
+        let rows = rows[0]..rows[1];
+        rows.flat_map(|y| (0..192).map(move |x| (x, y)))
+            .map(|(x, y)| *panel.get_pixel(20 + x, 42 + y))
+            .collect()
+    };
+    assert!(tile(&holed, [0, 96]).iter().all(is_hatch));
+    assert!(tile(&holed, [96, 192]) == tile(&known, [96, 192]));
+    assert!(tile(&filled, [96, 192]) != tile(&known, [96, 192]));
+    // The same of a reduced image.
+    let (map, large) = (
+        Array3::zeros((1, 1200, 1200)),
+        |c: usize, y: usize| match y {
+            0..600 => f32::NAN,
+            y => (c + y) as f32,
+        },
+    );
+    let image = Array3::from_shape_fn((1, 1200, 1200), |(c, y, _)| large(c, y));
+    let panel = Panel::new(&map, &["a"]).image(&image).draw().unwrap();
+    assert!(is_hatch(panel.get_pixel(100, 42 + 50)) && is_hatch(panel.get_pixel(101, 42 + 190)));
+    assert!(!is_hatch(panel.get_pixel(100, 42 + 220)));
+}
+
+#[test]
 fn sorted_planes_stand_in_the_order_of_what_they_carry() {
     let map = Array3::from_shape_fn((4, 96, 96), |(j, ..)| j as f32);
     let names = ["a", "b", "c", "d"];
@@ -696,6 +731,7 @@ fn wrong_input_is_a_typed_error() {
     let panel = || Panel::new(&map, &names);
     let mut holed = map.clone();
     holed[[1, 2, 3]] = f32::NAN;
+    let endless = holed.mapv(|v| if v.is_nan() { f32::NEG_INFINITY } else { v });
     let wide = Array3::zeros((3, 4, 6));
     let none = Array3::zeros((0, 4, 5));
     let cases = [
@@ -720,8 +756,8 @@ fn wrong_input_is_a_typed_error() {
             "the image has shape [0, 4, 5] ([C, H, W]) and so no pixel; every axis must be at least 1",
         ),
         (
-            text(panel().image(&holed).draw()),
-            "the image holds NaN at [1, 2, 3]; every element must be finite",
+            text(panel().image(&endless).draw()),
+            "the image holds -inf at [1, 2, 3]; every element must be finite",
         ),
         (
             text(panel().region(&Array2::from_elem((5, 4), true)).draw()),

@@ -82,7 +82,7 @@ impl<'a> BarChart<'a> {
         self
     }
 
-    /// Puts the values that are farthest from 0 first (default: in the order given).
+    /// Puts the highest values first, those below 0 last (default: in the order given).
     pub fn sorted(mut self, sorted: bool) -> Self {
         self.sorted = sorted;
         self
@@ -201,7 +201,7 @@ impl<'a> BarChart<'a> {
             })
             .collect();
         if self.sorted {
-            bars.sort_by(|a, b| b.value.abs().total_cmp(&a.value.abs()));
+            bars.sort_by(|a, b| b.value.total_cmp(&a.value));
         }
         bars
     }

@@ -111,6 +111,11 @@ fn check_finite<D: Dimension>(what: &'static str, array: &ArrayRef<f32, D>) -> R
     })
 }
 
+/// Every element of `array` must be finite, or NaN for a value that there is not.
+fn check_finite_or_nan<D: Dimension>(what: &'static str, array: &ArrayRef<f32, D>) -> Result<()> {
+    check_finite(what, &array.mapv(|v| if v.is_nan() { 0.0 } else { v }))
+}
+
 /// Standard errors must have the map's shape and be finite and not negative.
 fn check_errors<D: Dimension>(errors: &ArrayRef<f32, D>, expected: &[usize]) -> Result<()> {
     check_shape("the standard error", errors, expected)?;

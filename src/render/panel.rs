@@ -8,9 +8,13 @@ use ndarray::{
 use super::carried::Bars;
 use super::layout::{GAP, Layout, MARGIN, MOST_PIXELS, PAPER};
 use super::legend::{self, Bar, LINE, framed};
-use super::picture::{LONGEST, picture, reduce, reduced, resize, shown};
+use super::picture::{LONGEST, known, picture, reduce, reduced, reduced_known, resize, shown};
 use super::text::{self, INK};
-use super::{Bands, Doubt, Scale, Tile, check_errors, check_finite, check_not_empty, check_shape};
+use super::tile::hatch;
+use super::{
+    Bands, Doubt, Scale, Tile, check_errors, check_finite, check_finite_or_nan, check_not_empty,
+    check_shape,
+};
 use crate::error::{Error, Result};
 
 pub(super) const CAPTION_LINES: usize = 3;
@@ -70,7 +74,8 @@ impl<'a> Panel<'a> {
         }
     }
 
-    /// The image `[C, H, W]` that the map explains, shown first.
+    /// The image `[C, H, W]` that the map explains, shown first. Pixels with NaN in a channel have no value: they are
+    /// hatched, and count in no scale.
     pub fn image(mut self, image: &'a ArrayRef3<f32>) -> Self {
         self.image = Some(image.view());
         self
@@ -189,7 +194,7 @@ impl<'a> Panel<'a> {
         let map = reduced(&self.map, by, kept);
         // The mean of the errors bounds the error of the mean.
         let errors = self.errors.map(|e| reduced(&e, by, kept));
-        let image = self.image.map(|i| reduced(&i, by, |_| true));
+        let image = self.image.map(|i| reduced_known(&i, by));
         let pictures = self.pictures.map(|p| {
             let mut small = Array4::zeros((p.dim().0, 3, h.div_ceil(by), w.div_ceil(by)));
             for (mut to, from) in small.outer_iter_mut().zip(p.outer_iter()) {
@@ -225,7 +230,7 @@ impl<'a> Panel<'a> {
         check_finite("the map", &self.map)?;
         if let Some(image) = &self.image {
             check_shape("the image", image, &[image.dim().0, h, w])?;
-            check_finite("the image", image)?;
+            check_finite_or_nan("the image", image)?;
         } else if self.overlay {
             return Err(Error::parameter(
                 "overlay",
@@ -344,7 +349,7 @@ impl<'a> Panel<'a> {
         let rgb = shown(image, self.bands)?;
         let (_, h, w) = rgb.dim();
         let (h, w) = (h * factor, w * factor);
-        Ok(if self.smooth {
+        let mut tile = if self.smooth {
             picture(&resize(&rgb, h, w)?)
         } else {
             imageops::resize(
@@ -353,7 +358,15 @@ impl<'a> Panel<'a> {
                 h as u32,
                 imageops::FilterType::Nearest,
             )
-        })
+        };
+        let known = known(image);
+        for (x, y, pixel) in tile.enumerate_pixels_mut() {
+            let (x, y) = (x as usize, y as usize);
+            if !known[[y / factor, x / factor]] {
+                *pixel = Rgb(hatch(y, x, None));
+            }
+        }
+        Ok(tile)
     }
 
     fn plane_tile(&self, j: usize, scale: Scale, factor: usize) -> Result<RgbImage> {

@@ -3,7 +3,7 @@
 use image::{Rgb, RgbImage};
 use ndarray::{Array2, Array3, ArrayRef2, ArrayRef3, ArrayView2, Axis};
 
-use super::check_finite;
+use super::{check_finite, check_finite_or_nan};
 use crate::error::{Error, Result};
 
 /// The longest side that a picture may have.
@@ -33,6 +33,7 @@ pub enum Bands {
 /// # Errors
 /// [`Error::EmptyImage`], [`Error::NotFinite`], and [`Error::Parameter`] for a band that the image does not have.
 pub fn to_rgb(image: &ArrayRef3<f32>, bands: Bands) -> Result<RgbImage> {
+    check_image(image)?;
     Ok(picture(&shown(image, bands)?))
 }
 
@@ -44,10 +45,11 @@ pub(super) fn picture(rgb: &ArrayRef3<f32>) -> RgbImage {
     })
 }
 
-/// What is shown of `image`: `[3, H, W]` in `[0, 1]`.
+/// What is shown of `image`: `[3, H, W]` in `[0, 1]`. NaN is no value, and mid-grey.
 pub(super) fn shown(image: &ArrayRef3<f32>, bands: Bands) -> Result<Array3<f32>> {
     let (channels, h, w) = image.dim();
-    check_image(image)?;
+    check_not_empty(image)?;
+    check_finite_or_nan("the image", image)?;
     if h > LONGEST || w > LONGEST {
         return Err(Error::parameter(
             "the image's size",
@@ -86,11 +88,21 @@ pub(super) fn shown(image: &ArrayRef3<f32>, bands: Bands) -> Result<Array3<f32>>
 }
 
 fn check_image(image: &ArrayRef3<f32>) -> Result<()> {
-    let (c, h, w) = image.dim();
-    if image.is_empty() {
-        return Err(Error::EmptyImage { shape: [c, h, w] });
-    }
+    check_not_empty(image)?;
     check_finite("the image", image)
+}
+
+fn check_not_empty(image: &ArrayRef3<f32>) -> Result<()> {
+    let (c, h, w) = image.dim();
+    match image.is_empty() {
+        true => Err(Error::EmptyImage { shape: [c, h, w] }),
+        false => Ok(()),
+    }
+}
+
+/// The pixels with a value in every channel.
+pub(super) fn known(image: &ArrayRef3<f32>) -> Array2<bool> {
+    image.map_axis(Axis(0), |pixel| !pixel.iter().any(|v| v.is_nan()))
 }
 
 fn grey(plane: Array2<f32>) -> [Array2<f32>; 3] {
@@ -99,8 +111,8 @@ fn grey(plane: Array2<f32>) -> [Array2<f32>; 3] {
 
 /// As it is when it lies in `[0, 1]`, else stretched.
 fn unit(plane: ArrayView2<f32>) -> Array2<f32> {
-    if plane.iter().all(|v| (0.0..=1.0).contains(v)) {
-        plane.to_owned()
+    if plane.iter().all(|v| (0.0..=1.0).contains(v) || v.is_nan()) {
+        plane.mapv(|v| if v.is_nan() { 0.5 } else { v })
     } else {
         stretched(plane)
     }
@@ -112,7 +124,10 @@ fn stretched(plane: ArrayView2<f32>) -> Array2<f32> {
     let high = plane.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b));
     let (low, range) = (f64::from(low), f64::from(high) - f64::from(low));
     if range > 0.0 {
-        plane.mapv(|v| (((f64::from(v) - low) / range) as f32).clamp(0.0, 1.0))
+        plane.mapv(|v| match v.is_nan() {
+            true => 0.5,
+            false => (((f64::from(v) - low) / range) as f32).clamp(0.0, 1.0),
+        })
     } else {
         plane.mapv(|_| 0.5)
     }
@@ -212,6 +227,21 @@ pub(super) fn reduced(
     let mut small = Array3::zeros((n, h.div_ceil(by), w.div_ceil(by)));
     for (mut to, from) in small.outer_iter_mut().zip(planes.outer_iter()) {
         to.assign(&reduce(&from, by, kept));
+    }
+    small
+}
+
+/// [`reduced`] of an image: blocks of which less than half has a value are NaN.
+pub(super) fn reduced_known(image: &ArrayRef3<f32>, by: usize) -> Array3<f32> {
+    let known = known(image);
+    let mut small = reduced(image, by, |at| known[at]);
+    let share = reduce(&known.mapv(f32::from), by, |_| true);
+    for mut plane in small.outer_iter_mut() {
+        plane.zip_mut_with(&share, |v, &share| {
+            if share < 0.5 {
+                *v = f32::NAN;
+            }
+        });
     }
     small
 }

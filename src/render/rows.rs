@@ -3,13 +3,17 @@
 use image::RgbImage;
 use ndarray::ArrayView2;
 
-use super::legend::{FRAME, TICK, framed};
+use super::legend::{FRAME, LINE, TICK, framed};
 use super::plot::{Axis, cover};
 use super::text;
 use super::text::INK;
 
 /// The height of a line's plot, and of the importance's below it: room for three numbers.
 pub(super) const HEIGHT: u32 = 58;
+/// Between a line and the importance below it.
+pub(super) const SEAM: u32 = 5;
+/// Below both.
+pub(super) const GAP: u32 = 14;
 /// From a line to its plot's edge.
 const INSET: u32 = 4;
 
@@ -20,10 +24,14 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    /// From the smallest to the largest value; NaN is none.
     pub(super) fn of_line(line: &ArrayView2<'_, f32>) -> Self {
         let low = line.iter().fold(f32::INFINITY, |a, &b| a.min(b));
         let high = line.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b));
-        let (low, high) = (low.into(), high.into());
+        let (low, high) = match low <= high {
+            true => (low.into(), high.into()),
+            false => (0.0, 0.0),
+        };
         Self { low, high }
     }
 
@@ -48,6 +56,34 @@ impl Rows {
         let range = if range > 0.0 { range } else { self.high };
         let label = |value| (self.row(value), text::number(value, range, signed));
         at.into_iter().map(label).collect()
+    }
+}
+
+/// What stands under one name.
+pub(super) struct Block<'a> {
+    pub name: &'a str,
+    pub note: Option<&'a str>,
+    pub channel: Option<usize>,
+    pub plane: Option<usize>,
+}
+
+impl Block<'_> {
+    /// The note stays whole where there is room for the name, too.
+    pub(super) fn title(&self, width: u32) -> String {
+        let Some(note) = self.note else {
+            return text::fitted(self.name, width);
+        };
+        let note = format!(", {note}");
+        let room = width.saturating_sub(text::width(&text::clean(&note)));
+        text::fitted(
+            &(text::fitted(self.name, room.max(width / 2)) + &note),
+            width,
+        )
+    }
+
+    pub(super) fn height(&self) -> u32 {
+        let plots = u32::from(self.channel.is_some()) + u32::from(self.plane.is_some());
+        LINE + plots * (HEIGHT + SEAM) - SEAM + GAP
     }
 }
 

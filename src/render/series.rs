@@ -9,15 +9,12 @@ use super::plot::{
     Axis, ERRORS, Foot, NUMBERS, check_names, colour, cover, numbers_below, owned, ruled, sample,
     sheet,
 };
-use super::rows::{HEIGHT, Rows, beside_plot, strip};
+use super::rows::{Block, GAP, HEIGHT, Rows, SEAM, beside_plot, strip};
 use super::text::INK;
 use super::tile::hatch;
-use super::{check_errors, check_finite, check_not_empty, check_shape, text};
+use super::{check_errors, check_finite, check_finite_or_nan, check_not_empty, check_shape, text};
 use crate::error::{Error, Result};
 
-/// Between a line and the importance below it.
-const SEAM: u32 = 5;
-const GAP: u32 = 14;
 /// Half of a line's thickness.
 const PEN: f64 = 0.8;
 /// How much of what lies below it a band covers.
@@ -53,6 +50,7 @@ pub struct SeriesPlot<'a> {
     map: ArrayView3<'a, f32>,
     names: Vec<String>,
     series: Option<(ArrayView3<'a, f32>, Vec<String>)>,
+    notes: Vec<String>,
     errors: Option<ArrayView3<'a, f32>>,
     region: Option<ArrayView2<'a, bool>>,
     start: f64,
@@ -69,6 +67,7 @@ impl<'a> SeriesPlot<'a> {
             map: map.view(),
             names: owned(names),
             series: None,
+            notes: Vec::new(),
             errors: None,
             region: None,
             start: 0.0,
@@ -80,9 +79,15 @@ impl<'a> SeriesPlot<'a> {
     }
 
     /// The series that the map explains, `[C, 1, T]` or `[C, T, 1]`, and the names of its C channels. A channel that has a
-    /// plane's name stands above that plane, the others come first.
+    /// plane's name stands above that plane, the others come first. NaN is no value: a gap in the line.
     pub fn series<S: AsRef<str>>(mut self, series: &'a ArrayRef3<f32>, names: &[S]) -> Self {
         self.series = Some((series.view(), owned(names)));
+        self
+    }
+
+    /// A text for each plane, behind its name: what it carries, for instance.
+    pub fn notes<S: AsRef<str>>(mut self, texts: &[S]) -> Self {
+        self.notes = owned(texts);
         self
     }
 
@@ -122,8 +127,8 @@ impl<'a> SeriesPlot<'a> {
     /// Draws it.
     ///
     /// # Errors
-    /// [`Error::Shape`] for an empty map or one of more rows *and* columns than one, another number of names than planes or
-    /// channels, or series, region or errors of another length; [`Error::NotFinite`]; [`Error::Parameter`] for a setting
+    /// [`Error::Shape`] for an empty map or one of more rows *and* columns than one, another number of names or notes than
+    /// planes or channels, or series, region or errors of another length; [`Error::NotFinite`]; [`Error::Parameter`] for a setting
     /// out of its range.
     pub fn draw(&self) -> Result<RgbImage> {
         self.check()?;
@@ -154,7 +159,7 @@ impl<'a> SeriesPlot<'a> {
         let ticks = self.ticks();
         let (left, mut y) = (MARGIN + beside, MARGIN);
         for block in &blocks {
-            text::draw(&mut sheet, left, y, &text::fitted(block.name, width), INK);
+            text::draw(&mut sheet, left, y, &block.title(width), INK);
             let mut top = y + LINE;
             let rows = || ruled(width, HEIGHT, ticks.iter().map(|tick| tick.0));
             if let Some(channel) = block.channel {
@@ -195,7 +200,10 @@ impl<'a> SeriesPlot<'a> {
             let channels = series.dim().0;
             check_shape("the series", series, &[channels.max(1), h, w])?;
             check_names("the list of channel names", names, channels)?;
-            check_finite("the series", series)?;
+            check_finite_or_nan("the series", series)?;
+        }
+        if !self.notes.is_empty() {
+            check_names("the list of notes", &self.notes, planes)?;
         }
         if let Some(errors) = &self.errors {
             check_errors(errors, &[planes, h, w])?;
@@ -237,12 +245,14 @@ impl<'a> SeriesPlot<'a> {
             let named = free.iter().position(|&c| channels[c] == *name);
             with_plane.push(Block {
                 name,
+                note: self.notes.get(plane).map(String::as_str),
                 channel: named.map(|i| free.remove(i)),
                 plane: Some(plane),
             });
         }
         let alone = free.into_iter().map(|channel| Block {
             name: &channels[channel],
+            note: None,
             channel: Some(channel),
             plane: None,
         });
@@ -300,8 +310,10 @@ impl<'a> SeriesPlot<'a> {
             let (low, high) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
                 (low.min(v), high.max(v))
             });
-            let (top, bottom) = (rows.row(high) - PEN, rows.row(low) + PEN);
-            strip(plot, x as u32, top, bottom, INK, 1.0);
+            if low <= high {
+                let (top, bottom) = (rows.row(high) - PEN, rows.row(low) + PEN);
+                strip(plot, x as u32, top, bottom, INK, 1.0);
+            }
         }
     }
 
@@ -366,19 +378,5 @@ impl<'a> SeriesPlot<'a> {
             key.push((sample(pixel), "not evaluated"));
         }
         key
-    }
-}
-
-/// What stands under one name.
-struct Block<'a> {
-    name: &'a str,
-    channel: Option<usize>,
-    plane: Option<usize>,
-}
-
-impl Block<'_> {
-    fn height(&self) -> u32 {
-        let plots = u32::from(self.channel.is_some()) + u32::from(self.plane.is_some());
-        LINE + plots * (HEIGHT + SEAM) - SEAM + GAP
     }
 }

@@ -86,7 +86,7 @@ impl<'a> Tile<'a> {
     }
 
     /// Lays the plane over this image `[C, H, W]` in grey. The stronger a value, the less of the image is left, so that
-    /// what is unimportant stays visible.
+    /// what is unimportant stays visible. NaN is no value, and counts as mid-grey.
     pub fn over(mut self, image: &'a ArrayRef3<f32>) -> Self {
         self.image = Some(image.view());
         self

@@ -165,3 +165,52 @@ fn regressions_on_pixels_have_another_baseline() {
     // A map of one element correlates with nothing.
     assert!(said.contains("certainty not known"), "{said}");
 }
+
+#[test]
+fn what_is_no_picture_has_numbers_for_channels_and_gaps_where_there_is_no_value() {
+    let root = folder("series_numbers");
+    let demo = "explain --model demo --masks 300 --target 0";
+    let names = serde_json::json!(["channel 0", "channel 1", "channel 2"]);
+    let series = Array3::from_shape_fn((3, 1, 60), |(c, _, t)| match (c, t) {
+        (1, 20..30) => -9999.0,
+        _ => 0.1 + (t as f32) / 100.0,
+    });
+    let path = root.join("series.npy");
+    npy::write(&path, &series);
+    let (whole, parts) = (root.join("whole"), root.join("parts"));
+    let options = "--missing=-9999 --sort";
+    let to = |out| [("--image", &*path), ("--out", out)];
+    let said = succeeds(&format!("{demo} {options}"), &to(&whole));
+    assert_eq!(json(&whole.join("report.json"))["planes"], names);
+    assert!(
+        said.contains(" at sample ") && !said.contains("row"),
+        "{said}"
+    );
+    // The same picture of shards.
+    for part in 1..=2 {
+        let shard = format!("{demo} --missing=-9999 --shard {part}/2");
+        succeeds(&shard, &to(&parts));
+    }
+    let ledgers = [1, 2].map(|k| parts.join(format!("ledger-{k}-of-2.racm")));
+    let ledgers = ledgers.map(|path| path.display().to_string()).join(" ");
+    succeeds(&format!("merge {ledgers} {options}"), &to(&parts));
+    let panel = |out: &Path| fs::read(out.join("panel.png")).unwrap();
+    assert!(panel(&parts) == panel(&whole));
+    // What stands for no value is not drawn: another number for it makes the same picture.
+    let other = root.join("other");
+    let again = series.mapv(|v| if v < 0.0 { 77.0 } else { v });
+    npy::write(&path, &again);
+    succeeds(&format!("{demo} --missing 77 --sort"), &to(&other));
+    assert!(panel(&other) == panel(&whole));
+
+    // A table's only pixel needs no place, and its own effects are what it carries.
+    npy::write(&path, &series.slice(ndarray::s![.., .., ..1]).to_owned());
+    let table = root.join("table");
+    let said = succeeds(demo, &to(&table));
+    assert!(said.contains("  value ") && !said.contains("row"), "{said}");
+    let said = succeeds(&format!("{demo} --effect own"), &to(&table));
+    assert!(
+        said.contains("  carries ") && !said.contains("value"),
+        "{said}"
+    );
+}

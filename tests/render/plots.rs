@@ -181,6 +181,44 @@ fn samples_that_were_not_evaluated_are_hatched_and_count_nowhere() {
     assert!(rows(15, is_hatch) > 50 && rows(15, red) == 0);
 }
 
+#[test]
+fn a_line_has_a_gap_where_there_is_no_value() {
+    let map = of(40, 1, |_, _| 0.0);
+    let draw = |value: fn(usize) -> f32| {
+        let series = of(40, 1, |_, t| value(t));
+        let plot = SeriesPlot::new(&map, &["a"]).series(&series, &["a"]);
+        plot.draw().unwrap()
+    };
+    let plot = draw(|t| match t {
+        10..20 => f32::NAN,
+        t => t as f32,
+    });
+    let rows = |sample| seen(&plot, column(&plot, sample, 40), MARGIN + LINE, dark).len();
+    assert!(rows(5) > 0 && rows(25) > 0 && (11..19).all(|t| rows(t) == 0));
+    // The axis is that of the values that there are.
+    let all = draw(|t| t as f32);
+    let same = |sample| column(&all, sample, 40) == column(&plot, sample, 40);
+    assert!(same(5) && plot.dimensions() == all.dimensions());
+    draw(|_| f32::NAN);
+}
+
+#[test]
+fn notes_stand_behind_the_names_of_planes() {
+    let map = of(40, 2, |_, _| 0.1);
+    let names = ["a".repeat(300), "b".to_owned()];
+    let plain = SeriesPlot::new(&map, &names).draw().unwrap();
+    let noted = SeriesPlot::new(&map, &names)
+        .notes(&["carries +0.12", ""])
+        .draw()
+        .unwrap();
+    assert_eq!(plain.dimensions(), noted.dimensions());
+    let title = |plot: &RgbImage| {
+        let size = (plot.width(), LINE);
+        image::imageops::crop_imm(plot, 0, MARGIN, size.0, size.1).to_image()
+    };
+    assert!(title(&plain) != title(&noted));
+}
+
 /// The lengths of the red and blue bars, from the top down.
 fn bars(chart: &RgbImage, count: u32) -> Vec<(u32, u32)> {
     let row = |i: u32| {
@@ -210,7 +248,7 @@ fn bars_are_as_long_as_their_values() {
         assert!(close(*given, expected), "{given:?} is not {expected:?}");
     }
     let sorted = bars(&chart.sorted(true).draw().unwrap(), 4);
-    assert_eq!(sorted, [given[1], given[2], given[0], given[3]]);
+    assert_eq!(sorted, [given[2], given[0], given[3], given[1]]);
     // The same values in another shape make the same chart.
     let pixels = values.to_shape((1, 1, 4)).unwrap();
     assert_eq!(
@@ -289,6 +327,7 @@ fn wrong_series_and_tables_are_typed_errors() {
     let (square, longer, negative) = (irregular((2, 4, 5)), irregular((2, 1, 6)), &map - 0.5);
     let mut holed = map.clone();
     holed[[1, 0, 3]] = f32::NAN;
+    let endless = holed.mapv(|v| if v.is_nan() { f32::INFINITY } else { v });
     let none = Array3::<f32>::zeros((0, 1, 5));
     let table = map.index_axis(Axis(0), 0);
     let table = table.into_dimensionality::<ndarray::Ix2>().unwrap();
@@ -327,8 +366,12 @@ fn wrong_series_and_tables_are_typed_errors() {
             "the list of channel names has shape [5], expected [2]".to_owned(),
         ),
         (
-            text(plot().series(&holed, &names).draw()),
-            "the series holds NaN at [1, 0, 3]; every element must be finite".to_owned(),
+            text(plot().series(&endless, &names).draw()),
+            "the series holds inf at [1, 0, 3]; every element must be finite".to_owned(),
+        ),
+        (
+            text(plot().notes(&["one"]).draw()),
+            "the list of notes has shape [1], expected [2]".to_owned(),
         ),
         (
             text(plot().standard_error(&longer).draw()),

@@ -8,6 +8,8 @@ use racm::{Baseline, Budget, Explainer, Ledger, Target, demo};
 use serde_json::{Map, Value, json};
 
 use crate::args::{MapArgs, whole_number};
+use crate::explain::channels::numbered;
+use crate::explain::evaluated::with_nan;
 use crate::explain::kept::{LEDGER, lock, say_torn};
 use crate::explain::origin::Origin;
 use crate::explain::report::{self, Stage};
@@ -74,9 +76,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     let input = Input::new(path, stored, &args.reading, &taken)?;
     let (names_of_channels, resized_from) = (input.names.clone(), input.resized_from);
+    let numbered = numbered(&input);
     let baseline = ledger.baseline_name().map(|name| name.parse::<Baseline>());
     let baseline = baseline.and_then(Result::ok);
-    let (image, _) = input.filled(baseline.as_ref())?;
+    let (image, known) = input.filled(baseline.as_ref())?;
     let expected = match space {
         Some(space) => ledger.expect_image(&space.convert(&image)?),
         None => ledger.expect_image(&image),
@@ -150,10 +153,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let origin = Origin {
         out: &args.out,
         names: &names,
-        image: &image,
+        image: &with_nan(image, known.as_ref()),
         space,
         map: &args.map,
-        channels: names_of_channels.as_deref(),
+        channels: names_of_channels.as_deref().or(numbered.as_deref()),
         about: match about {
             Value::Object(entries) => entries,
             _ => Map::new(),

@@ -11,14 +11,21 @@ pub fn short(value: f64, digits: usize) -> String {
     }
 }
 
+/// Digits of a measured number, at most: an error of rounding alone lets it be known no further.
+const MOST_DIGITS: usize = 6;
+
 /// A signed number as far as its standard error lets it be known: the error has two digits, and the number ends where it
-/// does. Three digits where there is no error.
+/// does, after six digits at most. Three digits where there is no error.
 pub fn measured(value: f64, error: Option<f64>) -> String {
     let Some(error) = error.filter(|e| *e > 0.0 && e.is_finite()) else {
         let sign = if value > 0.0 { "+" } else { "" };
         return format!("{sign}{}", short(value, 3));
     };
     let larger = value.abs().max(error);
+    if exponent(larger) - exponent(error) + 2 > MOST_DIGITS as i32 {
+        let sign = if value > 0.0 { "+" } else { "" };
+        return format!("{sign}{} +- {}", short(value, MOST_DIGITS), short(error, 2));
+    }
     if is_plain(larger) {
         let decimals = decimals(error, 2);
         return format!("{value:+.decimals$} +- {error:.decimals$}");
@@ -68,7 +75,14 @@ mod tests {
             (0.0, Some(0.03), "+0.000 +- 0.030"),
             (1.234e-6, Some(2.5e-7), "(+1.23 +- 0.25)e-6"),
             (1e-9, Some(2.5e-7), "(+0.0 +- 2.5)e-7"),
-            (-5.5e8, Some(1234.0), "(-5.500000 +- 0.000012)e8"),
+            (-5.5e8, Some(12345.0), "(-5.50000 +- 0.00012)e8"),
+            (-5.5e8, Some(1234.0), "-5.50000e8 +- 1234"),
+            (
+                0.937_499_999_999_999_9,
+                Some(1.3e-16),
+                "+0.937500 +- 1.3e-16",
+            ),
+            (12_345.678, Some(0.0123), "+12345.7 +- 0.012"),
             (4321.0, Some(120.0), "+4321 +- 120"),
             (0.012_345, None, "+0.0123"),
             (-1.234_5e-8, None, "-1.23e-8"),

@@ -9,6 +9,8 @@ use serde_json::json;
 
 use super::about::about;
 use super::args::Args;
+use super::channels::numbered;
+use super::evaluated::with_nan;
 use super::pictures::{ROWS, write_pictures};
 use super::plot::Plot;
 use super::report::say_input;
@@ -30,8 +32,10 @@ pub fn run(args: &mut Args, method: CamMethod) -> Result<(), Failure> {
     let input = model.image(args.image.as_deref(), &args.model, &args.reading)?;
     say_input(args.image.as_deref(), &input)?;
     let about = about(args, &input);
-    let (image, region) = input.filled(args.mask.baseline.as_ref())?;
-    let region = region.as_ref().map(Region::pixels);
+    let channels = args.model.channel_names(&input).map(<[String]>::to_vec);
+    let channels = channels.or_else(|| numbered(&input));
+    let (image, known) = input.filled(args.mask.baseline.as_ref())?;
+    let region = known.as_ref().map(Region::pixels);
     let (top, outputs) = white_box.check(&model, &image)?;
     let name = |found: &CamMap| class(&names, found.class, Some(outputs));
     let targets = match &args.target {
@@ -52,7 +56,17 @@ pub fn run(args: &mut Args, method: CamMethod) -> Result<(), Failure> {
         say(&name(map), method, map)?;
     }
     write_arrays(args, &found, region)?;
-    let overlay = match pictures(args, method, name, &image, region, &found)? {
+    let shown = with_nan(image.clone(), known.as_ref());
+    let drawn = pictures(
+        args,
+        method,
+        name,
+        &shown,
+        channels.as_deref(),
+        region,
+        &found,
+    )?;
+    let overlay = match drawn {
         true => "overlay.png, ",
         false => "",
     };
@@ -132,6 +146,7 @@ fn pictures(
     method: CamMethod,
     name: impl Fn(&CamMap) -> String,
     image: &Array3<f32>,
+    channels: Option<&[String]>,
     region: Option<&Array2<bool>>,
     found: &[CamMap],
 ) -> Result<bool, Failure> {
@@ -142,14 +157,15 @@ fn pictures(
         let caption = format!("{method}, {score}");
         let plot = Plot {
             image,
-            channels: None,
+            channels,
             space: None,
             map: &map,
             planes: &[method.name().to_owned()],
             errors: None,
             region: region.map(|pixels| &**pixels),
             caption: &caption,
-            sorted: false,
+            order: &[0],
+            carried: None,
         };
         if let Some(plot) = plot.draw()? {
             panels.push(plot);

@@ -5,15 +5,23 @@ use std::path::Path;
 use racm::{Channels, ColourSpace, ExplainerBuilder, Family};
 
 use crate::Failure;
+use crate::image::Input;
 
 /// What is known of the image's channels.
 pub struct Stored<'a> {
     pub path: Option<&'a Path>,
     pub count: usize,
-    /// Those in the file, or in a file about them.
+    /// Those in the file, or in a file about them; numbers where the library's names are a picture's.
     pub names: Option<&'a [String]>,
     /// Whether they are red, green and blue.
     pub is_picture: bool,
+}
+
+/// Names for the channels of what is no picture and names none, where the library would take them for colours.
+pub fn numbered(image: &Input) -> Option<Vec<String>> {
+    let [channels, ..] = image.shape();
+    let as_colours = !image.is_picture && image.names.is_none() && [1, 3].contains(&channels);
+    as_colours.then(|| (0..channels).map(|c| format!("channel {c}")).collect())
 }
 
 #[derive(clap::Args)]

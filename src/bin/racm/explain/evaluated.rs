@@ -1,7 +1,7 @@
 //! Of a map, what was evaluated: what lies inside the region.
 
-use racm::Explanation;
 use racm::ndarray::{Array3, ArrayRef3, ArrayView2};
+use racm::{Explanation, Region};
 
 /// The values of a plane that were evaluated, each with its row and column.
 pub fn inside<'a>(
@@ -25,9 +25,14 @@ pub fn mean_inside(explanation: &Explanation, plane: &ArrayView2<'_, f32>) -> f6
 }
 
 /// What is not evaluated is NaN in files.
-pub fn marked(explanation: &Explanation, mut map: Array3<f32>) -> Array3<f32> {
-    if let Some(region) = explanation.region() {
-        for mut plane in map.outer_iter_mut() {
+pub fn marked(explanation: &Explanation, map: Array3<f32>) -> Array3<f32> {
+    with_nan(map, explanation.region())
+}
+
+/// NaN outside of the region.
+pub fn with_nan(mut array: Array3<f32>, region: Option<&Region>) -> Array3<f32> {
+    if let Some(region) = region {
+        for mut plane in array.outer_iter_mut() {
             plane.zip_mut_with(region.pixels(), |v, &inside| {
                 if !inside {
                     *v = f32::NAN;
@@ -35,7 +40,7 @@ pub fn marked(explanation: &Explanation, mut map: Array3<f32>) -> Array3<f32> {
             });
         }
     }
-    map
+    array
 }
 
 /// The median over what was evaluated.

@@ -4,7 +4,7 @@ mod about;
 mod args;
 mod baseline;
 mod cam;
-mod channels;
+pub mod channels;
 pub mod evaluated;
 pub mod kept;
 pub mod origin;
@@ -30,6 +30,7 @@ use about::{about, about_pilot, about_region};
 pub use args::Args;
 use args::Method;
 use baseline::warn_of_baseline;
+use evaluated::with_nan;
 use kept::{Kept, Part};
 use origin::Origin;
 use refined::refined_by;
@@ -62,6 +63,7 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     let [channels, height, width] = input.shape();
     args.check_channels([channels, height, width])?;
     let names_of_channels = args.model.channel_names(&input).map(<[String]>::to_vec);
+    let names_of_channels = names_of_channels.or_else(|| channels::numbered(&input));
     let is_picture = input.is_picture;
     let mut builder = args.builder([height, width])?;
     let asked = builder.clone().build()?;
@@ -127,7 +129,7 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     let origin = Origin {
         out: &args.out,
         names: &names,
-        image: &image,
+        image: &with_nan(image.clone(), known.as_ref()),
         space,
         map: &args.map,
         channels: args.channels.names().or(names_of_channels.as_deref()),

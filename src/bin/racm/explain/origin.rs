@@ -7,12 +7,13 @@ use racm::ndarray::Array3;
 use serde_json::{Map, Value};
 
 use crate::args::MapArgs;
+use crate::numbers::measured;
 
 /// What came before the run, and where its results go.
 pub struct Origin<'a> {
     pub out: &'a Path,
     pub names: &'a [String],
-    /// RGB, or one channel.
+    /// RGB, or any channels, with NaN where there is no value.
     pub image: &'a Array3<f32>,
     /// The names of its channels, where they are known.
     pub channels: Option<&'a [String]>,
@@ -30,3 +31,17 @@ pub struct Origin<'a> {
 
 /// What each plane carries, with its standard error; `None` where planes have no own effects.
 pub type Carried = Option<Vec<(f64, Option<f64>)>>;
+
+/// The same of one plane, for people.
+pub fn carries((value, error): (f64, Option<f64>)) -> String {
+    format!("carries {}", measured(value, error))
+}
+
+/// The planes as pictures and summary list them: sorted, the highest first, as a panel has them.
+pub fn order(planes: usize, carried: &Carried, sort: bool) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..planes).collect();
+    if let (Some(carried), true) = (carried, sort) {
+        order.sort_by(|&a, &b| carried[b].0.total_cmp(&carried[a].0));
+    }
+    order
+}

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use racm::ndarray::{Array4, ArrayRef3, Axis};
 use racm::render::{Panel, RgbImage, Scale, Tile, stack, write_png};
-use racm::{Effect, Explanation};
+use racm::{Effect, Estimator, Explanation, Family, MaskFamily, McRise, Racm};
 
 use super::evaluated::median;
-use super::origin::{Carried, Origin};
+use super::origin::{Carried, Origin, order};
 use super::plot::Plot;
 use super::subject::Subject;
 use crate::{Failure, whole};
@@ -49,7 +49,8 @@ pub fn pictures(
             errors: error.as_deref(),
             region: region.map(|pixels| &**pixels),
             caption: &caption,
-            sorted: origin.map.sort,
+            order: &order(planes.len(), &carried[index], origin.map.sort),
+            carried: carried[index].as_deref(),
         };
         if let Some(plot) = plot.draw()? {
             panels.push(plot);
@@ -104,22 +105,47 @@ pub fn write_pictures(
     Ok(!overlays.is_empty())
 }
 
+/// The method for people, and the estimator where that is another.
+fn method(explanation: &Explanation) -> (String, Option<&'static str>) {
+    let estimator = explanation.estimator();
+    if matches!(estimator, Estimator::Lime | Estimator::KernelShap) {
+        return (estimator.name().to_owned(), None);
+    }
+    let family = explanation.plan().family();
+    let name = match family.built_in() {
+        Some(Family::GroupedRacm(groups)) if family.name() != Racm.name() => {
+            let count = match groups.groups().len() {
+                1 => "1 group".to_owned(),
+                count => format!("{count} groups"),
+            };
+            format!("{}, {count} of channels", Racm.name())
+        }
+        Some(Family::McRise(colours)) if colours != McRise::rgb() => {
+            format!("{}, colours of its own", McRise::rgb().name())
+        }
+        _ => family.name(),
+    };
+    (name, Some(estimator.name()))
+}
+
 fn caption(
     origin: &Origin<'_>,
     subject: &Subject,
     explanation: &Explanation,
     errors: Option<&ArrayRef3<f32>>,
 ) -> String {
-    let family = explanation.plan().family().name();
     let space = origin
         .space
         .map_or(String::new(), |space| format!(" in {space}"));
+    let (method, estimator) = method(explanation);
     let mut caption = format!(
-        "{family}{space}, {}, N = {}, {}",
+        "{method}{space}, {}, N = {}",
         subject.text(origin.map.quantity.as_deref(), 3),
         explanation.masks(),
-        explanation.estimator().name(),
     );
+    if let Some(estimator) = estimator {
+        caption += &format!(", {estimator}");
+    }
     if explanation.effect() == Effect::Own {
         caption += ", own effects";
     }

@@ -1,14 +1,15 @@
 //! The picture of a map that is no image's: of a series (one row or one column of pixels), or of a table (one pixel).
 
-use racm::ndarray::{Array3, ArrayRef2, ArrayRef3};
+use racm::ndarray::{Array3, ArrayRef2, ArrayRef3, Axis};
 use racm::render::{BarChart, RgbImage, SeriesPlot};
 use racm::{ColourSpace, MaskFamily, Racm};
 
+use super::origin::carries;
 use crate::Failure;
 
 /// A map, and what is shown with it.
 pub struct Plot<'a> {
-    /// RGB, or any channels.
+    /// RGB, or any channels, with NaN where there is no value.
     pub image: &'a Array3<f32>,
     /// The names of the image's channels, where they are known.
     pub channels: Option<&'a [String]>,
@@ -19,8 +20,10 @@ pub struct Plot<'a> {
     pub errors: Option<&'a ArrayRef3<f32>>,
     pub region: Option<&'a ArrayRef2<bool>>,
     pub caption: &'a str,
-    /// The highest first, in a table.
-    pub sorted: bool,
+    /// The planes from the top down.
+    pub order: &'a [usize],
+    /// What each plane carries, if that is known.
+    pub carried: Option<&'a [(f64, Option<f64>)]>,
 }
 
 impl Plot<'_> {
@@ -47,11 +50,17 @@ impl Plot<'_> {
         }))
     }
 
+    /// In the order asked for: the names of the planes, their map, and their errors.
+    fn ordered(&self) -> (Vec<String>, Array3<f32>, Option<Array3<f32>>) {
+        let names = self.order.iter().map(|&plane| self.planes[plane].clone());
+        let ordered = |map: &ArrayRef3<f32>| map.select(Axis(0), self.order);
+        (names.collect(), ordered(self.map), self.errors.map(ordered))
+    }
+
     fn table(&self) -> racm::Result<RgbImage> {
-        let mut chart = BarChart::new(self.map, self.planes)
-            .caption(self.caption)
-            .sorted(self.sorted);
-        if let Some(errors) = self.errors {
+        let (names, map, errors) = self.ordered();
+        let mut chart = BarChart::new(&map, &names).caption(self.caption);
+        if let Some(errors) = &errors {
             chart = chart.standard_error(errors);
         }
         chart.draw()
@@ -64,9 +73,14 @@ impl Plot<'_> {
                 .iter_mut()
                 .for_each(|name| *name = format!("series, {name}"));
         }
-        let mut plot = SeriesPlot::new(self.map, self.planes).series(series, &names);
+        let (planes, map, errors) = self.ordered();
+        let mut plot = SeriesPlot::new(&map, &planes).series(series, &names);
         plot = plot.caption(self.caption);
-        if let Some(errors) = self.errors {
+        if let Some(carried) = self.carried {
+            let of_planes = self.order.iter().map(|&plane| carries(carried[plane]));
+            plot = plot.notes(&of_planes.collect::<Vec<_>>());
+        }
+        if let Some(errors) = &errors {
             plot = plot.standard_error(errors);
         }
         if let Some(region) = self.region {

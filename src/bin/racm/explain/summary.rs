@@ -4,7 +4,7 @@ use racm::ndarray::{Array4, Axis};
 use racm::{Effect, Explanation};
 
 use super::evaluated::{inside, mean_inside};
-use super::origin::Origin;
+use super::origin::{Origin, carries, order};
 use super::report::Written;
 use super::subject::Subject;
 use crate::Failure;
@@ -34,42 +34,42 @@ pub fn print_summary(
             "{}{effect}",
             subject.text(origin.map.quantity.as_deref(), 4)
         ))?;
-        let carried = written.carried[index].as_deref();
-        let mut order: Vec<usize> = (0..planes.len()).collect();
-        if let (Some(carried), true) = (carried, origin.map.sort) {
-            order.sort_by(|&a, &b| carried[b].0.total_cmp(&carried[a].0));
-        }
+        let is_table = matches!(explanation.plan().shape(), [_, 1, 1]);
+        let is_own = explanation.effect() == Effect::Own;
+        let carried = &written.carried[index];
+        let order = order(planes.len(), carried, origin.map.sort);
         let rows = order.iter().map(|&plane| {
             let map = explanation.maps().index_axis_move(Axis(0), index);
+            let highest = highest(explanation, written.errors.as_ref(), [index, plane]);
             let first = match carried {
-                Some(carried) => {
-                    format!("carries {}", measured(carried[plane].0, carried[plane].1))
-                }
+                Some(carried) => carries(carried[plane]),
+                None if is_table => return (plane, highest, String::new()),
                 None => {
                     let mean = mean_inside(explanation, &map.index_axis(Axis(0), plane));
                     format!("mean {}", measured(mean, None))
                 }
             };
-            (
-                plane,
-                first,
-                highest(explanation, written.errors.as_ref(), [index, plane]),
-            )
+            // Own effects of a table are what its planes carry.
+            match is_table
+                && (is_own || first.strip_prefix("carries") == highest.strip_prefix("value"))
+            {
+                true => (plane, first, String::new()),
+                false => (plane, first, highest),
+            }
         });
         let rows: Vec<(usize, String, String)> = rows.collect();
         let broadest = rows.iter().map(|(_, first, _)| first.len()).max();
         let broadest = broadest.unwrap_or(0);
         for (plane, first, highest) in rows {
             let name = &planes[plane];
-            line(format_args!(
-                "  {name:<width$}  {first:<broadest$}  highest {highest}"
-            ))?;
+            let row = format!("  {name:<width$}  {first:<broadest$}  {highest}");
+            line(row.trim_end())?;
         }
     }
     Ok(())
 }
 
-/// The highest value of a plane, with its error and its place.
+/// The highest value of a plane, with its error and its place, or the value of its only pixel.
 fn highest(
     explanation: &Explanation,
     errors: Option<&Array4<f32>>,
@@ -81,11 +81,14 @@ fn highest(
     let values = inside(explanation, &map);
     let highest = values.reduce(|highest, value| if value.1 > highest.1 { value } else { highest });
     let Some(((row, column), value)) = highest else {
-        return "not known".to_owned();
+        return "highest not known".to_owned();
     };
     let error = errors.map(|errors| f64::from(errors[[target, plane, row, column]]));
-    format!(
-        "{} at row {row}, column {column}",
-        measured(value.into(), error)
-    )
+    let value = measured(value.into(), error);
+    match explanation.plan().shape() {
+        [_, 1, 1] => format!("value {value}"),
+        [_, 1, _] => format!("highest {value} at sample {column}"),
+        [_, _, 1] => format!("highest {value} at sample {row}"),
+        _ => format!("highest {value} at row {row}, column {column}"),
+    }
 }
