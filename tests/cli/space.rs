@@ -180,7 +180,7 @@ fn channels_that_are_not_red_green_and_blue_are_refused() {
     fails(
         "explain --masks 16 --channel-order bgr",
         &more,
-        "--channel-order bgr is for 3 channels",
+        "--channel-order bgr is for 3 channels, expected rgb for the 4 channels of the image",
     );
     fs::write(&model, proto::means(3, Some([8, 8]))).unwrap();
     npy::write(&image, &Array3::<f32>::ones((3, 8, 8)));

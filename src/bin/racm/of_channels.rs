@@ -58,7 +58,7 @@ impl ModelArgs {
     pub fn check_order(&self, channels: usize) -> Result<(), String> {
         match self.channel_order {
             ChannelOrder::Bgr if channels != 3 => Err(format!(
-                "--channel-order bgr is for 3 channels, the image has {channels}"
+                "--channel-order bgr is for 3 channels, expected rgb for the {channels} channels of the image"
             )),
             _ => Ok(()),
         }
@@ -74,7 +74,7 @@ impl ModelArgs {
                     given,
                     expected,
                 },
-            ) => format!("--channel-order bgr is {given}, expected {expected}").into(),
+            ) => format!("--channel-order bgr is {given}, expected rgb {expected}").into(),
             (
                 Some(file),
                 Error::Parameter {

@@ -30,7 +30,7 @@ impl Saved {
         let mut reported = None;
         if let Some(inner) = saved.get_mut("explainer") {
             let inner = inner.take();
-            reported = Some(saved["space"].take());
+            reported = saved.get_mut("space").map(Value::take);
             saved = inner;
         }
         if !saved.is_object() {
