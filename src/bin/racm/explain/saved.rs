@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use racm::{ColourSpace, Explainer};
+use racm::{ColourSpace, Explainer, Family};
 use serde_json::Value;
 
-use super::space::named_planes;
 use crate::{Failure, read};
 
 /// A saved explainer.
@@ -50,4 +49,18 @@ impl Saved {
             of_report,
         })
     }
+}
+
+/// The space whose planes an explainer has, by their names.
+fn named_planes(explainer: &Explainer) -> Option<ColourSpace> {
+    let Some(Family::GroupedRacm(family)) = explainer.spec().family.built_in() else {
+        return None;
+    };
+    let all = [
+        ColourSpace::Hsv { hue: 0.0 },
+        ColourSpace::Lab,
+        ColourSpace::Ycbcr,
+    ];
+    all.into_iter()
+        .find(|space| space.planes().map(|plane| plane.0)[..] == *family.names())
 }

@@ -84,20 +84,6 @@ pub fn with_planes(
     }
 }
 
-/// The space whose planes an explainer has, by their names.
-pub fn named_planes(explainer: &Explainer) -> Option<ColourSpace> {
-    let Some(Family::GroupedRacm(family)) = explainer.spec().family.built_in() else {
-        return None;
-    };
-    let all = [
-        ColourSpace::Hsv { hue: 0.0 },
-        ColourSpace::Lab,
-        ColourSpace::Ycbcr,
-    ];
-    all.into_iter()
-        .find(|space| space.planes().map(|plane| plane.0)[..] == *family.names())
-}
-
 /// Refuses for another space, and for masks that paint in colours, an image whose channels are not red, green and blue, as far
 /// as is known of them.
 pub fn check_rgb(asked: &Explainer, in_space: bool, image: &Stored<'_>) -> Result<(), Failure> {
