@@ -189,3 +189,39 @@ fn what_each_plane_carries_is_said_drawn_and_sorted() {
         "--sort goes by own effects",
     );
 }
+
+#[test]
+fn shards_of_other_names_merge_with_a_warning() {
+    let out = folder("channels_other_names");
+    for (part, names) in [(1, "r,g,b"), (2, "b,g,r")] {
+        let arguments = format!("{DEMO} --channels {names} --shard {part}/2");
+        succeeds(&arguments, &[("--out", &out)]);
+    }
+    let ledgers = [1, 2].map(|k| out.join(format!("ledger-{k}-of-2.racm")));
+    let ledgers = ledgers.map(|path| path.display().to_string()).join(" ");
+    let said = succeeds(&format!("merge {ledgers}"), &[("--out", &out)]);
+    assert!(
+        said.contains("warning: the planes are b, g, r in ") && said.contains(" and r, g, b in "),
+        "{said}"
+    );
+    let report = json(&out.join("report.json"));
+    let names = serde_json::json!(["r", "g", "b"]);
+    assert_eq!([&report["planes"], &report["channels"]], [&names, &names]);
+    assert_eq!(report["missing"], serde_json::json!([]));
+}
+
+#[test]
+fn too_many_channels_are_told_of_groups() {
+    let root = folder("channels_many");
+    let (model, image, out) = (
+        root.join("m.onnx"),
+        root.join("image.npy"),
+        root.join("out"),
+    );
+    fs::write(&model, proto::means(70, Some([8, 8]))).unwrap();
+    npy::write(&image, &Array3::<f32>::ones((70, 8, 8)));
+    let more = [("--model", &*model), ("--image", &*image), ("--out", &*out)];
+    let expected = "image.npy: racm takes 1 to 64 channels, the image has 70; --groups lets channels pass together";
+    fails("explain --masks 16", &more, expected);
+    succeeds("explain --masks 16 --groups all=0-69", &more);
+}

@@ -98,16 +98,18 @@ fn what_says_nothing_in_another_space_is_refused() {
     );
     let cam = "explain --model demo --method grad-cam --space lab";
     fails(cam, &to, "--space is about random masks");
+    let from = [("--out", &*out), ("--spec", &*spec)];
+    let expected = "planes hue, saturation, value are of hsv, and --space is lab";
+    fails("explain --model demo --space lab", &from, expected);
+    // The explainer alone, which says nothing of its space.
+    let alone = out.join("alone.json");
+    fs::write(&alone, json(&spec)["explainer"].to_string()).unwrap();
+    let from = [("--out", &*out), ("--spec", &*alone)];
     for (space, expected) in [
         ("", "--space is not given"),
         ("--space lab", "--space is lab"),
     ] {
-        let arguments = format!("explain --model demo {space}");
-        fails(
-            &arguments,
-            &[("--out", &*out), ("--spec", &*spec)],
-            expected,
-        );
+        fails(&format!("explain --model demo {space}"), &from, expected);
     }
     for method in ["rise", "lime"] {
         succeeds(
@@ -122,5 +124,80 @@ fn what_says_nothing_in_another_space_is_refused() {
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{wrong}: {error}");
         assert!(error.contains("expected "), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn planes_of_a_report_stay_in_its_space() {
+    let (out, again) = (folder("space_spec"), folder("space_spec_again"));
+    let report = out.join("report.json");
+    let spec = [("--out", &*again), ("--spec", &*report)];
+    // Names of a person's own say nothing of the space.
+    for options in [
+        "--space hsv --groups colour=hue+saturation",
+        "--space ycbcr --groups 1+2",
+    ] {
+        succeeds(&format!("{HSV} --restart {options}"), &[("--out", &out)]);
+        succeeds(&format!("{HSV} --restart"), &spec);
+        let [first, second] = [&out, &again].map(|folder| json(&folder.join("report.json")));
+        assert_eq!(first["space"], second["space"]);
+        assert_eq!(first["planes"], second["planes"]);
+        let [first, second] =
+            [&out, &again].map(|folder| fs::read(folder.join("map.npy")).unwrap());
+        assert!(first == second, "{options}");
+        let expected = "and --space is lab; --method racm makes other planes";
+        fails(&format!("{HSV} --restart --space lab"), &spec, expected);
+    }
+    let rgb = format!("{HSV} --restart --channels red,green,blue");
+    succeeds(&rgb, &[("--out", &out)]);
+    let hsv = format!("{HSV} --restart --space hsv:0.5");
+    let expected =
+        "planes red, green, blue are of the image as it is, and --space is hsv:0.5; --method racm";
+    fails(&hsv, &spec, expected);
+    succeeds(&format!("{hsv} --method racm"), &spec);
+    assert_eq!(
+        planes(&again),
+        serde_json::json!(["hue", "saturation", "value"])
+    );
+}
+
+#[test]
+fn channels_that_are_not_red_green_and_blue_are_refused() {
+    let root = folder("space_rgb");
+    let (model, image, out) = (
+        root.join("m.onnx"),
+        root.join("image.npy"),
+        root.join("out"),
+    );
+    let names = root.join("names.csv");
+    let more = [("--model", &*model), ("--image", &*image), ("--out", &*out)];
+    for channels in [1, 4] {
+        fs::write(&model, proto::means(channels as u64, Some([8, 8]))).unwrap();
+        npy::write(&image, &Array3::<f32>::ones((channels, 8, 8)));
+        let expected = format!("image.npy: it has {channels} channel");
+        fails("explain --masks 16 --space lab", &more, &expected);
+    }
+    fails(
+        "explain --masks 16 --channel-order bgr",
+        &more,
+        "--channel-order bgr is for 3 channels, expected rgb for the 4 channels of the image",
+    );
+    fs::write(&model, proto::means(3, Some([8, 8]))).unwrap();
+    npy::write(&image, &Array3::<f32>::ones((3, 8, 8)));
+    let named = [more[0], more[1], more[2], ("--channel-file", &*names)];
+    for (order, fits) in [
+        ("Blue\nGreen\nRed", false),
+        ("r\nb\ng", false),
+        ("red\ngreen\nblue", true),
+        ("a\nb\nc", true),
+    ] {
+        fs::write(&names, format!("name\n{order}\n")).unwrap();
+        for options in ["--space lab", "--method mc-rise"] {
+            let run = format!("explain --masks 16 --grid 2 --restart {options}");
+            match fits {
+                true => drop(succeeds(&run, &named)),
+                false => fails(&run, &named, "expected red, green, blue in this order for "),
+            }
+        }
     }
 }

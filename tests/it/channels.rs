@@ -52,12 +52,12 @@ fn channels_are_joined_by_name_by_number_and_by_range() {
         joined("x=3-4"),
         named(&[("t", &[0]), ("u+v", &[1, 2]), ("x", &[3, 4])])
     );
-    // Without a name, a group is called by its channels, a range by its numbers.
+    // Without a name, a group is called by its channels, a range by its first and its last.
     assert_eq!(
         joined("0+3"),
         named(&[("t+q", &[0, 3]), ("u+v", &[1, 2]), ("r", &[4])])
     );
-    assert_eq!(joined("3-4")[2], ("3-4".to_owned(), vec![3, 4]));
+    assert_eq!(joined("3-4")[2], ("q to r".to_owned(), vec![3, 4]));
     // A name comes before a number.
     assert_eq!(planes(&read("2,1,0").joined("1+2").unwrap())[0].1, [1, 0]);
     let bands = Channels::unnamed(200)
@@ -65,6 +65,43 @@ fn channels_are_joined_by_name_by_number_and_by_range() {
         .unwrap();
     let family = bands.grouped().unwrap();
     assert_eq!((family.planes(200), family.groups()[1].len()), (2, 159));
+}
+
+#[test]
+fn numbers_that_are_names_are_no_positions() {
+    let joined = |names: &str, groups: &str| read(names).joined(groups).map(|c| planes(&c));
+    let first = |names: &str, groups: &str| joined(names, groups).unwrap()[0].clone();
+    let nanometres = "400,410,420,430";
+    assert_eq!(
+        first(nanometres, "400-420"),
+        ("400 to 420".to_owned(), vec![0, 1, 2])
+    );
+    assert_eq!(
+        first("1,2,3,4", "1-3"),
+        ("1 to 3".to_owned(), vec![0, 1, 2])
+    );
+    // Each its own number: both readings are the same.
+    assert_eq!(
+        first("0,1,2,3", "0-2"),
+        ("0 to 2".to_owned(), vec![0, 1, 2])
+    );
+    let unclear = "a range over names that are numbers and rise from channel to channel; + joins channels in any order";
+    for (names, range) in [
+        ("1,10,11,12,2,3,4", "1-4"),
+        ("1,a,2", "1-2"),
+        (nanometres, "420-400"),
+    ] {
+        let refused = joined(names, range).unwrap_err();
+        says(refused, &format!("groups is `{range}`, expected {unclear}"));
+    }
+    for word in ["0", "0-1", "400-440", "400-1"] {
+        let expected = "expected a channel of 400, 410, 420, 430; numbers are names here, as these channels have numbers as \
+                        names";
+        says(
+            joined(nanometres, word).unwrap_err(),
+            &format!("groups is `{word}`, {expected}"),
+        );
+    }
 }
 
 #[test]

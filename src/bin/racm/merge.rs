@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use racm::{Baseline, Budget, Explainer, Ledger, Target, demo};
+use racm::{Baseline, Budget, Explainer, Family, Ledger, Plan, Target, demo};
 use serde_json::{Map, Value, json};
 
 use crate::args::{MapArgs, whole_number};
@@ -75,8 +75,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         hint: String::new(),
     };
     let input = Input::new(path, stored, &args.reading, &taken)?;
-    let (names_of_channels, resized_from) = (input.names.clone(), input.resized_from);
-    let numbered = numbered(&input);
+    let names_of_channels = match space {
+        Some(_) => input.names.clone(),
+        None => input.names.clone().or_else(|| names_in(&plan)),
+    };
+    let (numbered, resized_from) = (numbered(&input), input.resized_from);
     let baseline = ledger.baseline_name().map(|name| name.parse::<Baseline>());
     let baseline = baseline.and_then(Result::ok);
     let (image, known) = input.filled(baseline.as_ref())?;
@@ -145,6 +148,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         "image": args.image.as_ref().map(|path| path.display().to_string()),
         "array": args.reading.array,
         "channels": names_of_channels,
+        "missing": args.reading.missing_names(),
+        "convert": args.reading.convert,
         "resized_from": resized_from,
         "ledger": out.display().to_string(),
         "merged": args.ledgers.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
@@ -174,16 +179,37 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     say_written(&origin, &explanation, &written.files)
 }
 
-/// All scores of the files.
+/// The names of an image's channels, as far as planes of one channel each have them.
+fn names_in(plan: &Plan) -> Option<Vec<String>> {
+    let Some(Family::GroupedRacm(family)) = plan.spec().family.built_in() else {
+        return None;
+    };
+    let mut groups = family.groups().iter().enumerate();
+    let alone = groups.all(|(channel, group)| group[..] == [channel]);
+    alone.then(|| family.names().to_vec())
+}
+
+/// All scores of the files; planes are called as in the first.
 fn union(paths: &[PathBuf]) -> Result<Ledger, Failure> {
     let mut union: Option<Ledger> = None;
     for path in paths {
         let ledger = stored(path)?;
         match &mut union {
             None => union = Some(ledger),
-            Some(union) => union
-                .merge(&ledger)
-                .map_err(|e| format!("{}: {e}, as in {}", path.display(), paths[0].display()))?,
+            Some(union) => {
+                let (first, path) = (paths[0].display(), path.display());
+                union
+                    .merge(&ledger)
+                    .map_err(|e| format!("{path}: {e}, as in {first}"))?;
+                if let (Ok(kept), Ok(other)) = (union.plan(), ledger.plan()) {
+                    let [kept, other] = [kept, other].map(|plan| plan.plane_names().join(", "));
+                    if kept != other {
+                        line(format_args!(
+                            "warning: the planes are {other} in {path} and {kept} in {first}, which names them here"
+                        ))?;
+                    }
+                }
+            }
         }
     }
     union.ok_or_else(|| "no ledger is given".into())

@@ -287,6 +287,8 @@ impl Model {
             hint: self.layout_hint(args.layout),
         };
         let input = Input::new(path, stored, reading, &taken)?;
+        let order = args.check_order(input.shape()[0]);
+        order.map_err(|reason| format!("{}: {reason}", path.display()))?;
         if let (Some(file), Some(channels)) = (&args.channel_file, &args.of_channels) {
             let checked = channels.check(input.shape()[0], input.names.as_deref());
             checked.map_err(|reason| format!("{}: {reason}", file.display()))?;

@@ -54,9 +54,27 @@ impl ModelArgs {
         named.or(input.names.as_deref())
     }
 
-    /// Why a model was not loaded, with the file about channels where that is the reason.
+    /// Refuses an order for another number of channels.
+    pub fn check_order(&self, channels: usize) -> Result<(), String> {
+        match self.channel_order {
+            ChannelOrder::Bgr if channels != 3 => Err(format!(
+                "--channel-order bgr is for 3 channels, expected rgb for the {channels} channels of the image"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Why a model was not loaded, with the option or the file about channels where that is the reason.
     pub fn unloaded(&self, error: Error) -> Failure {
         match (&self.channel_file, &error) {
+            (
+                _,
+                Error::Parameter {
+                    name: "channels",
+                    given,
+                    expected,
+                },
+            ) => format!("--channel-order bgr is {given}, expected rgb {expected}").into(),
             (
                 Some(file),
                 Error::Parameter {

@@ -79,8 +79,12 @@ impl Channels {
 
     /// With channels that pass together: groups with `,` between them, each of channels with `+` between them, and with
     /// `NAME=` before it if it is to have a name of its own. A channel goes by its name, or by its number from 0;
-    /// `0-40` are the channels 0 to 40. Without a name, a group is called by its channels, a range as it stands there. What
-    /// is in no group passes as before.
+    /// `0-40` are the channels 0 to 40. Without a name, a group is called by its channels, a range by its first and its last.
+    /// What is in no group passes as before.
+    ///
+    /// Where channels have numbers as names, and not each its own number, all numbers are names: of the channels 400, 410,
+    /// 420 and 430, `400-420` are the first three. Such a range is refused where the names in it do not rise from one channel
+    /// to the next, as in 1, 10, 2, and means nothing clear.
     ///
     /// ```
     /// # use racm::Channels;
@@ -98,11 +102,12 @@ impl Channels {
             let (mut channels, mut names) = (Vec::new(), Vec::new());
             for word in item.channels {
                 let found = self.find(&word)?;
-                let one = found.start() == found.end();
-                names.push(if one {
-                    self.names[*found.start()].clone()
-                } else {
-                    word
+                let [first, last] = [*found.start(), *found.end()].map(|c| &self.names[c]);
+                names.push(match first == last {
+                    true => first.clone(),
+                    // Numbers say the same as `channel 41 to channel 198`.
+                    false if *first == format!("channel {}", found.start()) => word,
+                    false => format!("{first} to {last}"),
                 });
                 channels.extend(found);
             }
@@ -144,16 +149,46 @@ impl Channels {
             return Ok(channel..=channel);
         }
         let (first, last) = word.split_once('-').unwrap_or((word, word));
-        let numbers = (first.trim().parse(), last.trim().parse());
-        match numbers {
-            (Ok(first), Ok(last)) if first <= last && last < self.names.len() => Ok(first..=last),
-            _ => {
-                let known = listed(&self.names);
-                let most = self.names.len().saturating_sub(1);
-                let expected = format!("a channel of {known}, or its number from 0 to {most}");
-                Err(Error::parameter(GROUPS, format!("`{word}`"), expected))
-            }
+        let (first, last) = (first.trim(), last.trim());
+        let refused = |expected| Err(Error::parameter(GROUPS, format!("`{word}`"), expected));
+        let known = listed(&self.names);
+        if !self.numbers_are_names() {
+            return match (first.parse(), last.parse()) {
+                (Ok(first), Ok(last)) if first <= last && last < self.names.len() => {
+                    Ok(first..=last)
+                }
+                _ => {
+                    let most = self.names.len().saturating_sub(1);
+                    refused(format!(
+                        "a channel of {known}, or its number from 0 to {most}"
+                    ))
+                }
+            };
         }
+        let ends = [first, last].map(|end| self.names.iter().position(|name| name == end));
+        let [Some(first), Some(last)] = ends else {
+            return refused(format!(
+                "a channel of {known}; numbers are names here, as these channels have numbers as names"
+            ));
+        };
+        let rises = first <= last && {
+            let numbers = self.names[first..=last].iter().map(|name| number(name));
+            let numbers: Option<Vec<u64>> = numbers.collect();
+            numbers.is_some_and(|numbers| numbers.windows(2).all(|pair| pair[0] < pair[1]))
+        };
+        match rises {
+            true => Ok(first..=last),
+            false => refused(
+                "a range over names that are numbers and rise from channel to channel; + joins channels in any order"
+                    .to_owned(),
+            ),
+        }
+    }
+
+    /// Whether a channel is called by a number that is another's: to read numbers as positions would be to read them twice.
+    fn numbers_are_names(&self) -> bool {
+        let mut names = self.names.iter().enumerate();
+        names.any(|(channel, name)| number(name).is_some_and(|number| number != channel as u64))
     }
 
     /// The names of the channels, in the image's order.
@@ -187,6 +222,11 @@ impl Channels {
         let groups = self.groups.iter();
         Racm::grouped(groups.map(|group| (group.name.as_str(), group.channels.iter().copied())))
     }
+}
+
+/// The number that a name is.
+fn number(name: &str) -> Option<u64> {
+    name.parse().ok()
 }
 
 const CHANNELS: &str = "channels";

@@ -1,18 +1,19 @@
 //! The arguments of `racm explain`, and the explainer that they ask for.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use racm::{
     Budget, CamMethod, Estimator, Explainer, ExplainerBuilder, Family, Segments, StopRule, Target,
 };
-use serde_json::Value;
 
 use super::channels::ChannelArgs;
 use super::kept::{Part, blocks};
+use super::saved::Saved;
 use super::space::SpaceArg;
+use crate::Failure;
 use crate::args::{MapArgs, MaskArgs, only_rgb, size, whole_number};
 use crate::image::ImageArgs;
 use crate::model::ModelArgs;
@@ -20,21 +21,21 @@ use crate::npy::read_labels;
 use crate::say::line;
 use crate::shard::Shard;
 use crate::white_box::{LayerArgs, Refine};
-use crate::{Failure, read};
 
 #[derive(Parser)]
 pub struct Args {
     #[command(flatten)]
     pub model: ModelArgs,
     /// The image to explain: PNG or JPEG (in [0, 1]), or numbers as they are stored: TIFF (bands and pages are channels),
-    /// .npy or .npz ([C, H, W], [H, W], a series [T], or [1, C, H, W]), or a folder with a file for each channel, in the order of their names
+    /// .npy or .npz ([C, H, W], [H, W], a series [T], or [1, C, H, W]), or a folder with a file for each channel, in the order
+    /// of their names, where numbers count as such: band2 comes before band10
     #[arg(long, value_name = "FILE|DIR")]
     pub image: Option<PathBuf>,
     #[command(flatten)]
     pub reading: ImageArgs,
     /// Explain the image in another colour space, whose planes the masks then pass and --baseline is in: hsv[:HUE], where
     /// excluded pixels show the hue HUE (in turns from red, in [0, 1)), by default one that the image has not; lab; or ycbcr.
-    /// The model still sees RGB [default: RGB]
+    /// The model still sees RGB [default: that of the report that is --spec, or RGB]
     #[arg(long, value_name = "hsv[:HUE]|lab|ycbcr")]
     pub space: Option<SpaceArg>,
     /// The folder for the results
@@ -47,8 +48,10 @@ pub struct Args {
     /// A label map [H, W] (.npy): masks show whole segments in place of the grid's cells
     #[arg(long, value_name = "LABELS.npy", help_heading = "Masks")]
     pub segments: Option<PathBuf>,
-    /// A saved explainer (JSON), or the report.json of an earlier run: options that are not given are
-    /// taken from it
+    /// A saved explainer (JSON), or the report.json of an earlier run, from which these are taken where they are not given:
+    /// the masks (--method with planes and groups, --grid, --segments, --p-pix, --seed, --enlargement, --placement,
+    /// --baseline), budget, --link, --estimator, --effect, --batch, and a report's --space. Nothing else of that run is: not
+    /// --target, --missing, a region, or how the model takes its input
     #[arg(long, value_name = "FILE.json")]
     pub spec: Option<PathBuf>,
     /// Random masks (racm, rise, mc-rise), a regression on segments (lime, kernel-shap), or a
@@ -279,6 +282,15 @@ impl Args {
         }
     }
 
+    /// The space of a report's explainer, where none is given.
+    pub fn take_space(&mut self, saved: Option<&Saved>) {
+        if self.space.is_none() {
+            let report = saved.filter(|saved| saved.of_report);
+            let space = report.and_then(|report| report.space);
+            self.space = space.map(SpaceArg::Given);
+        }
+    }
+
     /// Refuses beside --space what is about the image's own channels.
     pub fn check_space(&self) -> Result<(), Failure> {
         let of_channels = self.model.of_channels.as_ref();
@@ -297,12 +309,13 @@ impl Args {
     }
 
     /// The explainer that is asked for, but for its region.
-    pub fn builder(&self, [height, width]: [usize; 2]) -> Result<ExplainerBuilder, Failure> {
-        let (mut builder, mut budget) = match &self.spec {
-            Some(path) => {
-                let explainer = read_explainer(path)?;
-                (explainer.to_builder(), explainer.budget().clone())
-            }
+    pub fn builder(
+        &self,
+        saved: Option<&Saved>,
+        [height, width]: [usize; 2],
+    ) -> Result<ExplainerBuilder, Failure> {
+        let (mut builder, mut budget) = match saved.map(|saved| &saved.explainer) {
+            Some(explainer) => (explainer.to_builder(), explainer.budget().clone()),
             None => (Explainer::builder(), Budget::new()),
         };
         if let Some(Method::Masks(family)) = &self.method {
@@ -315,7 +328,7 @@ impl Args {
         }
         if let Some(Method::Regression(estimator)) = self.method {
             builder = self.mask.regression(builder, estimator, [height, width])?;
-            if self.spec.is_none() {
+            if saved.is_none() {
                 budget = budget.calls(1000);
                 builder = self.mask.regression_baseline(builder)?;
             }
@@ -327,21 +340,4 @@ impl Args {
         }
         Ok(builder)
     }
-}
-
-/// The explainer in a file: the whole of it, or what a report keeps as `explainer`.
-fn read_explainer(path: &Path) -> Result<Explainer, Failure> {
-    let text = read::text(path, "a saved explainer or a report (JSON)")?;
-    let no_spec = |e: serde_json::Error| -> Failure {
-        format!("{}: not a saved explainer: {e}", path.display()).into()
-    };
-    let mut saved: Value = serde_json::from_str(&text).map_err(no_spec)?;
-    if let Some(inner) = saved.get_mut("explainer") {
-        saved = inner.take();
-    }
-    if !saved.is_object() {
-        let expected = "expected an object, {..}";
-        return Err(format!("{}: not a saved explainer: {expected}", path.display()).into());
-    }
-    serde_json::from_value(saved).map_err(no_spec)
 }

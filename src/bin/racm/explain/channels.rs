@@ -32,7 +32,8 @@ pub struct ChannelArgs {
     #[arg(long, value_name = "[GROUP=]NAME[+NAME...],...")]
     pub channels: Option<Channels>,
     /// Channels that pass together, also where they are no neighbours: by their names, or by their numbers from 0 and
-    /// ranges of them: red+blue or visible=0-40,infrared=41-198. What is in no group passes on its own
+    /// ranges of them: red+blue or visible=0-40,infrared=41-198. Where channels are called by numbers, numbers are names.
+    /// What is in no group passes on its own
     #[arg(long, value_name = "[GROUP=]CHANNEL[+CHANNEL...],...")]
     pub groups: Option<String>,
 }
@@ -60,13 +61,26 @@ impl ChannelArgs {
         space: Option<ColourSpace>,
     ) -> Result<ExplainerBuilder, Failure> {
         let Stored { path, count, .. } = *image;
-        let of_image = |e: racm::Error| match path {
-            Some(path) => format!("{}: {e}", path.display()),
-            None => e.to_string(),
+        let of_image = |e: racm::Error| {
+            let reason = match e {
+                racm::Error::Channels {
+                    family,
+                    given,
+                    limit,
+                } => format!(
+                    "{family} takes 1 to {limit} channels, the image has {given}; --groups lets channels pass together"
+                ),
+                e => e.to_string(),
+            };
+            match path {
+                Some(path) => format!("{}: {reason}", path.display()),
+                None => reason,
+            }
         };
         let Some(option) = self.given() else {
-            let family = builder.clone().build()?.spec().family.built_in();
-            return match (image.names, space, family) {
+            let family = builder.clone().build()?.spec().family.clone();
+            family.check(count).map_err(of_image)?;
+            return match (image.names, space, family.built_in()) {
                 (Some(names), None, Some(Family::Racm)) => {
                     let named = Channels::named(names).map_err(of_image)?;
                     Ok(builder.family(named.grouped().map_err(of_image)?))

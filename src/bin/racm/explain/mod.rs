@@ -12,6 +12,7 @@ mod pictures;
 mod plot;
 mod refined;
 pub mod report;
+mod saved;
 pub mod space;
 mod subject;
 pub mod summary;
@@ -35,7 +36,8 @@ use kept::{Kept, Part};
 use origin::Origin;
 use refined::refined_by;
 use report::Stage;
-use space::{name_in, with_planes};
+use saved::Saved;
+use space::{check_rgb, name_in, with_planes};
 use summary::print_summary;
 
 use crate::Failure;
@@ -51,6 +53,8 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     if let Some(Method::Cam(method)) = args.method {
         return cam::run(args, method);
     }
+    let saved = args.spec.as_deref().map(Saved::read).transpose()?;
+    args.take_space(saved.as_ref());
     args.model.read_channel_file(&mut args.mask.baseline)?;
     args.check_space()?;
     args.model.start_threads()?;
@@ -65,21 +69,22 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     let names_of_channels = args.model.channel_names(&input).map(<[String]>::to_vec);
     let names_of_channels = names_of_channels.or_else(|| channels::numbered(&input));
     let is_picture = input.is_picture;
-    let mut builder = args.builder([height, width])?;
+    let mut builder = args.builder(saved.as_ref(), [height, width])?;
     let asked = builder.clone().build()?;
     let (image, known) = input.filled(Some(asked.baseline()))?;
     let missing = known.as_ref().map_or(0, |r| height * width - r.count());
-    let space = match &args.space {
-        Some(space) => Some(space.of(&image)?),
-        None => None,
-    };
-    builder = with_planes(builder, space)?;
     let stored = channels::Stored {
         path: args.image.as_deref(),
         count: channels,
         names: names_of_channels.as_deref(),
         is_picture,
     };
+    check_rgb(&asked, args.space.is_some(), &stored)?;
+    let space = match &args.space {
+        Some(space) => Some(space.of(&image)?),
+        None => None,
+    };
+    builder = with_planes(builder, space, saved.as_ref())?;
     builder = args.channels.apply(builder, &stored, space)?;
     let refined_by = refined_by(args, &model, &image, known.as_ref())?;
     let region = match &refined_by {

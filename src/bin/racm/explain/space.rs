@@ -1,10 +1,13 @@
 //! `--space`: explanations in another colour space.
 
+use std::path::Path;
 use std::str::FromStr;
 
 use racm::ndarray::Array3;
-use racm::{ColourSpace, ExplainerBuilder, Family, Racm};
+use racm::{ColourSpace, Explainer, ExplainerBuilder, Family, Racm};
 
+use super::channels::Stored;
+use super::saved::Saved;
 use crate::Failure;
 use crate::say::line;
 
@@ -51,35 +54,66 @@ impl SpaceArg {
 pub fn with_planes(
     builder: ExplainerBuilder,
     space: Option<ColourSpace>,
+    saved: Option<&Saved>,
 ) -> Result<ExplainerBuilder, Failure> {
     let family = builder.clone().build()?.spec().family.built_in();
-    match (space, family) {
-        (Some(_), Some(Family::McRise(_))) => Err(
+    match (space, family, saved) {
+        (Some(_), Some(Family::McRise(_)), _) => Err(
             "--space is about the image's channels, and mc-rise paints in red, green and blue"
                 .into(),
         ),
-        (Some(space), Some(Family::Racm)) => Ok(builder.family(Racm::grouped(space.planes())?)),
-        (_, Some(Family::GroupedRacm(family))) => {
-            let all = [
-                ColourSpace::Hsv { hue: 0.0 },
-                ColourSpace::Lab,
-                ColourSpace::Ycbcr,
-            ];
-            let named = all
-                .into_iter()
-                .find(|s| s.planes().map(|p| p.0)[..] == *family.names());
-            let given = space.map(ColourSpace::planes);
-            match named {
-                Some(named) if given != Some(named.planes()) => Err(format!(
-                    "--spec has the planes {} of another colour space, --space is {}",
-                    family.names().join(", "),
-                    space.map_or("not given".to_owned(), |space| space.to_string()),
-                )
-                .into()),
-                _ => Ok(builder),
-            }
+        (Some(space), Some(Family::Racm), _) => Ok(builder.family(Racm::grouped(space.planes())?)),
+        // Only a saved explainer has groups here.
+        (_, Some(Family::GroupedRacm(family)), Some(saved))
+            if space.map(ColourSpace::planes) != saved.space.map(ColourSpace::planes) =>
+        {
+            let of = match saved.space {
+                Some(ColourSpace::Hsv { .. }) => "hsv".to_owned(),
+                Some(space) => space.to_string(),
+                None => "the image as it is".to_owned(),
+            };
+            let given = space.map_or("not given".to_owned(), |space| space.to_string());
+            Err(format!(
+                "{}: its planes {} are of {of}, and --space is {given}; --method racm makes other planes",
+                saved.path.display(),
+                family.names().join(", "),
+            )
+            .into())
         }
         _ => Ok(builder),
+    }
+}
+
+/// Refuses for another space, and for masks that paint in colours, an image whose channels are not red, green and blue, as far
+/// as is known of them.
+pub fn check_rgb(asked: &Explainer, in_space: bool, image: &Stored<'_>) -> Result<(), Failure> {
+    let what = match asked.spec().family.built_in() {
+        _ if in_space => "--space",
+        Some(Family::McRise(_)) => "mc-rise",
+        _ => return Ok(()),
+    };
+    let path = image.path.unwrap_or(Path::new("demo")).display();
+    let count = image.count;
+    if in_space && count != 3 {
+        let channels = if count == 1 { "channel" } else { "channels" };
+        return Err(format!(
+            "{path}: it has {count} {channels}, expected 3 for --space: red, green and blue"
+        )
+        .into());
+    }
+    let names = image.names.unwrap_or_default();
+    let lower: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
+    let orders = [["red", "green", "blue"], ["r", "g", "b"]];
+    let other = |order: &[&str; 3]| {
+        lower != order && order.iter().all(|c| lower.contains(&(*c).to_owned()))
+    };
+    match count == 3 && orders.iter().any(other) {
+        true => Err(format!(
+            "{path}: its channels are {}, expected red, green, blue in this order for {what}",
+            names.join(", ")
+        )
+        .into()),
+        false => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! A folder with a file for each channel.
 
-use std::ffi::OsString;
+use std::cmp::Ordering;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use racm::ndarray::Array3;
@@ -13,7 +14,8 @@ use crate::read::{MOST_NUMBERS, quoted};
 /// How the names of bands end.
 const ENDINGS: [&str; 7] = ["npy", "npz", "tif", "tiff", "png", "jpg", "jpeg"];
 
-/// The channels are the folder's images, in the order of their names, and are called like these without their endings.
+/// The channels are the folder's images, in the [natural order](in_natural_order) of their names, and are called like
+/// these without their endings.
 /// Other files are left out.
 pub fn read(folder: &Path) -> Result<Stored, Failure> {
     let files = listed(folder)?;
@@ -110,6 +112,60 @@ pub fn listed(folder: &Path) -> Result<Vec<OsString>, Failure> {
         }
         files.push(name);
     }
-    files.sort_unstable();
+    files.sort_unstable_by(|a, b| in_natural_order(a, b));
     Ok(files)
+}
+
+/// `band2` before `band10`: runs of digits are compared as numbers, all else by bytes, and so are names that are equal
+/// otherwise (`band02`, `band2`).
+fn in_natural_order(a: &OsStr, b: &OsStr) -> Ordering {
+    let [a, b] = [a, b].map(OsStr::as_encoded_bytes);
+    parts(a).cmp(parts(b)).then_with(|| a.cmp(b))
+}
+
+/// A run of digits, or a byte that is none.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Part<'a> {
+    /// How many digits without leading zeros, and these: no number is too large.
+    Number(usize, &'a [u8]),
+    Byte(u8),
+}
+
+fn parts(name: &[u8]) -> impl Iterator<Item = Part<'_>> {
+    let same = |a: &u8, b: &u8| a.is_ascii_digit() && b.is_ascii_digit();
+    name.chunk_by(same).map(|part| match part {
+        [byte] if !byte.is_ascii_digit() => Part::Byte(*byte),
+        digits => {
+            let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+            Part::Number(digits.len() - zeros, &digits[zeros..])
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_names_are_in_their_order() {
+        let ordered = [
+            "2.npy",
+            "B1.tif",
+            "B02.tif",
+            "B2.tif",
+            "B2a.tif",
+            "B8.tif",
+            "B8A.tif",
+            "B10-2.tif",
+            "B10-11.tif",
+            "B99999999999999999999998.tif",
+            "B99999999999999999999999.tif",
+            "BB.tif",
+            "b.tif",
+        ];
+        let mut names = ordered.map(OsString::from);
+        names.reverse();
+        names.sort_by(|a, b| in_natural_order(a, b));
+        assert_eq!(names, ordered);
+    }
 }
