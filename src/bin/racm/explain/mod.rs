@@ -9,6 +9,7 @@ pub mod evaluated;
 pub mod kept;
 pub mod origin;
 mod pictures;
+mod pilot;
 mod plot;
 mod refined;
 pub mod report;
@@ -24,7 +25,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use racm::ndarray::Array3;
 use racm::{
     BlackBoxModel, ColourSpace, Effect, Estimator, Explainer, Explanation, InColourSpace, Link,
-    Pilot, Repeats, Run, Target,
+    Repeats, Run, Target,
 };
 
 use about::{about, about_pilot, about_region};
@@ -34,6 +35,7 @@ use baseline::warn_of_baseline;
 use evaluated::with_nan;
 use kept::{Kept, Part};
 use origin::Origin;
+use pilot::with_best_p_pix;
 use refined::refined_by;
 use report::Stage;
 use saved::Saved;
@@ -44,9 +46,6 @@ use crate::Failure;
 use crate::image::{highest, in_both};
 use crate::say::{differing, line, warn_of_names};
 use crate::signals::Signals;
-
-/// The values of P_pix that `auto` tries.
-const CANDIDATES: [f64; 7] = [0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9];
 
 pub fn run(args: &mut Args) -> Result<(), Failure> {
     args.check()?;
@@ -340,33 +339,6 @@ fn go_on(signals: &Signals) -> ControlFlow<()> {
         true => ControlFlow::Break(()),
         false => ControlFlow::Continue(()),
     }
-}
-
-/// The explainer with the `P_pix` that a pilot finds best, or found when the ledger was begun.
-fn with_best_p_pix(
-    args: &Args,
-    explainer: Explainer,
-    model: &dyn BlackBoxModel,
-    image: &Array3<f32>,
-    kept: &Kept,
-) -> Result<(Explainer, Option<Pilot>), Failure> {
-    let plan = kept.ledger.as_ref().and_then(|ledger| ledger.plan().ok());
-    let found = plan.map(|plan| plan.spec().p_pix);
-    if let Some(p_pix) = found.filter(|p_pix| CANDIDATES.contains(p_pix)) {
-        line(format_args!("P_pix {p_pix}, as in the ledger"))?;
-        return Ok((explainer.to_builder().p_pix(p_pix).build()?, None));
-    }
-    let link = [explainer.link()];
-    let tried = explainer.pilot(model, image, args.target.clone(), &CANDIDATES, &link)?;
-    let mut builder = explainer.to_builder();
-    if let Some(best) = tried.best() {
-        line(format_args!(
-            "pilot of {} model calls: P_pix {}",
-            tried.model_calls, best.p_pix
-        ))?;
-        builder = builder.p_pix(best.p_pix);
-    }
-    Ok((builder.build()?, Some(tried)))
 }
 
 fn progress_bar(masks: u64) -> ProgressBar {
