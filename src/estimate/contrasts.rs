@@ -55,8 +55,7 @@ impl Estimator {
             weights.iter_mut().zip(back).for_each(|(w, v)| *w = v);
         }
         if let Some(kernel) = self.kernel() {
-            let (value, error) = Regression::new(plan, ledger, kernel)?.contrast(target, &weights);
-            return Ok((value, Some(error)));
+            return Ok(Regression::new(plan, ledger, kernel)?.contrast(target, &weights));
         }
         match self {
             Estimator::Surrogate => {
@@ -104,9 +103,8 @@ impl Estimator {
         });
         if let Some(kernel) = self.kernel() {
             let fit = Regression::new(plan, ledger, kernel)?;
-            let contrasts = alone.map(|weights| fit.contrast(target, &weights));
-            return Ok(contrasts
-                .map(|(value, error)| (value, Some(error)))
+            return Ok(alone
+                .map(|weights| fit.contrast(target, &weights))
                 .collect());
         }
         let known = |(value, error)| (value, Some(error));

@@ -140,7 +140,8 @@ impl Estimator {
         let mixing = mixing.as_ref();
         if let Some(kernel) = self.kernel() {
             let fit = Regression::new(plan, ledger, kernel)?;
-            return Ok((fit.maps(), errors.then(|| fit.standard_errors())));
+            let errors = if errors { fit.standard_errors() } else { None };
+            return Ok((fit.maps(), errors));
         }
         match self {
             Estimator::Surrogate => each_target(plan, ledger, |target| {
@@ -172,7 +173,7 @@ impl Estimator {
 
     /// The standard errors of all maps of a ledger, `[targets, J, H, W]`: the spread between blocks,
     /// which are independent. `None` below 8 blocks. For [`Estimator::Surrogate`] the posterior
-    /// standard deviations.
+    /// standard deviations; for the regressions `None` where masks are no more than cells times planes.
     ///
     /// # Errors
     /// Those of [`Estimator::maps`].

@@ -93,15 +93,25 @@ impl<'a> Regression<'a> {
     }
 
     /// The standard errors of [`Regression::maps`], right whatever the variance of the scores is (the sandwich of
-    /// Huber and White).
-    pub fn standard_errors(&self) -> Array4<f32> {
+    /// Huber and White); `None` where they cannot be known.
+    pub fn standard_errors(&self) -> Option<Array4<f32>> {
+        if !self.leaves_residuals() {
+            return None;
+        }
         let targets = 0..self.residuals.dim().1;
         let errors = targets.map(|t| self.covariance(t).diag().mapv(|v| v.max(0.0).sqrt()));
-        self.painted(&errors.collect::<Vec<_>>())
+        Some(self.painted(&errors.collect::<Vec<_>>()))
     }
 
-    /// `sum of weights * map` of a target, and its standard error.
-    pub fn contrast(&self, target: usize, weights: &ArrayRef3<f64>) -> (f64, f64) {
+    /// Whether there are more samples than unknowns, the intercept included: otherwise the fit goes through all scores, and
+    /// what it leaves says nothing of how far it is off.
+    fn leaves_residuals(&self) -> bool {
+        let (samples, features) = self.rows.dim();
+        samples > features + 1
+    }
+
+    /// `sum of weights * map` of a target, and its standard error, if it can be known.
+    pub fn contrast(&self, target: usize, weights: &ArrayRef3<f64>) -> (f64, Option<f64>) {
         let planes = self.plan.planes();
         let mut sums = Array1::<f64>::zeros(self.coefficients.dim().0);
         for ((plane, y, x), weight) in weights.indexed_iter() {
@@ -110,11 +120,14 @@ impl<'a> Regression<'a> {
             }
         }
         let value = sums.dot(&self.coefficients.column(target));
-        let variance = sums.dot(&self.covariance(target).dot(&sums));
-        (value, variance.max(0.0).sqrt())
+        let error = self.leaves_residuals().then(|| {
+            let variance = sums.dot(&self.covariance(target).dot(&sums));
+            variance.max(0.0).sqrt()
+        });
+        (value, error)
     }
 
-    /// `G^-1 (sum w^2 r^2 x xT) G^-1`, times n / (n - features) where there are more samples than features.
+    /// `G^-1 (sum w^2 r^2 x xT) G^-1`, times n / (n - features) of n samples.
     fn covariance(&self, target: usize) -> Array2<f64> {
         let (samples, features) = self.rows.dim();
         let scale = &self.weights * &self.residuals.column(target);
@@ -123,8 +136,7 @@ impl<'a> Regression<'a> {
         let half = self.factor.half_solve(scaled.t().to_owned());
         let inverse = self.factor.half_solve(Array2::eye(features));
         let root = inverse.t().dot(&half);
-        let few = samples.saturating_sub(features).max(1) as f64;
-        root.dot(&root.t()) * (samples as f64 / few)
+        root.dot(&root.t()) * (samples as f64 / (samples - features) as f64)
     }
 
     /// Values of the features, as maps.

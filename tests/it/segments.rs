@@ -207,6 +207,28 @@ fn lime_is_the_ridge_regression_with_an_intercept_of_its_own() {
     }
 }
 
+/// A fit through all scores leaves nothing to tell how far it is off.
+#[test]
+fn regressions_on_too_few_masks_have_no_standard_errors() {
+    let segments = Segments::grid([4, 6], 4, 6).unwrap();
+    let spec = MaskSpec::new(Rise).segments(segments).block_size(1);
+    let plan = Plan::new([1, 4, 6], &spec).unwrap();
+    let weights = Array3::ones((1, 4, 6));
+    for estimator in [Estimator::Lime, Estimator::KernelShap] {
+        for (masks, known) in [(10, false), (25, false), (26, true)] {
+            let scores = Array2::from_shape_fn((masks, 1), |(n, _)| (n * n % 7) as f32);
+            let ledger = Ledger::from_scores(&plan, 2, 0, &scores).unwrap();
+            let errors = estimator.standard_errors(&plan, &ledger).unwrap();
+            let (_, error) = estimator.contrast(&plan, &ledger, 0, &weights).unwrap();
+            assert_eq!(
+                (errors.is_some(), error.is_some()),
+                (known, known),
+                "{masks}"
+            );
+        }
+    }
+}
+
 /// A game on 4 players that is not additive.
 fn game(shown: &[bool]) -> f32 {
     let v = |i: usize| f32::from(u8::from(shown[i]));
