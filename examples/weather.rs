@@ -11,7 +11,7 @@
 
 use racm::ndarray::{Array1, Array2, Array3, Array4, ArrayView3, ArrayView4, Axis, s};
 use racm::render::{Panel, write_png};
-use racm::{Baseline, Effect, Error, Explainer, FnModel, Link, Racm};
+use racm::{Baseline, Channels, Effect, Error, Explainer, FnModel, Link};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -185,9 +185,9 @@ fn main() -> Result<(), Error> {
     });
 
     // Each field by itself, but for the wind. What is masked shows 0, the climate's mean.
-    let single = |field: usize| (FIELDS[field], vec![field]);
-    let groups = (0..4).map(single).chain([("wind", vec![4, 5])]);
-    let family = Racm::grouped(groups.chain((6..FIELDS.len()).map(single)))?;
+    let channels = Channels::named(FIELDS)?.joined("wind=wind u+wind v")?;
+    let family = channels.grouped()?;
+    let groups = family.groups().to_vec();
     let explainer = Explainer::builder()
         .family(family)
         .grid(5, 8)
@@ -231,13 +231,8 @@ fn main() -> Result<(), Error> {
 
     // Above each map its field, grey; of the wind, how strong it is.
     let mut pictures = Array4::zeros((names.len(), 3, MAP[0], MAP[1]));
-    for (plane, mut picture) in pictures.outer_iter_mut().enumerate() {
-        let channels = match plane {
-            0..4 => plane..plane + 1,
-            4 => 4..6,
-            _ => plane + 1..plane + 2,
-        };
-        let field = today.slice(s![channels, .., ..]);
+    for (channels, mut picture) in groups.iter().zip(pictures.outer_iter_mut()) {
+        let field = today.select(Axis(0), channels);
         let grey = match field.dim().0 {
             1 => field.index_axis(Axis(0), 0).mapv(|v| 0.5 + v / 6.0),
             _ => field

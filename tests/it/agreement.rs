@@ -1,7 +1,7 @@
 //! The crate's masks, masked images, maps and standard errors against the reference, on the same drawn states; and
 //! the frequencies of those states.
 
-use racm::{Estimator, Explainer, Placement, Rise};
+use racm::{Estimator, Explainer, Explanation, Placement, Rise};
 use rayon::prelude::*;
 
 use crate::reference::{self, Picture, Scene, estimate};
@@ -33,6 +33,22 @@ pub fn scenes() -> Vec<(Kind, Scene)> {
         }
     }
     scenes
+}
+
+/// Classes 2 and 0 of a scene explained, and the pictures that the model was shown.
+pub fn explained(
+    kind: &Kind,
+    scene: &Scene,
+    block: usize,
+    masks: u64,
+    seed: u64,
+) -> (Explanation, Vec<Picture>) {
+    let explainer = scene.explainer(kind, block, masks, seed);
+    let model = Nonlinear { classes: 3 };
+    let explanation = explainer.explain(&model, &scene.image32(), [2, 0]).unwrap();
+    let picture = |i| scene.picture_of(&explanation.plan().mask(seed, i));
+    let pictures = (0..masks).map(picture).collect();
+    (explanation, pictures)
 }
 
 #[test]

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::agreement;
 use crate::errors::says;
-use crate::reference::{Picture, Scene, estimate, standard_error, weight};
+use crate::reference::{Scene, estimate, standard_error, weight};
 use crate::worlds::{Nonlinear, kinds, noise, ragged, scene, score};
 
 /// The mean of each plane's own effect over the pixels that are evaluated.
@@ -28,12 +28,7 @@ fn values_and_errors_are_the_reference_s_mask_by_mask() {
     let compared: Vec<usize> = agreement::scenes()
         .par_iter()
         .map(|(kind, scene)| {
-            let explainer = scene.explainer(kind, block, masks, seed);
-            let model = Nonlinear { classes: 3 };
-            let explanation = explainer.explain(&model, &scene.image32(), [2, 0]).unwrap();
-            let pictures: Vec<Picture> = (0..masks)
-                .map(|i| scene.picture_of(&explanation.plan().mask(seed, i)))
-                .collect();
+            let (explanation, pictures) = agreement::explained(kind, scene, block, masks, seed);
             let mut compared = 0;
             for estimator in [
                 Estimator::HorvitzThompson,

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::agreement;
 use crate::expectation::{close, scenes};
 use crate::reference::{Picture, Scene, estimate, standard_error, weight};
-use crate::worlds::{Nonlinear, kinds, noise, scene, score, worst};
+use crate::worlds::{kinds, noise, scene, score, worst};
 
 /// Eq. 9's map of a score of offset, states and picture, by enumeration.
 fn map_of(scene: &Scene, score: impl Fn([usize; 2], &[usize], &Picture) -> f64) -> Vec<f64> {
@@ -225,12 +225,7 @@ fn maps_and_standard_errors_are_the_reference_s() {
     let compared: Vec<usize> = cases
         .par_iter()
         .map(|(at, (kind, scene))| {
-            let explainer = scene.explainer(kind, block, masks, seed);
-            let model = Nonlinear { classes: 3 };
-            let explanation = explainer.explain(&model, &scene.image32(), [2, 0]).unwrap();
-            let pictures: Vec<Picture> = (0..masks)
-                .map(|i| scene.picture_of(&explanation.plan().mask(seed, i)))
-                .collect();
+            let (explanation, pictures) = agreement::explained(kind, scene, block, masks, seed);
             let mut compared = 0;
             for estimator in [
                 Estimator::HorvitzThompson,

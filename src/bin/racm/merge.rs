@@ -106,13 +106,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let spans: Vec<String> = missing.iter().map(span).collect();
     if !missing.is_empty() {
         let masks: u64 = missing.iter().map(|range| range.end - range.start).sum();
-        let are = if masks == 1 { "mask" } else { "masks" };
-        let text = format!("{are} {} of {wanted} are missing", spans.join(", "));
-        let text = if masks == 1 {
-            text.replace(" are ", " is ")
-        } else {
-            text
+        let (noun, verb) = match masks {
+            1 => ("mask", "is"),
+            _ => ("masks", "are"),
         };
+        let text = format!("{noun} {} of {wanted} {verb} missing", spans.join(", "));
         if !args.partial {
             return Err(format!(
                 "{text}: score them, or make the map of the others with --partial"

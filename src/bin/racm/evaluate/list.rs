@@ -10,9 +10,6 @@ use crate::image;
 use crate::read::{fields, quoted, text};
 use crate::say::{count_of, line};
 
-/// How the names of images end.
-const ENDINGS: [&str; 7] = [".png", ".jpg", ".jpeg", ".npy", ".npz", ".tif", ".tiff"];
-
 /// One image of the list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
@@ -66,9 +63,9 @@ pub fn read(path: &Path, anywhere: bool) -> Result<Vec<Item>, Failure> {
                 folders += usize::from(image::listed(&entry.path()).is_ok_and(|f| !f.is_empty()));
                 continue;
             }
-            let lower = name.to_string_lossy().to_lowercase();
-            if ENDINGS.iter().any(|e| lower.ends_with(e)) {
-                names.push(name.to_string_lossy().into_owned());
+            let name = name.to_string_lossy().into_owned();
+            if image::is_image(&name) {
+                names.push(name);
             }
         }
         names.sort_unstable();

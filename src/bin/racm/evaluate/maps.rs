@@ -6,6 +6,8 @@ use racm::metrics::random_map;
 use racm::ndarray::{Array3, ArrayView3, Axis};
 use racm::{Explanation, Region};
 
+use crate::explain::evaluated::fill_outside;
+
 /// The map by channel of the only class (Eq. 12 for MC-RISE), or its one plane.
 pub fn channel_map(explanation: &Explanation, negated: bool) -> Array3<f32> {
     let mut map = match explanation.channel_maps() {
@@ -47,11 +49,7 @@ pub fn below_where_missing<'a>(
         return Cow::Borrowed(map);
     };
     let mut map = map.clone();
-    for mut plane in map.outer_iter_mut() {
-        plane.zip_mut_with(known.pixels(), |v, &has_value| {
-            *v = if has_value { *v } else { f32::MIN };
-        });
-    }
+    fill_outside(&mut map, known, f32::MIN);
     Cow::Owned(map)
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::about::about;
 use super::args::Args;
-use super::channels::numbered;
+use super::channels::names_of;
 use super::evaluated::with_nan;
 use super::pictures::{ROWS, write_pictures};
 use super::plot::Plot;
@@ -32,8 +32,7 @@ pub fn run(args: &mut Args, method: CamMethod) -> Result<(), Failure> {
     let input = model.image(args.image.as_deref(), &args.model, &args.reading)?;
     say_input(args.image.as_deref(), &input)?;
     let about = about(args, &input);
-    let channels = args.model.channel_names(&input).map(<[String]>::to_vec);
-    let channels = channels.or_else(|| numbered(&input));
+    let channels = names_of(&args.model, &input);
     let (image, known) = input.filled(args.mask.baseline.as_ref())?;
     let region = known.as_ref().map(Region::pixels);
     let (top, outputs) = white_box.check(&model, &image)?;
@@ -55,7 +54,7 @@ pub fn run(args: &mut Args, method: CamMethod) -> Result<(), Failure> {
     for map in &found {
         say(&name(map), method, map)?;
     }
-    write_arrays(args, &found, region)?;
+    write_arrays(args, &found, known.as_ref())?;
     let shown = with_nan(image.clone(), known.as_ref());
     let drawn = pictures(
         args,
@@ -119,18 +118,12 @@ fn say(name: &str, method: CamMethod, found: &CamMap) -> Result<(), Failure> {
 }
 
 /// `[1, H, W]` for one class, `[classes, 1, H, W]` for several.
-fn write_arrays(
-    args: &Args,
-    found: &[CamMap],
-    region: Option<&Array2<bool>>,
-) -> Result<(), Failure> {
+fn write_arrays(args: &Args, found: &[CamMap], known: Option<&Region>) -> Result<(), Failure> {
     let (height, width) = found[0].map.dim();
     let mut maps = Array4::zeros((found.len(), 1, height, width));
     for (mut map, found) in maps.outer_iter_mut().zip(found) {
-        map.index_axis_mut(Axis(0), 0).assign(&found.map);
-        if let Some(region) = region {
-            map.zip_mut_with(region, |v, &inside| *v = if inside { *v } else { f32::NAN });
-        }
+        let found = found.map.clone().insert_axis(Axis(0));
+        map.assign(&with_nan(found, known));
     }
     let path = args.out.join("map.npy");
     match found.len() {

@@ -6,15 +6,22 @@ use racm::{Channels, ColourSpace, ExplainerBuilder, Family};
 
 use crate::Failure;
 use crate::image::Input;
+use crate::model::ModelArgs;
 
 /// What is known of the image's channels.
-pub struct Stored<'a> {
+pub struct Known<'a> {
     pub path: Option<&'a Path>,
     pub count: usize,
     /// Those in the file, or in a file about them; numbers where the library's names are a picture's.
     pub names: Option<&'a [String]>,
     /// Whether they are red, green and blue.
     pub is_picture: bool,
+}
+
+/// The names of an image's channels, where the library's would not do: by the file about channels, by the image's, or numbers.
+pub fn names_of(model: &ModelArgs, image: &Input) -> Option<Vec<String>> {
+    let named = model.channel_names(image).map(<[String]>::to_vec);
+    named.or_else(|| numbered(image))
 }
 
 /// Names for the channels of what is no picture and names none, where the library would take them for colours.
@@ -57,10 +64,10 @@ impl ChannelArgs {
     pub fn apply(
         &self,
         builder: ExplainerBuilder,
-        image: &Stored<'_>,
+        image: &Known<'_>,
         space: Option<ColourSpace>,
     ) -> Result<ExplainerBuilder, Failure> {
-        let Stored { path, count, .. } = *image;
+        let Known { path, count, .. } = *image;
         let of_image = |e: racm::Error| {
             let reason = match e {
                 racm::Error::Channels {

@@ -32,15 +32,20 @@ pub fn marked(explanation: &Explanation, map: Array3<f32>) -> Array3<f32> {
 /// NaN outside of the region.
 pub fn with_nan(mut array: Array3<f32>, region: Option<&Region>) -> Array3<f32> {
     if let Some(region) = region {
-        for mut plane in array.outer_iter_mut() {
-            plane.zip_mut_with(region.pixels(), |v, &inside| {
-                if !inside {
-                    *v = f32::NAN;
-                }
-            });
-        }
+        fill_outside(&mut array, region, f32::NAN);
     }
     array
+}
+
+/// Another value outside of the region.
+pub fn fill_outside(array: &mut Array3<f32>, region: &Region, value: f32) {
+    for mut plane in array.outer_iter_mut() {
+        plane.zip_mut_with(region.pixels(), |v, &inside| {
+            if !inside {
+                *v = value;
+            }
+        });
+    }
 }
 
 /// The median over what was evaluated.

@@ -65,14 +65,13 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
 
     let [channels, height, width] = input.shape();
     args.check_channels([channels, height, width])?;
-    let names_of_channels = args.model.channel_names(&input).map(<[String]>::to_vec);
-    let names_of_channels = names_of_channels.or_else(|| channels::numbered(&input));
+    let names_of_channels = channels::names_of(&args.model, &input);
     let is_picture = input.is_picture;
     let mut builder = args.builder(saved.as_ref(), [height, width])?;
     let asked = builder.clone().build()?;
     let (image, known) = input.filled(Some(asked.baseline()))?;
     let missing = known.as_ref().map_or(0, |r| height * width - r.count());
-    let stored = channels::Stored {
+    let stored = channels::Known {
         path: args.image.as_deref(),
         count: channels,
         names: names_of_channels.as_deref(),

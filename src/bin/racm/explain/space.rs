@@ -6,7 +6,7 @@ use std::str::FromStr;
 use racm::ndarray::Array3;
 use racm::{ColourSpace, Explainer, ExplainerBuilder, Family, Racm};
 
-use super::channels::Stored;
+use super::channels::Known;
 use super::saved::Saved;
 use crate::Failure;
 use crate::say::line;
@@ -86,7 +86,7 @@ pub fn with_planes(
 
 /// Refuses for another space, and for masks that paint in colours, an image whose channels are not red, green and blue, as far
 /// as is known of them.
-pub fn check_rgb(asked: &Explainer, in_space: bool, image: &Stored<'_>) -> Result<(), Failure> {
+pub fn check_rgb(asked: &Explainer, in_space: bool, image: &Known<'_>) -> Result<(), Failure> {
     let what = match asked.spec().family.built_in() {
         _ if in_space => "--space",
         Some(Family::McRise(_)) => "mc-rise",

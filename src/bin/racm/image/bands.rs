@@ -11,8 +11,16 @@ use super::{Stored, file};
 use crate::Failure;
 use crate::read::{MOST_NUMBERS, quoted};
 
-/// How the names of bands end.
+/// How the names of images end, behind a point.
 const ENDINGS: [&str; 7] = ["npy", "npz", "tif", "tiff", "png", "jpg", "jpeg"];
+
+/// Whether a file of this name is one that is read as an image.
+pub fn is_image(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let before = |ending: &&str| name.strip_suffix(ending);
+    let ending = |ending| before(ending).is_some_and(|stem| stem.ends_with('.'));
+    ENDINGS.iter().any(ending)
+}
 
 /// The channels are the folder's images, in the [natural order](in_natural_order) of their names, and are called like
 /// these without their endings.
@@ -96,10 +104,8 @@ pub fn listed(folder: &Path) -> Result<Vec<OsString>, Failure> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(fault)? {
         let name = entry.map_err(fault)?.file_name();
-        let ending = Path::new(&name).extension().unwrap_or_default();
-        let ending = ending.to_string_lossy().to_lowercase();
         let shown = name.to_string_lossy();
-        if shown.starts_with('.') || !ENDINGS.contains(&&*ending) {
+        if shown.starts_with('.') || !is_image(&shown) {
             continue;
         }
         if shown.chars().any(char::is_control) {

@@ -13,7 +13,7 @@ use std::path::Path;
 use racm::ndarray::Array3;
 use racm::render::read_grey_or_rgb;
 
-pub use bands::listed;
+pub use bands::{is_image, listed};
 pub use fit::{Input, Taken, highest, in_both};
 use wrong::Wrong;
 
