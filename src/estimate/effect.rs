@@ -54,6 +54,17 @@ const NEGLIGIBLE: f64 = 1e-9;
 /// the mean of what a feature adds to a random set of the others, and a number that all features share:
 /// `(2 (mean score of a random set - score of nothing) - sum of Banzhaf's values) / (C + 1)`, 0 where features add up.
 ///
+/// ```
+/// use racm::{Effect, Explainer, demo};
+///
+/// let explainer = Explainer::builder().masks(500).effect(Effect::Own).build()?;
+/// let own = explainer.explain(&demo::Classifier, &demo::image(), 0)?;
+/// let plane = own.with_effect(Effect::Plane)?; // no model call
+/// assert_eq!(own.own_effects()?.map(), own.map());
+/// assert_eq!(plane.own_effects()?.map(), own.map());
+/// # Ok::<(), racm::Error>(())
+/// ```
+///
 /// # References
 /// - J. F. Banzhaf, *Weighted Voting Doesn't Work*, Rutgers Law Review 19, 1965.
 /// - Hachiya and Nisawa, *Randomized Channel-pass Mask for Channel-wise Explanation of Black-box Models*, Eq. 9, 13 and 15,

@@ -14,6 +14,17 @@ use crate::text::{saved_as_text, unreadable};
 /// probability near 1 or 0 has little room to move and its log-odds have; a link can make a
 /// saturated model's map less noisy, and it changes what is estimated: not the expected score, but
 /// the expected link of it.
+///
+/// ```
+/// use racm::{Explainer, Link, demo};
+///
+/// // In log-odds: 0.99 to 0.999 is as much as 0.5 to 0.91.
+/// let logit: Link = "logit:0.0001".parse()?;
+/// let explainer = Explainer::builder().masks(500).link(logit).build()?;
+/// let explanation = explainer.explain(&demo::Classifier, &demo::image(), 0)?;
+/// assert_eq!(explanation.link(), logit);
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Link {

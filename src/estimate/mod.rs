@@ -43,6 +43,19 @@ pub(crate) type Estimates = (Array4<f32>, Option<Array4<f32>>);
 /// for hard masks the difference between the expected scores when pixel p feeds plane j and when
 /// it is unselected (Eq. 9). In units of the score.
 ///
+/// ```
+/// use racm::{Estimator, Explainer, demo};
+///
+/// let explainer = Explainer::builder().masks(500).estimator(Estimator::Surrogate).build()?;
+/// let surrogate = explainer.explain(&demo::Classifier, &demo::image(), 0)?;
+/// // All others are made of the same scores.
+/// for estimator in [Estimator::Centred, Estimator::HorvitzThompson, Estimator::SelfNormalised] {
+///     assert_eq!(surrogate.with_estimator(estimator)?.estimator(), estimator);
+/// }
+/// assert_eq!("surrogate".parse::<Estimator>()?, Estimator::Surrogate);
+/// # Ok::<(), racm::Error>(())
+/// ```
+///
 /// # References
 /// Hachiya and Nisawa, *Randomized Channel-pass Mask for Channel-wise Explanation of Black-box
 /// Models*, Eq. 5, 9, 10 and 16 (their Eq. 10 prints the reciprocal of the weight; Eq. 9 is right).

@@ -124,6 +124,14 @@ impl Budget {
 ///
 /// A run that stops because its map *looks* good has, by that choice, a map that is a little worse
 /// than it looks.
+///
+/// ```
+/// use racm::{Budget, StopRule};
+///
+/// // Whichever holds first: the map is 0.95 certain, 10,000 masks are scored, or a minute is over.
+/// let budget = Budget::new().calls(10_000).seconds(60.0).until(StopRule::Certainty(0.95));
+/// assert_eq!(budget.calls, 10_000);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]

@@ -120,6 +120,22 @@ impl Explainer {
 }
 
 /// Builds an [`Explainer`]; every setter says its default.
+///
+/// ```
+/// use racm::{Baseline, Estimator, Explainer, Rise};
+///
+/// let explainer = Explainer::builder()
+///     .family(Rise)
+///     .grid(7, 7)
+///     .masks(4000)
+///     .seed(1)
+///     .estimator(Estimator::Surrogate)
+///     .baseline(Baseline::Blur { sigma: 5.0 })
+///     .build()?;
+/// assert_eq!(explainer.masks(), 4000);
+/// assert!(Explainer::builder().p_pix(1.5).build().is_err());
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ExplainerBuilder(Explainer);

@@ -20,6 +20,22 @@ use crate::masks::region::Region;
 /// A map is `[J, H, W]`, in units of the score: one plane a channel for RaCM, one a colour for
 /// MC-RISE, one for RISE. It is a pure function of plan, seed and ledger, bit for bit, whatever the
 /// batch size, the number of threads or the way the run was cut into pieces.
+///
+/// ```
+/// use racm::{Estimator, Explainer, demo};
+///
+/// let image = demo::image();
+/// let explanation = Explainer::builder().masks(500).build()?.explain(&demo::Classifier, &image, 0)?;
+/// let map = explanation.map(); // [3, 96, 96]
+/// let error = explanation.standard_error()?.expect("500 masks are enough");
+/// println!("red at the centre: {} +- {}", map[[0, 48, 48]], error[[0, 48, 48]]);
+/// println!("certain: {:?}", explanation.certainty()?);
+/// // From the same scores, without a model call:
+/// let smooth = explanation.with_estimator(Estimator::Surrogate)?;
+/// let by_themselves = explanation.own_effects()?;
+/// assert_eq!(smooth.map().dim(), by_themselves.map().dim());
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Explanation {
     plan: Plan,

@@ -7,6 +7,24 @@ use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
 
 /// How far a run is; what a progress hook sees after every batch.
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use racm::{Explainer, Target, demo};
+///
+/// let explainer = Explainer::builder().masks(300).build()?;
+/// let mut seen = 0;
+/// explainer
+///     .run(&demo::Classifier, &demo::image(), Target::Top)
+///     .progress(|progress| {
+///         seen = progress.masks();
+///         println!("{} of at most {} masks in {:?}", seen, progress.total(), progress.elapsed());
+///         ControlFlow::Continue(()) // Break ends the run, and keeps its scores
+///     })
+///     .explain()?;
+/// assert_eq!(seen, 300);
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Progress<'a> {
     pub(super) masks: u64,

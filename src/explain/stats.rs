@@ -7,6 +7,17 @@ use crate::explain::repeats::Repeats;
 use crate::ledger::Ledger;
 
 /// What a run cost, and whether it was stopped early.
+///
+/// ```
+/// use racm::{Explainer, Target, demo};
+///
+/// let explainer = Explainer::builder().masks(300).build()?;
+/// let explanation = explainer.explain(&demo::Classifier, &demo::image(), Target::Top)?;
+/// let stats = explanation.run_stats();
+/// assert_eq!(stats.model_calls, 301 + 2 * stats.repeats.count);
+/// assert!(stats.model_time <= stats.total_time && stats.stopped.is_none());
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]

@@ -44,6 +44,16 @@ pub enum Target {
 }
 
 /// A class in a [`Target::Sum`]; a `usize` is one.
+///
+/// ```
+/// use racm::{Class, Target};
+///
+/// // Two kinds of stop signs together, less the one that is highest.
+/// let target = Target::Sum(vec![(0.5, 3.into()), (0.5, 4.into()), (-1.0, Class::Top)]);
+/// assert_eq!(target.to_string(), "0.5*3+0.5*4-top");
+/// assert_eq!("0.5*3+0.5*4-top".parse::<Target>()?, target);
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Class {

@@ -11,6 +11,18 @@ use crate::text::{joined, numbers, unreadable};
 /// What a masked image shows where it does not show the image.
 ///
 /// Zero is not "absent" in a normalised, HSV or physical channel: choose what is.
+///
+/// ```
+/// use ndarray::Array3;
+/// use racm::Baseline;
+///
+/// let image = Array3::from_elem((3, 4, 5), 0.7_f32);
+/// let grey = Baseline::Constant(0.5).image(&image)?;
+/// assert_eq!((grey.dim(), grey[[0, 0, 0]]), ((3, 4, 5), 0.5));
+/// assert_eq!("blur:8".parse::<Baseline>()?, Baseline::Blur { sigma: 8.0 });
+/// assert!(Baseline::PerChannel(vec![0.0; 4]).image(&image).is_err()); // the image has 3 channels
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Baseline {

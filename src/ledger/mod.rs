@@ -26,6 +26,20 @@ use crate::masks::plan::{Plan, fingerprint};
 /// own on disk while it goes on ([`Run::ledger_file`](crate::Run::ledger_file)); and
 /// [`Ledger::write_to`] and [`Ledger::read_from`] carry one between machines. Two ledgers are equal if
 /// they are of the same plan, seed, image, baseline and targets, and their scores agree to the bit.
+///
+/// ```
+/// use racm::{Explainer, Ledger, Target, demo};
+///
+/// let explainer = Explainer::builder().masks(200).build()?;
+/// let ledger = explainer.run(&demo::Classifier, &demo::image(), Target::Top).score()?;
+/// let mut file = Vec::new();
+/// ledger.write_to(&mut file)?;
+/// let read = Ledger::read_from(&file[..])?;
+/// assert_eq!(read, ledger);
+/// let explanation = explainer.explain_ledger([3, 96, 96], read)?; // no model call
+/// assert_eq!(explanation.masks(), 200);
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Ledger {
     identity: Identity,

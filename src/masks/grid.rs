@@ -11,6 +11,18 @@ use crate::text::named;
 /// Both are row-stochastic (a pixel's weights over cells are at least 0 and sum to 1) and use
 /// half-pixel centres with clamped edges: torch's `bilinear` (`align_corners=False`) and
 /// `nearest-exact`, OpenCV's `INTER_LINEAR` and `INTER_NEAREST_EXACT`.
+///
+/// ```
+/// use racm::{Enlargement, MaskSpec, Placement, Plan, Rise};
+///
+/// let spec = MaskSpec::new(Rise).grid(2, 2).placement(Placement::Fixed);
+/// let soft = Plan::new([1, 8, 8], &spec)?;
+/// let hard = Plan::new([1, 8, 8], &spec.enlargement(Enlargement::Nearest))?;
+/// let is_whole = |v: &f32| *v == 0.0 || *v == 1.0;
+/// assert!(hard.mask(0, 1).plane(0).iter().all(is_whole));
+/// assert_eq!(soft.mask(0, 1).states(), hard.mask(0, 1).states()); // only the edges differ
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Enlargement {

@@ -9,6 +9,18 @@ use crate::masks::seed::{block_rng, mask_rng};
 use crate::masks::state::StateLaw;
 
 /// One mask: the states of its cells, and where they lie on the image.
+///
+/// ```
+/// use racm::{MaskSpec, Plan, Racm};
+///
+/// let plan = Plan::new([3, 32, 48], &MaskSpec::new(Racm).grid(4, 6))?;
+/// let mask = plan.mask(7, 0); // the first mask of seed 7
+/// assert!(mask.states().iter().all(|&state| state < 8)); // 0, or a subset of three channels
+/// assert_eq!(mask.plane(0).dim(), (32, 48)); // how much of red passes, pixel by pixel
+/// // Unselected here means that no channel passes.
+/// assert!(mask.bias().iter().zip(&mask.plane(0)).all(|(none, red)| none + red <= 1.0 + 1e-6));
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Mask<'p> {
     plan: &'p Plan,

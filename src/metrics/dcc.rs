@@ -12,6 +12,16 @@ use crate::models::model::BlackBoxModel;
 use crate::text::named;
 
 /// The three terms of Average DCC on one image, each defined or not.
+///
+/// ```
+/// use racm::metrics::{Dcc, Undefined};
+///
+/// let terms = Dcc { coherency: Ok(0.9), complexity: Ok(0.1), drop: Ok(0.1) };
+/// assert!((terms.value()? - 0.9).abs() < 1e-12);
+/// let unknown = Dcc { drop: Err(Undefined::ScoreNotPositive { score: 0.0 }), ..terms };
+/// assert!(unknown.value().is_err());
+/// # Ok::<(), racm::metrics::Undefined>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Dcc {
@@ -154,6 +164,17 @@ pub fn dcc(
 
 /// The DCC of one image whose maps and scores are known: the image's and the explained image's.
 ///
+/// ```
+/// use ndarray::arr3;
+/// use racm::metrics::dcc_of_maps;
+///
+/// let map = arr3(&[[[0.0_f32, 1.0], [2.0, 4.0]]]);
+/// let terms = dcc_of_maps(map.view(), map.view(), 0.8, 0.6)?;
+/// assert_eq!(terms.coherency, Ok(1.0));
+/// assert!((terms.drop? - 0.25).abs() < 1e-12); // (0.8 - 0.6) / 0.8
+/// # Ok::<(), racm::BoxError>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Shape`] if the maps differ in shape, [`Error::NotFinite`] for a map,
 /// [`Error::Parameter`] for a map without an element or a score that is not finite.
@@ -199,6 +220,18 @@ pub fn dcc_of_maps<A: Copy + Into<f64>>(
 /// channel by channel for a map of C planes, all channels alike for a map of one.
 ///
 /// The outcome is undefined for a flat map.
+///
+/// ```
+/// use ndarray::{Array3, arr3};
+/// use racm::Baseline;
+/// use racm::metrics::explained_image;
+///
+/// let image = Array3::from_elem((3, 1, 2), 0.5_f32);
+/// let map = arr3(&[[[-1.0_f32, 3.0]]]); // scaled: 0 and 1
+/// let explained = explained_image(image.view(), map.view(), &Baseline::default())??;
+/// assert_eq!(explained, arr3(&[[[0.0, 0.5]], [[0.0, 0.5]], [[0.0, 0.5]]]));
+/// # Ok::<(), racm::BoxError>(())
+/// ```
 ///
 /// # Errors
 /// [`Error::EmptyImage`]; [`Error::NotFinite`] for the image, the map or the baseline;

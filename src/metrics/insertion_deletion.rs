@@ -35,6 +35,17 @@ impl Steps {
 /// No colour means "absent": black is itself something a model can recognise (a sign classifier
 /// may give a class a quarter of its score on black), and a blur keeps what is large. Report which
 /// one was used.
+///
+/// ```
+/// use racm::Baseline;
+/// use racm::metrics::InsertionDeletion;
+///
+/// // From a blurred copy, and to the mean colour of ImageNet.
+/// let judge = InsertionDeletion::pixels()
+///     .insertion_start(Baseline::Blur { sigma: 8.0 })
+///     .deletion_end(Baseline::PerChannel(vec![0.485, 0.456, 0.406]));
+/// # let _ = judge;
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Start {

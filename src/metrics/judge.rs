@@ -75,6 +75,13 @@ pub fn random_map(shape: [usize; 3], seed: u64) -> Array3<f32> {
 /// from the top left: a sweep over the image, not a random order. It has no value-threshold curve
 /// and no DCC ([`Undefined::FlatMap`]), a Gini index of 0, and the box's share of the image as its
 /// pointing game and energy inside.
+///
+/// ```
+/// use racm::metrics::{gini, uniform_map};
+///
+/// assert_eq!(gini(uniform_map([1, 8, 8]).view())?, Ok(0.0));
+/// # Ok::<(), racm::Error>(())
+/// ```
 pub fn uniform_map(shape: [usize; 3]) -> Array3<f32> {
     Array3::ones(shape)
 }

@@ -148,6 +148,16 @@ pub fn pointing_game<A: Copy + Into<f64>>(
 /// outside. The joint value is that of the mean map's positive part. A uniform map gets the box's
 /// share of the image. Undefined ([`Undefined::NoEnergy`]) without a positive value.
 ///
+/// ```
+/// use ndarray::arr3;
+/// use racm::metrics::{BoundingBox, energy_inside};
+///
+/// let map = arr3(&[[[3.0_f32, 1.0], [-5.0, 0.0]]]);
+/// let left = BoundingBox::new(0.0, 0.0, 1.0, 2.0)?;
+/// assert_eq!(energy_inside(map.view(), &left)?.joint, Ok(0.75)); // 3 of 3 + 1
+/// # Ok::<(), racm::Error>(())
+/// ```
+///
 /// # Errors
 /// As [`pointing_game`].
 pub fn energy_inside<A: Copy + Into<f64>>(

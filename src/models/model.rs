@@ -64,6 +64,21 @@ macro_rules! deref_model {
 deref_model!(&M, Box<M>, Rc<M>, Arc<M>);
 
 /// What a closure may return as scores: `Array2<f32>`, or a `Result` of it with any error.
+///
+/// ```
+/// use ndarray::{Array2, ArrayView4};
+/// use racm::FnModel;
+///
+/// // A closure that cannot fail, and one that can.
+/// let plain = FnModel::new(|batch: ArrayView4<'_, f32>| Array2::<f32>::zeros((batch.dim().0, 2)));
+/// let fallible = FnModel::new(|batch: ArrayView4<'_, f32>| {
+///     match batch.dim().1 {
+///         3 => Ok(Array2::<f32>::zeros((batch.dim().0, 2))),
+///         other => Err(format!("{other} channels, and the service takes 3")),
+///     }
+/// });
+/// # let (_, _) = (plain, fallible);
+/// ```
 pub trait IntoScores {
     /// The scores `[n, K]`, or the error.
     ///

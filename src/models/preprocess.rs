@@ -6,6 +6,16 @@ use crate::error::{Error, Result};
 use crate::text::{joined, named};
 
 /// The order of the axes that a network expects.
+///
+/// ```
+/// use ndarray::Array4;
+/// use racm::{Layout, Preprocess};
+///
+/// let nhwc = Preprocess::new().layout(Layout::Nhwc);
+/// let batch = Array4::<f32>::zeros((2, 3, 10, 20));
+/// assert_eq!(nhwc.apply(batch.view())?.dim(), (2, 10, 20, 3));
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Layout {

@@ -257,6 +257,15 @@ pub struct Tolerated {
 }
 
 /// A failure that is tolerated: what [`Tolerant::on_retry`] tells.
+///
+/// ```
+/// use racm::{Tolerant, demo};
+///
+/// let model = Tolerant::new(demo::Classifier)
+///     .retries(3)
+///     .on_retry(|retry| eprintln!("{retry:?}"));
+/// assert_eq!(model.tolerated().retries, 0);
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Retry<'a> {

@@ -12,6 +12,21 @@ use crate::models::model::{BlackBoxModel, predict_checked};
 
 /// Anything that turns an image and a class into a saliency map `[H, W]`: Grad-CAM, a gradient, a
 /// segmentation, an eye tracker. Closures are saliency methods.
+///
+/// ```
+/// use ndarray::{Array2, ArrayView3};
+/// use racm::{BoxError, Explainer, demo};
+///
+/// // "Where it is bright": any closure from image and class to [H, W] will do.
+/// let bright = |image: ArrayView3<'_, f32>, _class: usize| -> Result<Array2<f32>, BoxError> {
+///     Ok(image.mean_axis(ndarray::Axis(0)).ok_or("no channel")?)
+/// };
+/// let image = demo::image();
+/// let explainer = Explainer::builder().masks(200).build()?;
+/// let refined = explainer.refine(&demo::Classifier, &image, 0, &bright, 0.3)?;
+/// # let _ = refined;
+/// # Ok::<(), racm::Error>(())
+/// ```
 pub trait SaliencyMethod {
     /// The map of `image` (`[C, H, W]`) for class `target`: `[H, W]`, higher is more salient, no
     /// NaN.

@@ -7,6 +7,20 @@ use crate::error::{Error, Result};
 /// Note the sign: the map of a colour says what *painting* with it does to the score, so what
 /// supports the class is usually negative in the colours that hide it.
 ///
+/// ```
+/// use racm::{Explainer, McRise, demo};
+///
+/// let family = McRise::new([("black", vec![0.0; 3]), ("white", vec![1.0; 3])])?;
+/// let explainer = Explainer::builder().family(family).masks(300).build()?;
+/// let explanation = explainer.explain(&demo::Classifier, &demo::image(), 0)?;
+/// assert_eq!(explanation.plan().plane_names(), ["black", "white"]);
+/// // With the colours red, green and blue there are maps by channel as well (Eq. 12).
+/// let rgb = Explainer::builder().family(McRise::rgb()).masks(300).build()?;
+/// let rgb = rgb.explain(&demo::Classifier, &demo::image(), 0)?;
+/// assert_eq!(rgb.channel_maps().map(|maps| maps.dim()), Some((1, 3, 96, 96)));
+/// # Ok::<(), racm::Error>(())
+/// ```
+///
 /// # References
 /// Hatakeyama, Sakuma, Konishi and Suenaga, *Visualizing Color-wise Saliency of Black-Box Image
 /// Classification Models*, ACCV 2020; Hachiya and Nisawa, Eq. 3 to 5 and 12.

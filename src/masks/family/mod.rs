@@ -23,6 +23,16 @@ use crate::error::Result;
 pub const MAX_PLANES: usize = 64;
 
 /// What a cell shows in one channel.
+///
+/// ```
+/// use racm::{MaskFamily, McRise, Racm, Shown};
+///
+/// // State 1 of RaCM passes the first channel alone.
+/// assert_eq!(Racm.shows(1, 0), Shown::Image);
+/// assert_eq!(Racm.shows(1, 2), Shown::Baseline);
+/// // State 1 of MC-RISE paints in red.
+/// assert_eq!(McRise::rgb().shows(1, 0), Shown::Value(1.0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Shown {

@@ -9,6 +9,15 @@ use crate::error::{Error, Result};
 /// channel it is [`Rise`](crate::Rise). 1 to 64 channels of any meaning: RGB, HSV, spectral bands,
 /// physical fields; more of them, or channels that belong together, in groups: [`Racm::grouped`].
 ///
+/// ```
+/// use racm::{MaskSpec, Plan, Racm};
+///
+/// let plan = Plan::new([3, 96, 96], &MaskSpec::new(Racm).p_pix(0.5))?;
+/// assert_eq!(plan.plane_names(), ["red", "green", "blue"]);
+/// assert!((plan.pass_probabilities()[0] - 0.5 * 4.0 / 7.0).abs() < 1e-12);
+/// # Ok::<(), racm::Error>(())
+/// ```
+///
 /// # References
 /// Hachiya and Nisawa, *Randomized Channel-pass Mask for Channel-wise Explanation of Black-box
 /// Models*, section 3.

@@ -2,6 +2,17 @@ use super::{Family, MaskFamily, Shown};
 
 /// RISE: a selected cell shows the image, an unselected one the baseline. One plane.
 ///
+/// ```
+/// use racm::{Estimator, Explainer, Rise, demo};
+///
+/// let explainer = Explainer::builder().family(Rise).masks(300).build()?;
+/// let explanation = explainer.explain(&demo::Classifier, &demo::image(), 0)?;
+/// assert_eq!(explanation.map().dim(), (1, 96, 96));
+/// let as_printed = explanation.with_estimator(Estimator::PassOnly)?; // RISE's own
+/// assert!(as_printed.map().iter().all(|&v| v > 0.0));
+/// # Ok::<(), racm::Error>(())
+/// ```
+///
 /// # References
 /// Petsiuk, Das and Saenko, *RISE: Randomized Input Sampling for Explanation of Black-box Models*,
 /// BMVC 2018. The map here subtracts the bias term of the two channel-wise methods;

@@ -122,12 +122,33 @@ fn blur(image: &mut Array3<f32>, axis: Axis, radius: f32) {
 /// The class that looks most like another: its drawing from the same seed differs only in what makes the class.
 ///
 /// None for "closed road", "warning" and "give way", which differ in their outline, and for "no sign".
+///
+/// ```
+/// use racm::demo;
+///
+/// assert_eq!(demo::rival(0), Some(1)); // stop sign and dark octagon
+/// assert_eq!(demo::rival(11), None);
+/// ```
 pub fn rival(class: usize) -> Option<usize> {
     // Neighbours: 0 and 1, 2 and 3, ..
     (class < 8).then_some(class ^ 1)
 }
 
 /// Which channel and which pixels make a drawn class, known by construction.
+///
+/// ```
+/// use racm::demo;
+///
+/// // A stop sign and a dark octagon differ in the red of the face alone.
+/// let truth = demo::truth(0, 5, 48)?;
+/// assert_eq!(truth.channel, Some(0));
+/// let (stop, dark) = (demo::draw(0, 5, 48)?.image, demo::draw(1, 5, 48)?.image);
+/// for ((channel, y, x), value) in stop.indexed_iter() {
+///     let differs = (value - dark[[channel, y, x]]).abs() > 0.05;
+///     assert_eq!(differs, channel == 0 && truth.pixels[[y, x]]);
+/// }
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Truth {

@@ -111,6 +111,14 @@ fn softmax(logits: [f32; OUTPUTS]) -> [f32; OUTPUTS] {
 
 /// The share of fresh drawings, 48 x 48, that the [`Classifier`] names, class by class; measured after its training and
 /// stored with it.
+///
+/// ```
+/// use racm::demo;
+///
+/// for (class, share) in demo::CLASSES.iter().zip(demo::accuracy()) {
+///     println!("{class:<16} {:.1} %", 100.0 * share);
+/// }
+/// ```
 pub fn accuracy() -> [f64; OUTPUTS] {
     STORED.accuracy
 }
