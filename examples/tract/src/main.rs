@@ -33,7 +33,7 @@ impl BlackBoxModel for Tract {
             .run(tvec!(Tensor::from_shape(&shape, &values)?.into()))?;
         let scores = scores[0].cast_to::<f32>()?;
         let classes = scores.len() / shape[0];
-        let scores = scores.try_as_plain()?.as_slice::<f32>()?.to_vec();
+        let scores = scores.try_as_plain_ram()?.as_slice::<f32>()?.to_vec();
         Ok(Array2::from_shape_vec([shape[0], classes], scores)?)
     }
 }
