@@ -5,6 +5,7 @@ mod args;
 mod channel_file;
 mod evaluate;
 mod explain;
+mod figure;
 mod image;
 mod merge;
 mod model;
