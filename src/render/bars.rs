@@ -3,16 +3,17 @@
 use image::RgbImage;
 use ndarray::{ArrayRef, ArrayViewD, Dimension};
 
-use super::layout::{MARGIN, PAPER};
-use super::legend::{LINE, framed};
+use super::drawing::{Drawing, MARGIN, Marks, PAPER};
+use super::legend::{LINE, SWATCH, swatch};
 use super::plot::{
-    Axis, ERRORS, Foot, NUMBERS, check_names, colour, cover, numbers_below, owned, ruled, sample,
-    sheet,
+    Axis, ERRORS, Foot, NUMBERS, Sample, check_names, colour, numbers_below, owned, ruled, sheet,
 };
-use super::text::INK;
+use super::text::{INK, Letters};
 use super::{check_errors, check_finite, check_not_empty, check_shape, text};
 use crate::error::{Error, Result};
 
+/// Of plots, in pixels.
+const WIDTH: std::ops::RangeInclusive<usize> = 100..=8192;
 /// The height of a bar in its line.
 const BAR: u32 = 14;
 /// The longest name that is not cut.
@@ -108,29 +109,50 @@ impl<'a> BarChart<'a> {
     /// [`Error::NotFinite`]; [`Error::Parameter`] for a negative error, a width out of its range, or more bars than a picture
     /// holds.
     pub fn draw(&self) -> Result<RgbImage> {
+        Ok(self.lay_out(Letters::Bitmap)?.draw())
+    }
+
+    /// The same with a plot of another width.
+    pub(super) fn zoomed(&self, zoom: f64) -> Self {
+        let width = (self.width as f64 * zoom).round() as usize;
+        Self {
+            width,
+            ..self.clone()
+        }
+    }
+
+    /// Whether the width is one that can be drawn.
+    pub(super) fn has_width(&self) -> bool {
+        WIDTH.contains(&self.width)
+    }
+
+    /// The same in the least width.
+    pub(super) fn narrowest(&self) -> Self {
+        Self {
+            width: *WIDTH.start(),
+            ..self.clone()
+        }
+    }
+
+    /// The width of all of it.
+    pub(super) fn total_width(&self, letters: Letters) -> u64 {
+        let bars = self.bars();
+        let [names, after] = beside(letters, &bars, &numbers(&bars));
+        u64::from(2 * MARGIN + names + after + 2 * GAP) + self.width as u64
+    }
+
+    pub(super) fn lay_out(&self, letters: Letters) -> Result<Drawing> {
         self.check()?;
         let (bars, width) = (self.bars(), self.width as u32);
-        let ends = bars.iter().flat_map(|bar| {
-            let whisker = [bar.value - bar.error, bar.value + bar.error];
-            whisker.into_iter().chain(bar.other)
-        });
-        let (low, high) = ends.fold((0f64, 0f64), |(low, high), end| {
-            (low.min(end), high.max(end))
-        });
+        let [low, high] = range(&bars);
         // What stands at an end needs some room.
         let beyond = (high - low) * f64::from(2 * HALF) / f64::from(width);
         let axis = Axis::new(low - beyond, high + beyond, width);
 
-        let largest = high.max(-low);
-        let numbers: Vec<String> = bars.iter().map(|bar| written(bar.value, largest)).collect();
-        let widest = |texts: &mut dyn Iterator<Item = u32>| texts.max().unwrap_or(0);
-        let names = widest(&mut bars.iter().map(|bar| text::width(&text::clean(bar.name))));
-        let (names, after) = (
-            names.min(LONGEST_NAME),
-            widest(&mut numbers.iter().map(|n| text::width(n))),
-        );
+        let numbers = numbers(&bars);
+        let [names, after] = beside(letters, &bars, &numbers);
         let total = names + GAP + width + GAP + after;
-        let foot = Foot::new(self.key(&bars), &self.caption, total);
+        let foot = Foot::new(letters, self.key(&bars), &self.caption, total);
         let plot_height = bars.len() as u64 * u64::from(LINE);
         let height = plot_height + u64::from(NUMBERS + GAP + foot.height());
         let mut sheet = sheet("the chart's size", total.into(), height)?;
@@ -139,27 +161,16 @@ impl<'a> BarChart<'a> {
         let ticks: Vec<(u32, String)> = ticks
             .map(|(tick, label)| (axis.pixel(tick), label))
             .collect();
-        let mut plot = ruled(width, plot_height as u32, ticks.iter().map(|tick| tick.0));
         let left = MARGIN + names + GAP;
-        for (i, (bar, number)) in bars.iter().zip(&numbers).enumerate() {
-            let y = i as u32 * LINE;
-            bar.draw(
-                &mut plot,
-                &axis,
-                y + (LINE - BAR) / 2,
-                self.errors.is_some(),
-            );
-            let middle = MARGIN + y + (LINE - text::LINE) / 2;
-            text::draw(
-                &mut sheet,
-                MARGIN,
-                middle,
-                &text::fitted(bar.name, names),
-                INK,
-            );
-            text::draw(&mut sheet, left + width + GAP, middle, number, INK);
+        let size = [width, plot_height as u32];
+        ruled(&mut sheet, [left, MARGIN], size, &ticks);
+        for (i, (bar, number)) in bars.iter().zip(numbers).enumerate() {
+            let y = MARGIN + i as u32 * LINE;
+            bar.draw(&mut sheet, [left, y], &axis, self.errors.is_some());
+            let middle = y + (LINE - text::LINE) / 2;
+            sheet.text(MARGIN, middle, letters.fitted(bar.name, names));
+            sheet.text(left + width + GAP, middle, number);
         }
-        framed(&mut sheet, left, MARGIN, &plot);
         let below = MARGIN + plot_height as u32;
         numbers_below(&mut sheet, left, below, &ticks);
         foot.draw(&mut sheet, MARGIN, below + NUMBERS + GAP);
@@ -181,8 +192,12 @@ impl<'a> BarChart<'a> {
             )?;
             check_finite("the list of values to compare with", others)?;
         }
-        if !(100..=8192).contains(&self.width) {
-            return Err(Error::parameter("width", self.width, "100 to 8192 pixels"));
+        if !self.has_width() {
+            return Err(Error::parameter(
+                "width",
+                self.width,
+                format!("{} to {} pixels", WIDTH.start(), WIDTH.end()),
+            ));
         }
         Ok(())
     }
@@ -206,25 +221,30 @@ impl<'a> BarChart<'a> {
         bars
     }
 
-    fn key(&self, bars: &[Bar<'_>]) -> Vec<(RgbImage, &str)> {
+    fn key(&self, bars: &[Bar<'_>]) -> Vec<(Sample, &str)> {
+        let of = |colour| -> Sample {
+            Box::new(move |sheet, x, y| swatch(sheet, x, y, colour, Marks::default()))
+        };
         let mut key = Vec::new();
         if bars.iter().any(|bar| bar.value > 0.0) {
-            key.push((sample(|_, _| colour(1.0)), "raises the score"));
+            key.push((of(colour(1.0)), "raises the score"));
         }
         if bars.iter().any(|bar| bar.value < 0.0) {
-            key.push((sample(|_, _| colour(-1.0)), "lowers the score"));
+            key.push((of(colour(-1.0)), "lowers the score"));
         }
         if self.errors.is_some() {
-            let mut picture = sample(|_, _| PAPER);
-            let (width, height) = picture.dimensions();
-            whisker(&mut picture, [HALF, width - HALF], height / 2);
-            key.push((picture, "two standard errors to either side"));
+            let sample: Sample = Box::new(|sheet, x, y| {
+                swatch(sheet, x, y, PAPER, Marks::default());
+                whisker(sheet, [x + HALF, x + SWATCH - HALF], y + text::LINE / 2);
+            });
+            key.push((sample, "two standard errors to either side"));
         }
         if let Some((_, what)) = &self.beside {
-            let mut picture = sample(|_, _| PAPER);
-            let (width, height) = picture.dimensions();
-            diamond(&mut picture, width / 2, height / 2);
-            key.push((picture, what));
+            let sample: Sample = Box::new(|sheet, x, y| {
+                swatch(sheet, x, y, PAPER, Marks::default());
+                diamond(sheet, x + SWATCH / 2, y + text::LINE / 2);
+            });
+            key.push((sample, what));
         }
         key
     }
@@ -239,25 +259,48 @@ struct Bar<'a> {
 }
 
 impl Bar<'_> {
-    fn draw(&self, plot: &mut RgbImage, axis: &Axis, top: u32, whiskers: bool) {
-        let (zero, end) = (axis.pixel(0.0), axis.pixel(self.value));
-        for x in zero.min(end)..=zero.max(end) {
-            for y in top..top + BAR {
-                cover(plot, x, y, colour(self.value), 1.0);
-            }
-        }
+    /// Draws it into its line of a plot, which begins at `at`.
+    fn draw(&self, sheet: &mut Drawing, at: [u32; 2], axis: &Axis, whiskers: bool) {
+        let [left, line] = at;
+        let pixel = |value| left + axis.pixel(value);
+        let (zero, end, top) = (pixel(0.0), pixel(self.value), line + (LINE - BAR) / 2);
+        let length = zero.abs_diff(end) + 1;
+        sheet.fill([zero.min(end), top], [length, BAR], colour(self.value));
         // The line of 0 goes through from one bar to the next.
-        let line = top - (LINE - BAR) / 2;
-        (line..line + LINE).for_each(|y| cover(plot, zero, y, INK, 0.8));
+        sheet.cover([zero, line], [1, LINE], INK, 0.8);
         let middle = top + BAR / 2;
         if whiskers {
             let ends = [self.value - self.error, self.value + self.error];
-            whisker(plot, ends.map(|end| axis.pixel(end)), middle);
+            whisker(sheet, ends.map(pixel), middle);
         }
         if let Some(other) = self.other {
-            diamond(plot, axis.pixel(other), middle);
+            diamond(sheet, pixel(other), middle);
         }
     }
+}
+
+/// From the lowest to the highest of all that is drawn, with 0.
+fn range(bars: &[Bar<'_>]) -> [f64; 2] {
+    let ends = bars.iter().flat_map(|bar| {
+        let whisker = [bar.value - bar.error, bar.value + bar.error];
+        whisker.into_iter().chain(bar.other)
+    });
+    ends.fold([0.0; 2], |[low, high], end| [low.min(end), high.max(end)])
+}
+
+/// The values as they stand behind the bars.
+fn numbers(bars: &[Bar<'_>]) -> Vec<String> {
+    let [low, high] = range(bars);
+    let largest = high.max(-low);
+    bars.iter().map(|bar| written(bar.value, largest)).collect()
+}
+
+/// What the names and the numbers take.
+fn beside(letters: Letters, bars: &[Bar<'_>], numbers: &[String]) -> [u32; 2] {
+    let widest = |texts: &mut dyn Iterator<Item = u32>| texts.max().unwrap_or(0);
+    let name = |bar: &Bar<'_>| letters.width(&letters.clean(bar.name));
+    let names = widest(&mut bars.iter().map(name)).min(LONGEST_NAME);
+    [names, widest(&mut numbers.iter().map(|n| letters.width(n)))]
 }
 
 /// With as many decimals as the largest value needs for three digits, so that they can be compared.
@@ -269,21 +312,21 @@ fn written(value: f64, largest: f64) -> String {
     }
 }
 
-fn whisker(plot: &mut RgbImage, [from, to]: [u32; 2], y: u32) {
-    (from..=to).for_each(|x| cover(plot, x, y, INK, 1.0));
+fn whisker(sheet: &mut Drawing, [from, to]: [u32; 2], y: u32) {
+    sheet.fill([from, y], [to - from + 1, 1], INK);
     for x in [from, to] {
-        (y - HALF..=y + HALF).for_each(|y| cover(plot, x, y, INK, 1.0));
+        sheet.fill([x, y - HALF], [1, 2 * HALF + 1], INK);
     }
 }
 
 /// White with a dark edge, so that it is seen on paper and on bars.
-fn diamond(plot: &mut RgbImage, x: u32, y: u32) {
-    for (dy, dx) in (0..=2 * HALF).flat_map(|dy| (0..=2 * HALF).map(move |dx| (dy, dx))) {
-        let from_middle = dx.abs_diff(HALF) + dy.abs_diff(HALF);
-        let colour = if from_middle + 1 < HALF { PAPER } else { INK };
-        let at = ((x + dx).checked_sub(HALF), (y + dy).checked_sub(HALF));
-        if let (true, (Some(x), Some(y))) = (from_middle <= HALF, at) {
-            cover(plot, x, y, colour, 1.0);
-        }
+fn diamond(sheet: &mut Drawing, x: u32, y: u32) {
+    for (half, colour) in [(HALF, INK), (HALF - 2, PAPER)] {
+        let column = |dx: u32| {
+            let inset = f64::from(dx.abs_diff(half));
+            [inset, f64::from(2 * half + 1) - inset]
+        };
+        let columns = (0..=2 * half).map(column).collect();
+        sheet.area([x - half, y - half], columns, colour, 1.0);
     }
 }

@@ -1,7 +1,6 @@
 //! Bars of what the planes of a map carry.
 
-use image::{Rgb, RgbImage};
-
+use super::drawing::Drawing;
 use super::text::{self, INK};
 use crate::error::{Error, Result};
 
@@ -92,7 +91,7 @@ impl Bars {
     }
 
     /// Draws the bar of a plane below (`x`, `y`), `width` pixels for the whole scale.
-    pub fn draw(&self, panel: &mut RgbImage, plane: usize, x: u32, y: u32, width: u32) {
+    pub fn draw(&self, panel: &mut Drawing, plane: usize, x: u32, y: u32, width: u32) {
         let range = self.high - self.low;
         let at = |value: f64| {
             let t = if range > 0.0 {
@@ -104,9 +103,7 @@ impl Bars {
         };
         let y = y + ABOVE;
         // The whole scale, so that one sees which tile it belongs to.
-        for dx in 0..width {
-            panel.put_pixel(x + dx, y + HEIGHT / 2, Rgb(AXIS));
-        }
+        panel.fill([x, y + HEIGHT / 2], [width, 1], AXIS);
         let value = self.values[plane];
         let ends = whisker(value).map(at);
         bar(panel, [at(0.0), at(value.0)], value.1.map(|_| ends), y);
@@ -119,7 +116,7 @@ fn whisker((value, error): (f64, Option<f64>)) -> [f64; 2] {
 }
 
 /// A bar as the key shows it.
-pub(super) fn sample(panel: &mut RgbImage, x: u32, y: u32, width: u32) {
+pub(super) fn sample(panel: &mut Drawing, x: u32, y: u32, width: u32) {
     let end = width * 3 / 4;
     bar(
         panel,
@@ -130,11 +127,10 @@ pub(super) fn sample(panel: &mut RgbImage, x: u32, y: u32, width: u32) {
 }
 
 /// The line of 0, a bar from there to a value, and a whisker, HEIGHT pixels high.
-fn bar(panel: &mut RgbImage, [zero, value]: [u32; 2], whisker: Option<[u32; 2]>, y: u32) {
+fn bar(panel: &mut Drawing, [zero, value]: [u32; 2], whisker: Option<[u32; 2]>, y: u32) {
     let mut fill = |xs: [u32; 2], ys: [u32; 2], colour: [u8; 3]| {
-        for y in ys[0]..=ys[1] {
-            (xs[0].min(xs[1])..=xs[0].max(xs[1])).for_each(|x| panel.put_pixel(x, y, Rgb(colour)));
-        }
+        let size = [xs[0].abs_diff(xs[1]) + 1, ys[1] - ys[0] + 1];
+        panel.fill([xs[0].min(xs[1]), ys[0]], size, colour);
     };
     let (middle, bottom) = (y + HEIGHT / 2, y + HEIGHT - 1);
     fill([zero, value], [y + 2, bottom - 2], FILL);

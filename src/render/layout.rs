@@ -1,20 +1,17 @@
 //! Where what a panel shows stands in it.
 
+use super::drawing::MARGIN;
 use super::legend::LINE;
-use super::text;
 
-pub(super) const PAPER: [u8; 3] = [255; 3];
-pub(super) const MARGIN: u32 = 20;
 pub(super) const GAP: u32 = 16;
 /// Narrower tiles stand in a cell of this width, so that their names can be read.
 const NARROWEST: u32 = 96;
 /// Flatter ones in one of this height, so that the colour bar can be: in one row, and where it stands beside two.
 const FLATTEST: [u32; 2] = [64, 24];
 /// Cells are widened for longer names up to this width.
-const LONGEST_NAME: u32 = 192;
+pub(super) const LONGEST_NAME: u32 = 192;
 /// Cells up to which one row holds them all.
 const ONE_ROW: usize = 6;
-pub(super) const MOST_PIXELS: u64 = 1 << 28;
 
 /// Rows of cells, each with a name, a picture if there are any, a tile, and a bar if there are any.
 pub(super) struct Layout {
@@ -33,18 +30,18 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Of so many cells with tiles of `[width, height]` pixels; `bar` is the height of a bar with the space above it.
+    /// Of so many cells with tiles of `[width, height]` pixels; `name` is the room for names, and `bar` the
+    /// height of a bar with the space above it.
     pub fn new(
         cells: usize,
         [width, height]: [u32; 2],
-        names: &[String],
+        name: u32,
         pictures: bool,
         bar: u32,
         columns: Option<usize>,
     ) -> Self {
-        let longest = names.iter().map(|name| text::width(name)).max();
         let bar_width = width.max(NARROWEST);
-        let width = bar_width.max(longest.unwrap_or(0).min(LONGEST_NAME));
+        let width = bar_width.max(name);
         let tile = LINE + if pictures { height + GAP / 2 } else { 0 };
         let below = tile + height;
         let cell =

@@ -1,12 +1,14 @@
 //! What explains a panel's colours: the bar with its numbers, the key to the markers.
 
-use image::{Rgb, RgbImage, imageops};
+use image::{Rgb, RgbImage};
+use ndarray::Array2;
 
-use super::text::INK;
-use super::tile::{dot, dotted, fade, hatch};
+use super::drawing::{Drawing, FRAME, Marks};
+use super::marks::ground;
+use super::text::Letters;
+use super::tile::fade;
 use super::{Doubt, Scale, carried, text};
 
-pub(super) const FRAME: [u8; 3] = [120; 3];
 /// A line of text with the space below it.
 pub(super) const LINE: u32 = text::LINE + 6;
 const BAR: u32 = 18;
@@ -26,7 +28,7 @@ pub(super) struct Bar {
 }
 
 impl Bar {
-    pub(super) fn new(scale: Scale, quantity: &str) -> Self {
+    pub(super) fn new(letters: Letters, scale: Scale, quantity: &str) -> Self {
         let (low, high) = (scale.low(), scale.high());
         let signed = low < 0.0;
         let mut ticks = vec![(0.0, text::number(high, high - low, signed && high > 0.0))];
@@ -40,7 +42,7 @@ impl Bar {
         if low < high {
             ticks.push((1.0, text::number(low, high - low, signed)));
         }
-        let quantity = text::fitted(quantity, 160);
+        let quantity = letters.fitted(quantity, 160);
         Self {
             scale,
             quantity,
@@ -48,28 +50,31 @@ impl Bar {
         }
     }
 
-    pub(super) fn width(&self) -> u32 {
-        let numbers = self.ticks.iter().map(|(_, n)| text::width(n)).max();
-        (BAR + TICK + 4 + numbers.unwrap_or(0)).max(text::width(&self.quantity))
+    pub(super) fn width(&self, letters: Letters) -> u32 {
+        let numbers = self.ticks.iter().map(|(_, n)| letters.width(n)).max();
+        (BAR + TICK + 4 + numbers.unwrap_or(0)).max(letters.width(&self.quantity))
     }
 
     /// Draws the quantity's name at (`x`, `y`), and below it the bar of this height.
-    pub(super) fn draw(&self, panel: &mut RgbImage, x: u32, y: u32, height: u32) {
-        text::draw(panel, x, y, &self.quantity, INK);
+    pub(super) fn draw(&self, panel: &mut Drawing, x: u32, y: u32, height: u32) {
+        panel.text(x, y, self.quantity.as_str());
         let (mut y, mut height) = (y + LINE, height);
         let (low, high) = (self.scale.low(), self.scale.high());
         let open = |end: f32| self.scale.is_clipped() && end != 0.0;
+        let full = f64::from(ARROW);
         if open(high) {
-            arrow(panel, x, (y..y + ARROW).rev(), self.scale.colour(high));
+            let arrow = arrow().map(|length| [full - length, full]);
+            panel.area([x, y], arrow.collect(), self.scale.colour(high), 1.0);
             (y, height) = (y + ARROW, height - ARROW);
         }
         if open(low) {
             height -= ARROW;
-            arrow(
-                panel,
-                x,
-                y + height..y + height + ARROW,
+            let arrow = arrow().map(|length| [0.0, length]);
+            panel.area(
+                [x, y + height],
+                arrow.collect(),
                 self.scale.colour(low),
+                1.0,
             );
         }
         let (low, high) = (f64::from(low), f64::from(high));
@@ -77,36 +82,25 @@ impl Bar {
             let t = f64::from(i) / f64::from((height - 1).max(1));
             Rgb(self.scale.colour((high + (low - high) * t) as f32))
         });
-        framed(panel, x, y, &colours);
+        panel.picture([x, y], [BAR, height], colours, Marks::default());
         let mut free = 0;
         for (t, number) in &self.ticks {
             let at = y + (t * (height - 1) as f32).round() as u32;
-            for dx in 1..=TICK {
-                panel.put_pixel(x + BAR + dx, at, Rgb(FRAME));
-            }
+            panel.fill([x + BAR + 1, at], [TICK, 1], FRAME);
             let line = at.saturating_sub(text::LINE / 2 + 1).max(free);
-            text::draw(panel, x + BAR + TICK + 4, line, number, INK);
+            panel.text(x + BAR + TICK + 4, line, number.as_str());
             free = line + text::LINE;
         }
     }
 }
 
-/// A triangle as wide as the bar, from its base to its tip: values go on beyond this end.
-fn arrow(panel: &mut RgbImage, x: u32, rows: impl Iterator<Item = u32>, colour: [u8; 3]) {
-    for (i, y) in rows.enumerate() {
-        let inset = i as u32 * BAR / 2 / ARROW;
-        for dx in inset..BAR - inset {
-            panel.put_pixel(x + dx, y, Rgb(colour));
-        }
-    }
-}
-
-/// Draws `tile` at (`x`, `y`) with a line of one pixel around it.
-pub(super) fn framed(panel: &mut RgbImage, x: u32, y: u32, tile: &RgbImage) {
-    let (w, h) = tile.dimensions();
-    let frame = RgbImage::from_pixel(w + 2, h + 2, Rgb(FRAME));
-    imageops::replace(panel, &frame, i64::from(x) - 1, i64::from(y) - 1);
-    imageops::replace(panel, tile, x.into(), y.into());
+/// A triangle as wide as the bar, by how long it is in each column: values go on beyond this end.
+fn arrow() -> impl Iterator<Item = f64> {
+    let inset = |row: u32| row * BAR / 2 / ARROW;
+    (0..BAR).map(move |x| {
+        let inside = (0..ARROW).filter(|&row| (inset(row)..BAR - inset(row)).contains(&x));
+        inside.count() as f64
+    })
 }
 
 #[derive(Clone, Copy)]
@@ -127,7 +121,13 @@ pub(super) struct Key {
 }
 
 /// The markers in use, side by side where `room` allows it; `carried` is what the bars mean.
-pub(super) fn key(hatched: bool, doubtful: bool, carried: Option<String>, room: u32) -> Vec<Key> {
+pub(super) fn key(
+    letters: Letters,
+    hatched: bool,
+    doubtful: bool,
+    carried: Option<String>,
+    room: u32,
+) -> Vec<Key> {
     let mut markers = Vec::new();
     if hatched {
         markers.push((Marker::NotEvaluated, "not evaluated".to_owned()));
@@ -140,8 +140,8 @@ pub(super) fn key(hatched: bool, doubtful: bool, carried: Option<String>, room: 
     let (mut x, mut next) = (0, 0);
     let mut key: Vec<Key> = Vec::new();
     for (marker, meaning) in markers {
-        let meaning = text::wrapped(&meaning, room - SWATCH - 10, MEANING_LINES);
-        let widest = meaning.iter().map(|line| text::width(line)).max();
+        let meaning = letters.wrapped(&meaning, room - SWATCH - 10, MEANING_LINES);
+        let widest = meaning.iter().map(|line| letters.width(line)).max();
         let width = SWATCH + 10 + widest.unwrap_or(0);
         let beside = key.last().filter(|_| x + width <= room).map(|k| k.line);
         let line = beside.unwrap_or(next);
@@ -172,23 +172,40 @@ impl Key {
     }
 
     /// Draws it; the key's upper left corner is at (`x`, `y`).
-    pub(super) fn draw(&self, panel: &mut RgbImage, x: u32, y: u32, scale: Scale, doubt: Doubt) {
+    pub(super) fn draw(&self, panel: &mut Drawing, x: u32, y: u32, scale: Scale, doubt: Doubt) {
         let (x, y) = (x + self.x, y + self.line * LINE);
         for (i, line) in self.meaning.iter().enumerate() {
-            text::draw(panel, x + SWATCH + 10, y + i as u32 * LINE, line, INK);
+            panel.text(x + SWATCH + 10, y + i as u32 * LINE, line.as_str());
         }
         let positive = !scale.is_anchored() || scale.high() > 0.0;
         let limit = if positive { scale.high() } else { scale.low() };
         let (strong, faint) = (scale.colour(limit), scale.colour(limit * 0.3));
-        let colour: &dyn Fn(usize, usize) -> [u8; 3] = match (self.marker, doubt) {
+        let (colour, marks) = match (self.marker, doubt) {
             (Marker::Carried, _) => return carried::sample(panel, x, y, SWATCH),
-            (Marker::NotEvaluated, _) => &|y, x| hatch(y, x, None),
-            (Marker::Doubtful, Doubt::Dots) => &|y, x| dotted(faint, dot(y, x).2),
-            (Marker::Doubtful, Doubt::Fade) => &|_, _| fade(strong, scale),
+            (Marker::NotEvaluated, _) => return hatched_swatch(panel, x, y),
+            (Marker::Doubtful, Doubt::Dots) => {
+                let dotted = Some(Array2::from_elem((1, 1), true));
+                (
+                    faint,
+                    Marks {
+                        dotted,
+                        ..Marks::default()
+                    },
+                )
+            }
+            (Marker::Doubtful, Doubt::Fade) => (fade(strong, scale), Marks::default()),
         };
-        let sample = RgbImage::from_fn(SWATCH, text::LINE - 2, |x, y| {
-            Rgb(colour(y as usize, x as usize))
-        });
-        framed(panel, x, y + 1, &sample);
+        swatch(panel, x, y, colour, marks);
     }
+}
+
+/// A framed sample of a colour in a line of the key that begins at (`x`, `y`).
+pub(super) fn swatch(panel: &mut Drawing, x: u32, y: u32, colour: [u8; 3], marks: Marks) {
+    let pixel = RgbImage::from_pixel(1, 1, Rgb(colour));
+    panel.picture([x, y + 1], [SWATCH, text::LINE - 2], pixel, marks);
+}
+
+/// That of what was not evaluated.
+pub(super) fn hatched_swatch(panel: &mut Drawing, x: u32, y: u32) {
+    swatch(panel, x, y, ground(None), Marks::hatched((1, 1)));
 }

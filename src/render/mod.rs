@@ -23,7 +23,7 @@
 //! # }
 //! ```
 //!
-//! A series is drawn by [`SeriesPlot`], a table by [`BarChart`].
+//! A series is drawn by [`SeriesPlot`], a table by [`BarChart`]. A [`Figure`] writes any of them as SVG and PDF for papers.
 //!
 //! # Reading the colours
 //! - All planes of a map share one [`Scale`]. Near-white is exactly 0, red is positive, blue is negative, and equal
@@ -37,20 +37,29 @@
 
 mod bars;
 mod carried;
+mod drawing;
+mod face;
+mod figure;
 mod file;
 mod layout;
 mod legend;
+mod marks;
 mod panel;
+mod paper;
+mod pdf;
 mod picture;
 mod plot;
 mod rows;
 mod scale;
 mod series;
 mod stack;
+mod svg;
 mod text;
 mod tile;
+mod widths;
 
 pub use bars::BarChart;
+pub use figure::{Figure, FigurePart};
 pub use file::{read_grey_or_rgb, read_image, write_png};
 pub use image::RgbImage;
 pub use panel::Panel;

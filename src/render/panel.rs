@@ -1,16 +1,17 @@
 //! The panel that papers print: the image, one tile a plane, a colour bar, a caption.
 
-use image::{Rgb, RgbImage, imageops};
+use image::{Rgb, RgbImage};
 use ndarray::{
     Array2, Array4, ArrayRef2, ArrayRef3, ArrayRef4, ArrayView2, ArrayView3, ArrayView4, Axis,
 };
 
 use super::carried::Bars;
-use super::layout::{GAP, Layout, MARGIN, MOST_PIXELS, PAPER};
-use super::legend::{self, Bar, LINE, framed};
+use super::drawing::{Drawing, MARGIN, Marks};
+use super::layout::{GAP, LONGEST_NAME, Layout};
+use super::legend::{self, Bar, LINE};
+use super::marks::ground;
 use super::picture::{LONGEST, known, picture, reduce, reduced, reduced_known, resize, shown};
-use super::text::{self, INK};
-use super::tile::hatch;
+use super::text::{self, Letters};
 use super::{
     Bands, Doubt, Scale, Tile, check_errors, check_finite, check_finite_or_nan, check_not_empty,
     check_shape,
@@ -45,8 +46,19 @@ pub struct Panel<'a> {
     caption: String,
     quantity: String,
     tile_size: usize,
+    /// What the size of tiles is multiplied by in the end.
+    zoom: f64,
     columns: Option<usize>,
     smooth: bool,
+}
+
+/// A panel's size, and what it follows from.
+struct Extent {
+    names: Vec<String>,
+    layout: Layout,
+    bar: Bar,
+    /// Of the whole.
+    width: u64,
 }
 
 impl<'a> Panel<'a> {
@@ -69,6 +81,7 @@ impl<'a> Panel<'a> {
             caption: String::new(),
             quantity: String::new(),
             tile_size: 192,
+            zoom: 1.0,
             columns: None,
             smooth: false,
         }
@@ -180,15 +193,94 @@ impl<'a> Panel<'a> {
     /// [`Error::Shape`] for an empty map, another number of names than planes, or an image, region or errors of another
     /// size; [`Error::NotFinite`]; [`Error::Parameter`] for a setting out of its range.
     pub fn draw(&self) -> Result<RgbImage> {
+        Ok(self.lay_out(Letters::Bitmap)?.draw())
+    }
+
+    /// The same with its scale.
+    ///
+    /// # Errors
+    /// As [`Panel::draw`].
+    pub(super) fn with_scale(&self) -> Result<Self> {
         self.check()?;
         let scale = match self.scale {
             Some(scale) => scale,
             None => Scale::fit(&self.map, self.region.as_deref(), self.percentile)?,
         };
+        Ok(self.clone().scale(scale))
+    }
+
+    /// The same with tiles of another size.
+    pub(super) fn zoomed(&self, zoom: f64) -> Self {
+        Self {
+            zoom,
+            ..self.clone()
+        }
+    }
+
+    /// The tiles, that of the image among them.
+    pub(super) fn cells(&self) -> usize {
+        self.map.dim().0 + usize::from(self.image.is_some())
+    }
+
+    /// The same with as many columns as make so many rows, where their number is open.
+    pub(super) fn in_rows(&self, rows: usize) -> Self {
+        let columns = self.columns.unwrap_or(self.cells().div_ceil(rows));
+        Self {
+            columns: Some(columns),
+            ..self.clone()
+        }
+    }
+
+    /// The width of all of it.
+    pub(super) fn total_width(&self, letters: Letters) -> u64 {
+        // A scale takes room for its numbers.
+        let none = Scale::new(0.0, 0.0).ok();
+        let scale = self.scale.or(none);
+        scale.map_or(0, |scale| self.extent(letters, scale).width)
+    }
+
+    /// By how much a large map is reduced.
+    fn reduction(&self) -> usize {
         let (_, h, w) = self.map.dim();
-        let by = h.max(w).div_ceil(3 * self.tile_size);
+        h.max(w).div_ceil(3 * self.tile_size)
+    }
+
+    /// The factor by which values become pixels, before the zoom, and the size of a tile.
+    fn tile(&self) -> (usize, [u32; 2]) {
+        let (_, h, w) = self.map.dim();
+        let by = self.reduction();
+        let (h, w) = (h.div_ceil(by), w.div_ceil(by));
+        let factor = self.tile_size.div_ceil(h.max(w));
+        let zoomed = |side: usize| ((side * factor) as f64 * self.zoom).round().max(1.0) as u32;
+        (factor, [zoomed(w), zoomed(h)])
+    }
+
+    fn extent(&self, letters: Letters, scale: Scale) -> Extent {
+        let names: Vec<String> = self.names.iter().map(|name| letters.clean(name)).collect();
+        let strip = self.carried.as_ref().map_or(0, |_| Bars::height());
+        let (_, tile) = self.tile();
+        let pictures = self.pictures.is_some();
+        // Where tiles are made smaller, so is the room for names.
+        let longest = names.iter().map(|name| letters.width(name)).max();
+        let most = (f64::from(LONGEST_NAME) * self.zoom.min(1.0)) as u32;
+        let name = longest.unwrap_or(0).min(most);
+        let layout = Layout::new(self.cells(), tile, name, pictures, strip, self.columns);
+        let bar = Bar::new(letters, scale, &self.quantity);
+        let width = u64::from(2 * MARGIN + bar.width(letters)) + layout.size()[0];
+        Extent {
+            names,
+            layout,
+            bar,
+            width,
+        }
+    }
+
+    pub(super) fn lay_out(&self, letters: Letters) -> Result<Drawing> {
+        let panel = self.with_scale()?;
+        let (_, h, w) = panel.map.dim();
+        let by = panel.reduction();
         if by == 1 {
-            return self.compose(scale);
+            return panel.compose(letters);
         }
         let kept = |at: (usize, usize)| self.region.is_none_or(|r| r[at]);
         let map = reduced(&self.map, by, kept);
@@ -212,9 +304,9 @@ impl<'a> Panel<'a> {
             pictures: pictures.as_ref().map(|p| p.view()),
             region: region.as_ref().map(|r| r.view()),
             errors: errors.as_ref().map(|e| e.view()),
-            ..self.clone()
+            ..panel.clone()
         };
-        small.compose(scale)
+        small.compose(letters)
     }
 
     fn check(&self) -> Result<()> {
@@ -269,47 +361,42 @@ impl<'a> Panel<'a> {
         Ok(())
     }
 
-    fn compose(&self, scale: Scale) -> Result<RgbImage> {
-        let (planes, h, w) = self.map.dim();
-        let factor = self.tile_size.div_ceil(h.max(w));
-        let tile = [w, h].map(|pixels| (pixels * factor) as u32);
+    fn compose(&self, letters: Letters) -> Result<Drawing> {
+        let (planes, ..) = self.map.dim();
+        let scale = match self.scale {
+            Some(scale) => scale,
+            None => Scale::of(&self.map)?,
+        };
+        let (factor, tile) = self.tile();
         let first = usize::from(self.image.is_some());
-        let strip = self.carried.as_ref().map_or(0, |_| Bars::height());
-        let pictures = self.pictures.is_some();
-        let names: Vec<String> = self.names.iter().map(|name| text::clean(name)).collect();
-        let layout = Layout::new(planes + first, tile, &names, pictures, strip, self.columns);
-
-        let bar = Bar::new(scale, &self.quantity);
-        let [width, height] = layout.size();
-        let width = u64::from(2 * MARGIN + bar.width()) + width;
+        let Extent {
+            names,
+            layout,
+            bar,
+            width,
+        } = self.extent(letters, scale);
         let room = width.min(LONGEST as u64) as u32 - 2 * MARGIN;
-        let caption = text::wrapped(&self.caption, room, CAPTION_LINES);
+        let caption = letters.wrapped(&self.caption, room, CAPTION_LINES);
         let hatched = self
             .region
             .is_some_and(|r| r.iter().any(|&evaluated| !evaluated));
         let carried = self.carried.as_ref().map(Bars::meaning);
-        let key = legend::key(hatched, self.errors.is_some(), carried, room);
+        let key = legend::key(letters, hatched, self.errors.is_some(), carried, room);
         let lines = legend::lines(&key);
         let foot = match lines + caption.len() as u32 {
             // The number at the bar's lower end hangs over.
             0 => text::LINE / 2,
             n => GAP + n * LINE - (LINE - text::LINE),
         };
-        let height = u64::from(2 * MARGIN - GAP + foot) + height;
-        if width.max(height) > LONGEST as u64 || width * height > MOST_PIXELS {
-            return Err(Error::parameter(
-                "the panel's size",
-                format!("{width} x {height} pixels"),
-                format!("at most {MOST_PIXELS} pixels (choose a smaller tile_size)"),
-            ));
-        }
-
-        let mut panel = RgbImage::from_pixel(width as u32, height as u32, Rgb(PAPER));
+        let height = u64::from(2 * MARGIN - GAP + foot) + layout.size()[1];
+        let smaller = " (choose a smaller tile_size)";
+        let size = [width, height];
+        let mut panel = Drawing::new(size, "the panel's size", smaller)?;
         if let Some(image) = &self.image {
             let (x, y) = layout.at(0);
-            text::draw(&mut panel, x, y, "image", INK);
-            let tile = self.image_tile(image, factor)?;
-            framed(&mut panel, x, y + layout.picture, &tile);
+            panel.text(x, y, "image");
+            let (pixels, marks) = self.image_tile(image, factor)?;
+            panel.picture([x, y + layout.picture], tile, pixels, marks);
         }
         let order = match &self.carried {
             Some(carried) if self.sorted => carried.order(),
@@ -317,14 +404,13 @@ impl<'a> Panel<'a> {
         };
         for (i, j) in order.into_iter().enumerate() {
             let (x, y) = layout.at(first + i);
-            let name = text::shortened(&names[j], layout.width());
-            text::draw(&mut panel, x, y, &name, INK);
+            panel.text(x, y, letters.shortened(&names[j], layout.width()));
             if let Some(pictures) = &self.pictures {
-                let picture = self.image_tile(&pictures.index_axis(Axis(0), j), factor)?;
-                framed(&mut panel, x, y + layout.picture, &picture);
+                let (pixels, marks) = self.image_tile(&pictures.index_axis(Axis(0), j), factor)?;
+                panel.picture([x, y + layout.picture], tile, pixels, marks);
             }
-            let tile = self.plane_tile(j, scale, factor)?;
-            framed(&mut panel, x, y + layout.tile, &tile);
+            let (pixels, marks) = self.plane_tile(j, scale, factor)?;
+            panel.picture([x, y + layout.tile], tile, pixels, marks);
             if let Some(carried) = &self.carried {
                 carried.draw(&mut panel, j, x, y + layout.bar, layout.bar_width);
             }
@@ -338,38 +424,39 @@ impl<'a> Panel<'a> {
         for entry in key {
             entry.draw(&mut panel, MARGIN, y, scale, self.doubt);
         }
-        for (i, line) in caption.iter().enumerate() {
-            let y = y + (lines + i as u32) * LINE;
-            text::draw(&mut panel, MARGIN, y, line, INK);
+        for (line, words) in (lines..).zip(caption) {
+            panel.text(MARGIN, y + line * LINE, words);
         }
         Ok(panel)
     }
 
-    fn image_tile(&self, image: &ArrayRef3<f32>, factor: usize) -> Result<RgbImage> {
+    fn image_tile(&self, image: &ArrayRef3<f32>, factor: usize) -> Result<(RgbImage, Marks)> {
         let rgb = shown(image, self.bands)?;
         let (_, h, w) = rgb.dim();
-        let (h, w) = (h * factor, w * factor);
-        let mut tile = if self.smooth {
-            picture(&resize(&rgb, h, w)?)
-        } else {
-            imageops::resize(
-                &picture(&rgb),
-                w as u32,
-                h as u32,
-                imageops::FilterType::Nearest,
-            )
+        let factor = if self.smooth { factor } else { 1 };
+        let mut pixels = match factor {
+            1 => picture(&rgb),
+            _ => picture(&resize(&rgb, h * factor, w * factor)?),
         };
         let known = known(image);
-        for (x, y, pixel) in tile.enumerate_pixels_mut() {
-            let (x, y) = (x as usize, y as usize);
-            if !known[[y / factor, x / factor]] {
-                *pixel = Rgb(hatch(y, x, None));
+        if known.iter().all(|&known| known) {
+            return Ok((pixels, Marks::default()));
+        }
+        for (x, y, pixel) in pixels.enumerate_pixels_mut() {
+            let (x, y) = (x as usize / factor, y as usize / factor);
+            if !known[[y, x]] {
+                *pixel = Rgb(ground(None));
             }
         }
-        Ok(tile)
+        let hatched = Some(known.mapv(|known| !known));
+        let marks = Marks {
+            hatched,
+            ..Marks::default()
+        };
+        Ok((pixels, marks))
     }
 
-    fn plane_tile(&self, j: usize, scale: Scale, factor: usize) -> Result<RgbImage> {
+    fn plane_tile(&self, j: usize, scale: Scale, factor: usize) -> Result<(RgbImage, Marks)> {
         let plane = self.map.index_axis(Axis(0), j);
         let errors = self.errors.as_ref().map(|e| e.index_axis(Axis(0), j));
         let mut tile = Tile::new(&plane, scale).bands(self.bands).doubt(self.doubt);
@@ -381,8 +468,8 @@ impl<'a> Panel<'a> {
             tile = tile.standard_error(errors);
         }
         match &self.image {
-            Some(image) if self.overlay => tile.over(image).draw(),
-            _ => tile.draw(),
+            Some(image) if self.overlay => tile.over(image).layers(),
+            _ => tile.layers(),
         }
     }
 }

@@ -1,13 +1,10 @@
 //! What plots share: axes with their numbers, the sheet, the key.
 
-use image::{Rgb, RgbImage};
-
-use super::layout::{MARGIN, MOST_PIXELS, PAPER};
-use super::legend::{APART, FRAME, LINE, SWATCH, TICK, framed};
+use super::Scale;
+use super::drawing::{Anchor, Drawing, FRAME, MARGIN};
+use super::legend::{APART, LINE, SWATCH, TICK};
 use super::panel::CAPTION_LINES;
-use super::picture::LONGEST;
-use super::text::INK;
-use super::{Scale, blend, text};
+use super::text::{self, INK, Letters};
 use crate::error::{Error, Result};
 
 /// Lines through a plot at the axis' numbers.
@@ -70,34 +67,21 @@ impl Axis {
 }
 
 /// Draws an axis' ticks below a plot whose lower left corner is at (`x`, `y`), each number in the middle below its tick.
-pub(super) fn numbers_below(sheet: &mut RgbImage, x: u32, y: u32, ticks: &[(u32, String)]) {
+pub(super) fn numbers_below(sheet: &mut Drawing, x: u32, y: u32, ticks: &[(u32, String)]) {
     for (at, number) in ticks {
-        for dy in 1..=TICK {
-            sheet.put_pixel(x + at, y + dy, Rgb(FRAME));
-        }
-        let width = text::width(number);
-        let most = sheet.width() - width;
-        let left = (x + at).saturating_sub(width / 2).min(most);
-        text::draw(sheet, left, y + TICK + 2, number, INK);
+        sheet.fill([x + at, y + 1], [1, TICK], FRAME);
+        sheet.anchored(x + at, y + TICK + 2, Anchor::Middle, number.clone());
     }
 }
 
 /// The height of what [`numbers_below`] draws.
 pub(super) const NUMBERS: u32 = TICK + 2 + LINE;
 
-/// An empty plot with lines at the axis' numbers.
-pub(super) fn ruled(width: u32, height: u32, at: impl Iterator<Item = u32>) -> RgbImage {
-    let mut plot = RgbImage::from_pixel(width, height, Rgb(PAPER));
-    for x in at {
-        (0..height).for_each(|y| plot.put_pixel(x, y, Rgb(GRID)));
-    }
-    plot
-}
-
-/// Lays `colour` over a pixel where it covers a fraction of it.
-pub(super) fn cover(plot: &mut RgbImage, x: u32, y: u32, colour: [u8; 3], fraction: f64) {
-    if let Some(pixel) = plot.get_pixel_mut_checked(x, y) {
-        *pixel = Rgb(blend(pixel.0, colour, fraction.clamp(0.0, 1.0) as f32));
+/// A framed empty plot with lines at the axis' numbers.
+pub(super) fn ruled(sheet: &mut Drawing, at: [u32; 2], size: [u32; 2], ticks: &[(u32, String)]) {
+    sheet.frame(at, size);
+    for (tick, _) in ticks {
+        sheet.fill([at[0] + tick, at[1]], [1, size[1]], GRID);
     }
 }
 
@@ -109,28 +93,36 @@ pub(super) fn colour(value: f64) -> [u8; 3] {
     }
 }
 
+/// Draws a sample into a line of the key that begins at this place.
+pub(super) type Sample = Box<dyn Fn(&mut Drawing, u32, u32)>;
+
 /// What stands below a plot: the key, and the caption.
 pub(super) struct Foot {
     /// A sample, what it means, and where it stands.
-    key: Vec<(RgbImage, String, [u32; 2])>,
+    key: Vec<(Sample, String, [u32; 2])>,
     caption: Vec<String>,
 }
 
 impl Foot {
-    /// Samples of `SWATCH` by [`text::LINE`] - 2 pixels with their meaning, side by side where `room` pixels allow it.
-    pub(super) fn new(samples: Vec<(RgbImage, &str)>, caption: &str, room: u32) -> Self {
+    /// Samples with their meaning, side by side where `room` pixels allow it.
+    pub(super) fn new(
+        letters: Letters,
+        samples: Vec<(Sample, &str)>,
+        caption: &str,
+        room: u32,
+    ) -> Self {
         let mut key = Vec::new();
         let (mut x, mut line) = (0, 0);
         for (sample, meaning) in samples {
-            let meaning = text::fitted(meaning, room - SWATCH - 10);
-            let width = SWATCH + 10 + text::width(&meaning);
+            let meaning = letters.fitted(meaning, room - SWATCH - 10);
+            let width = SWATCH + 10 + letters.width(&meaning);
             if x > 0 && x + width > room {
                 (x, line) = (0, line + 1);
             }
             key.push((sample, meaning, [x, line]));
             x += width + APART;
         }
-        let caption = text::wrapped(caption, room, CAPTION_LINES);
+        let caption = letters.wrapped(caption, room, CAPTION_LINES);
         Self { key, caption }
     }
 
@@ -143,44 +135,25 @@ impl Foot {
     }
 
     /// Draws it with its upper left corner at (`x`, `y`).
-    pub(super) fn draw(&self, sheet: &mut RgbImage, x: u32, y: u32) {
+    pub(super) fn draw(&self, sheet: &mut Drawing, x: u32, y: u32) {
         for (sample, meaning, [right, line]) in &self.key {
             let (x, y) = (x + right, y + line * LINE);
-            framed(sheet, x, y + 1, sample);
-            text::draw(sheet, x + SWATCH + 10, y, meaning, INK);
+            sample(sheet, x, y);
+            sheet.text(x + SWATCH + 10, y, meaning.as_str());
         }
         for (line, words) in (self.key_lines()..).zip(&self.caption) {
-            text::draw(sheet, x, y + line * LINE, words, INK);
+            sheet.text(x, y + line * LINE, words.as_str());
         }
     }
 }
 
-/// A sample for the key.
-pub(super) fn sample(pixel: impl Fn(u32, u32) -> [u8; 3]) -> RgbImage {
-    RgbImage::from_fn(SWATCH, text::LINE - 2, |x, y| Rgb(pixel(x, y)))
-}
-
-/// White paper of this size and a margin around it.
+/// White paper with room for this size and a margin around it.
 ///
 /// # Errors
 /// [`Error::Parameter`] if it is too large.
-pub(super) fn sheet(what: &'static str, width: u64, height: u64) -> Result<RgbImage> {
-    let (width, height) = (
-        width + 2 * u64::from(MARGIN),
-        height + 2 * u64::from(MARGIN),
-    );
-    if width.max(height) > LONGEST as u64 || width * height > MOST_PIXELS {
-        return Err(Error::parameter(
-            what,
-            format!("{width} x {height} pixels"),
-            format!("sides of at most {LONGEST} and at most {MOST_PIXELS} pixels"),
-        ));
-    }
-    Ok(RgbImage::from_pixel(
-        width as u32,
-        height as u32,
-        Rgb(PAPER),
-    ))
+pub(super) fn sheet(what: &'static str, width: u64, height: u64) -> Result<Drawing> {
+    let size = [width, height].map(|side| side + 2 * u64::from(MARGIN));
+    Drawing::new(size, what, "")
 }
 
 pub(super) fn owned<S: AsRef<str>>(names: &[S]) -> Vec<String> {

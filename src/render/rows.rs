@@ -1,12 +1,11 @@
 //! The rows of a series' plots: from values to pixels, and the numbers at the left.
 
-use image::RgbImage;
 use ndarray::ArrayView2;
 
-use super::legend::{FRAME, LINE, TICK, framed};
-use super::plot::{Axis, cover};
-use super::text;
-use super::text::INK;
+use super::drawing::{Anchor, Drawing, FRAME};
+use super::legend::{LINE, TICK};
+use super::plot::Axis;
+use super::text::{self, Letters};
 
 /// The height of a line's plot, and of the importance's below it: room for three numbers.
 pub(super) const HEIGHT: u32 = 58;
@@ -69,16 +68,14 @@ pub(super) struct Block<'a> {
 
 impl Block<'_> {
     /// The note stays whole where there is room for the name, too.
-    pub(super) fn title(&self, width: u32) -> String {
+    pub(super) fn title(&self, letters: Letters, width: u32) -> String {
         let Some(note) = self.note else {
-            return text::fitted(self.name, width);
+            return letters.fitted(self.name, width);
         };
         let note = format!(", {note}");
-        let room = width.saturating_sub(text::width(&text::clean(&note)));
-        text::fitted(
-            &(text::fitted(self.name, room.max(width / 2)) + &note),
-            width,
-        )
+        let room = width.saturating_sub(letters.width(&letters.clean(&note)));
+        let name = letters.fitted(self.name, room.max(width / 2));
+        letters.fitted(&(name + &note), width)
     }
 
     pub(super) fn height(&self) -> u32 {
@@ -87,37 +84,18 @@ impl Block<'_> {
     }
 }
 
-/// A plot with its upper left corner at (`x`, `y`), and its numbers at the left of it.
-pub(super) fn beside_plot(
-    sheet: &mut RgbImage,
-    x: u32,
-    y: u32,
-    plot: &RgbImage,
-    labels: &[(f64, String)],
-) {
-    framed(sheet, x, y, plot);
+/// An empty plot with its upper left corner at (`x`, `y`), and its numbers at the left of it.
+pub(super) fn beside_plot(sheet: &mut Drawing, x: u32, y: u32, labels: &[(f64, String)]) {
     for (row, label) in labels {
-        for dx in 2..=TICK {
-            cover(sheet, x - dx, y + *row as u32, FRAME, 1.0);
-        }
+        sheet.fill([x - TICK, y + *row as u32], [TICK - 1, 1], FRAME);
         let line = (row - f64::from(text::LINE / 2)).clamp(0.0, f64::from(HEIGHT - text::LINE));
-        let left = x - TICK - 4 - text::width(label);
-        text::draw(sheet, left, y + line as u32, label, INK);
+        let (right, line) = (x - TICK - 4, y + line as u32);
+        sheet.anchored(right, line, Anchor::End, label.clone());
     }
 }
 
-/// Lays a colour over a column of pixels, from `top` to `bottom`.
-pub(super) fn strip(
-    plot: &mut RgbImage,
-    x: u32,
-    top: f64,
-    bottom: f64,
-    colour: [u8; 3],
-    strength: f64,
-) {
-    let rows = top.max(0.0) as u32..(bottom.ceil().max(0.0) as u32).min(HEIGHT);
-    for y in rows {
-        let (from, to) = (f64::from(y).max(top), f64::from(y + 1).min(bottom));
-        cover(plot, x, y, colour, strength * (to - from));
-    }
+/// Of a column of a plot, what lies between `top` and `bottom` and inside.
+pub(super) fn strip(top: f64, bottom: f64) -> [f64; 2] {
+    let inside = |row: f64| row.clamp(0.0, f64::from(HEIGHT));
+    [inside(top), inside(bottom)]
 }

@@ -218,7 +218,7 @@ mod tests {
     /// The greys of the *not evaluated* marker must not occur on any scale.
     #[test]
     fn no_scale_has_the_hatch_greys() {
-        for marker in super::super::tile::HATCH {
+        for marker in super::super::marks::HATCH {
             for colour in diverging().iter().chain(offset()) {
                 let distance = colour.iter().zip(marker).map(|(&a, b)| a.abs_diff(b)).max();
                 assert!(distance > Some(20), "{colour:?} is like {marker:?}");

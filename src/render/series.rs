@@ -1,20 +1,21 @@
 //! Series: the lines, and under each the importance.
 
-use image::RgbImage;
+use image::{Rgb, RgbImage};
 use ndarray::{ArrayRef2, ArrayRef3, ArrayView2, ArrayView3, Axis as Dimension};
 
-use super::layout::{MARGIN, PAPER};
-use super::legend::{LINE, TICK};
+use super::drawing::{Anchor, Drawing, MARGIN, Marks, PAPER};
+use super::legend::{LINE, TICK, hatched_swatch, swatch};
+use super::marks::ground;
 use super::plot::{
-    Axis, ERRORS, Foot, NUMBERS, check_names, colour, cover, numbers_below, owned, ruled, sample,
-    sheet,
+    Axis, ERRORS, Foot, NUMBERS, Sample, check_names, colour, numbers_below, owned, ruled, sheet,
 };
 use super::rows::{Block, GAP, HEIGHT, Rows, SEAM, beside_plot, strip};
-use super::text::INK;
-use super::tile::hatch;
-use super::{check_errors, check_finite, check_finite_or_nan, check_not_empty, check_shape, text};
+use super::text::{INK, Letters};
+use super::{check_errors, check_finite, check_finite_or_nan, check_not_empty, check_shape};
 use crate::error::{Error, Result};
 
+/// Of plots, in pixels.
+const WIDTH: std::ops::RangeInclusive<usize> = 200..=8192;
 /// Half of a line's thickness.
 const PEN: f64 = 0.8;
 /// How much of what lies below it a band covers.
@@ -131,57 +132,91 @@ impl<'a> SeriesPlot<'a> {
     /// planes or channels, or series, region or errors of another length; [`Error::NotFinite`]; [`Error::Parameter`] for a setting
     /// out of its range.
     pub fn draw(&self) -> Result<RgbImage> {
+        Ok(self.lay_out(Letters::Bitmap)?.draw())
+    }
+
+    /// The same with plots of another width.
+    pub(super) fn zoomed(&self, zoom: f64) -> Self {
+        let width = (self.width as f64 * zoom).round() as usize;
+        Self {
+            width,
+            ..self.clone()
+        }
+    }
+
+    /// Whether the width is one that can be drawn.
+    pub(super) fn has_width(&self) -> bool {
+        WIDTH.contains(&self.width)
+    }
+
+    /// The same in the least width.
+    pub(super) fn narrowest(&self) -> Self {
+        Self {
+            width: *WIDTH.start(),
+            ..self.clone()
+        }
+    }
+
+    /// The width of all of it.
+    pub(super) fn total_width(&self, letters: Letters) -> u64 {
+        let beside = self.beside(letters, &self.lines());
+        u64::from(2 * MARGIN + beside) + self.width as u64
+    }
+
+    pub(super) fn lay_out(&self, letters: Letters) -> Result<Drawing> {
         self.check()?;
         let (width, blocks) = (self.width as u32, self.blocks());
-        let importance = self.importance();
-        let lines: Vec<_> = self
-            .series
-            .iter()
-            .flat_map(|(s, _)| s.outer_iter())
-            .collect();
-        let lines: Vec<_> = lines.iter().map(Rows::of_line).collect();
-        let labels = blocks.iter().flat_map(|block| {
-            let line = block.channel.map(|c| lines[c].labels(false));
-            let below = block.plane.map(|_| importance.labels(true));
-            line.into_iter().chain(below).flatten()
-        });
-        let beside = labels
-            .map(|(_, label)| text::width(&label))
-            .max()
-            .unwrap_or(0)
-            + TICK
-            + 4;
+        let (lines, importance) = (self.lines(), self.importance());
+        let beside = self.beside(letters, &lines);
         let heights = blocks.iter().map(Block::height).map(u64::from);
-        let foot = Foot::new(self.key(), &self.caption, beside + width);
+        let foot = Foot::new(letters, self.key(), &self.caption, beside + width);
         let height = heights.sum::<u64>() + u64::from(NUMBERS + LINE + foot.height());
-        let mut sheet = sheet("the plot's size", (beside + width).into(), height)?;
+        let total = (beside + width).into();
+        let mut sheet = sheet("the plot's size", total, height)?;
 
         let ticks = self.ticks();
         let (left, mut y) = (MARGIN + beside, MARGIN);
         for block in &blocks {
-            text::draw(&mut sheet, left, y, &block.title(width), INK);
+            sheet.text(left, y, block.title(letters, width));
             let mut top = y + LINE;
-            let rows = || ruled(width, HEIGHT, ticks.iter().map(|tick| tick.0));
             if let Some(channel) = block.channel {
-                let mut plot = rows();
-                self.draw_line(&mut plot, channel, &lines[channel]);
-                beside_plot(&mut sheet, left, top, &plot, &lines[channel].labels(false));
+                ruled(&mut sheet, [left, top], [width, HEIGHT], &ticks);
+                self.draw_line(&mut sheet, [left, top], channel, &lines[channel]);
+                beside_plot(&mut sheet, left, top, &lines[channel].labels(false));
                 top += HEIGHT + SEAM;
             }
             if let Some(plane) = block.plane {
-                let mut plot = rows();
-                self.draw_importance(&mut plot, plane, &importance);
-                beside_plot(&mut sheet, left, top, &plot, &importance.labels(true));
+                ruled(&mut sheet, [left, top], [width, HEIGHT], &ticks);
+                self.draw_importance(&mut sheet, [left, top], plane, &importance);
+                beside_plot(&mut sheet, left, top, &importance.labels(true));
             }
             y += block.height();
         }
         let y = y - GAP;
         numbers_below(&mut sheet, left, y, &ticks);
-        let label = text::fitted(&self.label, width);
-        let right = left + width - text::width(&label);
-        text::draw(&mut sheet, right, y + NUMBERS, &label, INK);
+        let label = letters.fitted(&self.label, width);
+        sheet.anchored(left + width, y + NUMBERS, Anchor::End, label);
         foot.draw(&mut sheet, MARGIN, y + GAP + NUMBERS + LINE);
         Ok(sheet)
+    }
+
+    /// The rows of each channel's line.
+    fn lines(&self) -> Vec<Rows> {
+        let series = self.series.iter().flat_map(|(s, _)| s.outer_iter());
+        series.map(|line| Rows::of_line(&line)).collect()
+    }
+
+    /// What the numbers at the left take.
+    fn beside(&self, letters: Letters, lines: &[Rows]) -> u32 {
+        let importance = self.importance();
+        let blocks = self.blocks();
+        let labels = blocks.iter().flat_map(|block| {
+            let line = block.channel.map(|c| lines[c].labels(false));
+            let below = block.plane.map(|_| importance.labels(true));
+            line.into_iter().chain(below).flatten()
+        });
+        let widest = labels.map(|(_, label)| letters.width(&label)).max();
+        widest.unwrap_or(0) + TICK + 4
     }
 
     fn check(&self) -> Result<()> {
@@ -219,8 +254,12 @@ impl<'a> SeriesPlot<'a> {
                 "a finite start, and steps above 0 that lead away from it",
             ));
         }
-        if !(200..=8192).contains(&self.width) {
-            return Err(Error::parameter("width", self.width, "200 to 8192 pixels"));
+        if !self.has_width() {
+            return Err(Error::parameter(
+                "width",
+                self.width,
+                format!("{} to {} pixels", WIDTH.start(), WIDTH.end()),
+            ));
         }
         Ok(())
     }
@@ -285,7 +324,7 @@ impl<'a> SeriesPlot<'a> {
             .collect()
     }
 
-    fn draw_line(&self, plot: &mut RgbImage, channel: usize, rows: &Rows) {
+    fn draw_line(&self, sheet: &mut Drawing, at: [u32; 2], channel: usize, rows: &Rows) {
         let Some((series, _)) = &self.series else {
             return;
         };
@@ -302,7 +341,7 @@ impl<'a> SeriesPlot<'a> {
             let (before, after) = (series[at as usize], series[(at as usize + 1).min(last)]);
             before + (after - before) * at.fract()
         };
-        for x in 0..self.width {
+        let column = |x: usize| {
             let first = (x as f64 * samples_a_pixel - 0.5).ceil().max(0.0) as usize;
             let end = ((x + 1) as f64 * samples_a_pixel - 0.5).ceil().max(0.0) as usize;
             let inside = series[first.min(end)..end.min(last + 1)].iter().copied();
@@ -310,14 +349,13 @@ impl<'a> SeriesPlot<'a> {
             let (low, high) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
                 (low.min(v), high.max(v))
             });
-            if low <= high {
-                let (top, bottom) = (rows.row(high) - PEN, rows.row(low) + PEN);
-                strip(plot, x as u32, top, bottom, INK, 1.0);
-            }
-        }
+            (low <= high).then(|| strip(rows.row(high) - PEN, rows.row(low) + PEN))
+        };
+        let columns: Vec<_> = (0..self.width).map(column).collect();
+        areas(sheet, at, &columns, |column| *column, |_| INK, 1.0);
     }
 
-    fn draw_importance(&self, plot: &mut RgbImage, plane: usize, rows: &Rows) {
+    fn draw_importance(&self, sheet: &mut Drawing, at: [u32; 2], plane: usize, rows: &Rows) {
         let of_plane = |all: &ArrayView3<f32>| -> Vec<f32> {
             all.index_axis(Dimension(0), plane)
                 .iter()
@@ -326,57 +364,99 @@ impl<'a> SeriesPlot<'a> {
         };
         let (map, errors) = (of_plane(&self.map), self.errors.as_ref().map(of_plane));
         let region: Option<Vec<bool>> = self.region.map(|r| r.iter().copied().collect());
-        let zero = rows.row(0.0);
-        for column in 0..self.width {
-            let x = column as u32;
+        // Of each column: the value, and the length of the band to either side. The mean of the errors bounds the error of
+        // the mean.
+        let column = |column: usize| {
             let samples = self.samples_in(column);
             let kept = samples.filter(|&i| region.as_ref().is_none_or(|r| r[i]));
             let kept: Vec<usize> = kept.collect();
-            if kept.is_empty() {
-                for y in 0..HEIGHT {
-                    cover(plot, x, y, hatch(y as usize, column, None), 1.0);
-                }
-                continue;
-            }
             let mean = |values: &[f32]| {
                 kept.iter().map(|&i| f64::from(values[i])).sum::<f64>() / kept.len() as f64
             };
-            let value = mean(&map);
-            let row = rows.row(value);
-            strip(plot, x, row.min(zero), row.max(zero), colour(value), 1.0);
-            // The mean of the errors bounds the error of the mean.
-            if let Some(errors) = &errors {
-                let error = ERRORS * mean(errors);
-                strip(
-                    plot,
-                    x,
-                    rows.row(value + error),
-                    rows.row(value - error),
-                    INK,
-                    BAND,
-                );
-            }
-            strip(plot, x, row - PEN / 2.0, row + PEN / 2.0, INK, 0.8);
-            strip(plot, x, zero - 0.5, zero + 0.5, INK, 0.5);
+            let band = errors.as_ref().map(|errors| ERRORS * mean(errors));
+            (!kept.is_empty()).then(|| (mean(&map), band))
+        };
+        let columns: Vec<_> = (0..self.width).map(column).collect();
+        for gap in runs(&columns, |column| column.is_none().then_some(())) {
+            let (x, width) = (at[0] + gap.start as u32, gap.len() as u32);
+            let pixel = RgbImage::from_pixel(1, 1, Rgb(ground(None)));
+            sheet.picture_alone([x, at[1]], [width, HEIGHT], pixel, Marks::hatched((1, 1)));
         }
+        let zero = rows.row(0.0);
+        let mut layer =
+            |colour: &dyn Fn(f64) -> [u8; 3],
+             opacity,
+             strip: &dyn Fn(f64, Option<f64>) -> Option<[f64; 2]>| {
+                let of =
+                    |column: &Option<(f64, _)>| column.and_then(|(value, band)| strip(value, band));
+                let colour =
+                    |column: &Option<(f64, _)>| colour(column.map_or(0.0, |column| column.0));
+                areas(sheet, at, &columns, of, colour, opacity);
+            };
+        layer(&colour, 1.0, &|value, _| {
+            let row = rows.row(value);
+            Some(strip(row.min(zero), row.max(zero)))
+        });
+        layer(&|_| INK, BAND, &|value, band| {
+            band.map(|band| strip(rows.row(value + band), rows.row(value - band)))
+        });
+        layer(&|_| INK, 0.8, &|value, _| {
+            let row = rows.row(value);
+            Some(strip(row - PEN / 2.0, row + PEN / 2.0))
+        });
+        layer(&|_| INK, 0.5, &|_, _| Some(strip(zero - 0.5, zero + 0.5)));
     }
 
-    fn key(&self) -> Vec<(RgbImage, &'static str)> {
+    fn key(&self) -> Vec<(Sample, &'static str)> {
+        let of = |colour| -> Sample {
+            Box::new(move |sheet, x, y| swatch(sheet, x, y, colour, Marks::default()))
+        };
         let mut key = vec![
-            (sample(|_, _| colour(1.0)), "raises the score"),
-            (sample(|_, _| colour(-1.0)), "lowers it"),
+            (of(colour(1.0)), "raises the score"),
+            (of(colour(-1.0)), "lowers it"),
         ];
         if self.errors.is_some() {
             let grey = super::blend(PAPER, INK, BAND as f32);
-            key.push((sample(|_, _| grey), "two standard errors to either side"));
+            key.push((of(grey), "two standard errors to either side"));
         }
         if self
             .region
             .is_some_and(|r| r.iter().any(|&evaluated| !evaluated))
         {
-            let pixel = |x, y| hatch(y as usize, x as usize, None);
-            key.push((sample(pixel), "not evaluated"));
+            key.push((Box::new(hatched_swatch), "not evaluated"));
         }
         key
+    }
+}
+
+/// The runs of neighbours that `kind` says the same of.
+fn runs<T, K: PartialEq>(
+    columns: &[T],
+    kind: impl Fn(&T) -> Option<K>,
+) -> Vec<std::ops::Range<usize>> {
+    let mut start = 0;
+    let same = columns.chunk_by(|a, b| kind(a) == kind(b)).map(|chunk| {
+        let run = start..start + chunk.len();
+        start = run.end;
+        run
+    });
+    same.filter(|run| kind(&columns[run.start]).is_some())
+        .collect()
+}
+
+/// Draws what `strip` makes of columns, an area for each run of one colour.
+fn areas<T>(
+    sheet: &mut Drawing,
+    [x, y]: [u32; 2],
+    columns: &[T],
+    strip: impl Fn(&T) -> Option<[f64; 2]>,
+    colour: impl Fn(&T) -> [u8; 3],
+    opacity: f64,
+) {
+    for run in runs(columns, |column| strip(column).map(|_| colour(column))) {
+        let at = [x + run.start as u32, y];
+        let colour = colour(&columns[run.start]);
+        let strips = columns[run].iter().filter_map(&strip);
+        sheet.area(at, strips.collect(), colour, opacity);
     }
 }

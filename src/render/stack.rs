@@ -2,7 +2,7 @@
 
 use image::{Rgb, RgbImage, imageops};
 
-use super::layout::{MOST_PIXELS, PAPER};
+use super::drawing::{MOST_PIXELS, PAPER};
 use super::picture::LONGEST;
 use crate::error::{Error, Result};
 

@@ -3,14 +3,12 @@
 use image::{Rgb, RgbImage};
 use ndarray::{Array2, ArrayRef2, ArrayRef3, ArrayView2, ArrayView3};
 
+use super::drawing::Marks;
+use super::marks::ground;
 use super::picture::{LONGEST, resize_plane, shown};
 use super::{Bands, Scale, blend, check_errors, check_finite, check_not_empty, check_shape};
 use crate::error::{Error, Result};
 
-/// *Not evaluated*: the ground and the diagonal lines on it.
-pub(super) const HATCH: [[u8; 3]; 2] = [[202; 3], [128; 3]];
-/// Pixels from one diagonal line, or one dot, to the next.
-const PITCH: usize = 8;
 /// How many standard errors from 0 a value must be to count as different from it.
 const ERRORS: f32 = 2.0;
 
@@ -135,10 +133,17 @@ impl<'a> Tile<'a> {
     /// and [`Error::Parameter`] for a negative standard error, a factor of 0, a side above 65,535 pixels, or bands that
     /// the image does not have.
     pub fn draw(&self) -> Result<RgbImage> {
+        let size = [self.plane.ncols(), self.plane.nrows()].map(|side| (side * self.factor) as u32);
+        let (pixels, marks) = self.layers()?;
+        Ok(marks.over(&pixels, size))
+    }
+
+    /// The colours, one pixel a value (or, smoothly enlarged, as many as the picture has), and the marks that lie on them.
+    pub(super) fn layers(&self) -> Result<(RgbImage, Marks)> {
         self.check()?;
-        let k = self.factor;
+        let k = if self.smooth { self.factor } else { 1 };
         let (h, w) = (self.plane.nrows() * k, self.plane.ncols() * k);
-        let enlarge = self.smooth && k > 1;
+        let enlarge = k > 1;
         let values = enlarge.then(|| self.smoothed(h, w));
         let mut grey = match &self.image {
             Some(image) => Some(grey(&shown(image, self.bands)?)),
@@ -147,16 +152,22 @@ impl<'a> Tile<'a> {
         if enlarge {
             grey = grey.map(|g| resize_plane(&g, h, w));
         }
-        Ok(RgbImage::from_fn(w as u32, h as u32, |x, y| {
+        let pixels = RgbImage::from_fn(w as u32, h as u32, |x, y| {
             let (y, x) = (y as usize, x as usize);
             let cell = [y / k, x / k];
             let value = values.as_ref().map_or(self.plane[cell], |v| v[[y, x]]);
             let below = grey
                 .as_ref()
-                .map(|g| if enlarge { g[[y, x]] } else { g[cell] });
-            let below = below.map(|g| [(g * 255.0).round() as u8; 3]);
-            Rgb(self.pixel((y, x), value, below))
-        }))
+                .map(|g| [(g[[y, x]] * 255.0).round() as u8; 3]);
+            Rgb(self.pixel(cell, value, below))
+        });
+        let hatched = self
+            .region
+            .map(|region| region.mapv(|evaluated| !evaluated));
+        let dots = self.doubt == Doubt::Dots && self.errors.is_some();
+        let dotted =
+            dots.then(|| Array2::from_shape_fn(self.plane.dim(), |(y, x)| self.doubtful([y, x])));
+        Ok((pixels, Marks { hatched, dotted }))
     }
 
     /// The plane in the size of the picture, from evaluated values only: the zeros outside are no values.
@@ -170,35 +181,24 @@ impl<'a> Tile<'a> {
         sum / share.mapv(|s| if s > 0.0 { s } else { 1.0 })
     }
 
-    fn pixel(&self, (y, x): (usize, usize), value: f32, below: Option<[u8; 3]>) -> [u8; 3] {
-        let k = self.factor;
-        if self.region.is_some_and(|r| !r[[y / k, x / k]]) {
-            return hatch(y, x, below);
+    fn pixel(&self, cell: [usize; 2], value: f32, below: Option<[u8; 3]>) -> [u8; 3] {
+        if self.region.is_some_and(|r| !r[cell]) {
+            return ground(below);
         }
-        let faded = self.doubt == Doubt::Fade && self.doubtful(y, x);
+        let faded = self.doubt == Doubt::Fade && self.doubtful(cell);
         let mut colour = self.scale.colour(value);
         if faded {
             colour = fade(colour, self.scale);
         }
-        if let Some(grey) = below {
-            let strength = self.scale.strength(value) * if faded { 0.25 } else { 1.0 };
-            colour = over(grey, colour, strength, self.scale);
-        }
-        if self.doubt != Doubt::Dots || self.errors.is_none() {
+        let Some(grey) = below else {
             return colour;
-        }
-        // The pixel at a dot's centre decides about the whole dot, so that no dot is cut.
-        let (row, column, ink) = dot(y, x);
-        let (h, w) = (self.plane.nrows() * k, self.plane.ncols() * k);
-        if ink > 0.0 && self.doubtful(row.min(h - 1), column.min(w - 1)) {
-            return dotted(colour, ink);
-        }
-        colour
+        };
+        let strength = self.scale.strength(value) * if faded { 0.25 } else { 1.0 };
+        over(grey, colour, strength, self.scale)
     }
 
-    /// Whether the value at this pixel of the picture may be 0.
-    fn doubtful(&self, y: usize, x: usize) -> bool {
-        let cell = [y / self.factor, x / self.factor];
+    /// Whether the value of a cell may be 0.
+    fn doubtful(&self, cell: [usize; 2]) -> bool {
         let near = |e: ArrayView2<f32>| self.plane[cell].abs() < ERRORS * e[cell];
         self.errors.is_some_and(near) && self.region.is_none_or(|r| r[cell])
     }
@@ -253,14 +253,6 @@ fn grey(rgb: &ArrayRef3<f32>) -> Array2<f32> {
     })
 }
 
-/// The marker of pixels that were not evaluated, over the image if there is one.
-pub(super) fn hatch(y: usize, x: usize, below: Option<[u8; 3]>) -> [u8; 3] {
-    let [ground, line] = HATCH;
-    let ground = below.map_or(ground, |grey| blend(grey, ground, 0.65));
-    let from_line = ((x + y) % PITCH).abs_diff(PITCH / 2) as f32 / std::f32::consts::SQRT_2;
-    blend(ground, line, (1.25 - from_line).clamp(0.0, 1.0))
-}
-
 pub(super) fn fade(colour: [u8; 3], scale: Scale) -> [u8; 3] {
     let weakest = if scale.is_anchored() {
         0.0
@@ -268,21 +260,4 @@ pub(super) fn fade(colour: [u8; 3], scale: Scale) -> [u8; 3] {
         scale.low()
     };
     blend(scale.colour(weakest), colour, 0.25)
-}
-
-/// The centre of the dot that is nearest to a pixel, and how much of the pixel it covers.
-pub(super) fn dot(y: usize, x: usize) -> (usize, usize, f32) {
-    let row = y / PITCH;
-    let shift = row % 2 * (PITCH / 2);
-    let centre_y = row * PITCH + PITCH / 2;
-    let centre_x = (x + shift) / PITCH * PITCH + PITCH / 2 - shift;
-    let distance = (y.abs_diff(centre_y) as f32).hypot(x.abs_diff(centre_x) as f32);
-    (centre_y, centre_x, (1.6 - distance).clamp(0.0, 1.0))
-}
-
-/// Dark dots on light colours, light dots on dark ones.
-pub(super) fn dotted(colour: [u8; 3], ink: f32) -> [u8; 3] {
-    let [r, g, b] = colour.map(u32::from);
-    let light = 299 * r + 587 * g + 114 * b > 110_000;
-    blend(colour, [if light { 70 } else { 240 }; 3], ink)
 }

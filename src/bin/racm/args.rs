@@ -10,10 +10,11 @@ use racm::{
 };
 
 use crate::Failure;
+use crate::figure::FigureArgs;
 use crate::say::count_of;
 
 /// What fixes the masks, but for their family. What is not given stays as it is.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 #[command(next_help_heading = "Masks")]
 pub struct MaskArgs {
     /// Cells over the image: G or GhxGw, as in 1x20 for a series [default: 8 over an image, 20 along a series of one row or
@@ -207,7 +208,7 @@ pub fn value_name(value: impl ValueEnum) -> String {
 }
 
 /// What is made of scores: it changes none of them.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct MapArgs {
     /// The scale on which scores are explained: identity, log[:FLOOR] (ln of the score, from FLOOR on)
     /// or logit[:CLIP] (ln(p / (1 - p)), CLIP away from 0 and 1); both 1e-6 if not given [default:
@@ -230,11 +231,14 @@ pub struct MapArgs {
     /// Show the planes that carry most first, in panel and summary [default: in the order of the channels]
     #[arg(long)]
     pub sort: bool,
+    #[command(flatten)]
+    pub figure: FigureArgs,
 }
 
 impl MapArgs {
     /// Refuses to sort by what there is not.
     pub fn check(&self, explainer: &Explainer) -> Result<(), Failure> {
+        self.figure.check()?;
         if self.sort && explainer.estimator() == Estimator::PassOnly {
             return Err(
                 "--sort goes by own effects, and pass-only, which compares with nothing, has none"

@@ -3,8 +3,10 @@
 
 mod args;
 mod channel_file;
+mod compare;
 mod evaluate;
 mod explain;
+mod figure;
 mod image;
 mod merge;
 mod model;
@@ -37,6 +39,9 @@ enum Command {
     Explain(Box<explain::Args>),
     /// Make the map of a run whose masks were scored in several places.
     Merge(Box<merge::Args>),
+    /// Explain an image by several methods, and show their maps in one figure.
+    #[command(allow_negative_numbers = true)]
+    Compare(Box<compare::Args>),
     /// Measure how good maps are, over many images.
     #[command(allow_negative_numbers = true)]
     Evaluate(Box<evaluate::Args>),
@@ -52,6 +57,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Explain(mut args) => explain::run(&mut args),
         Command::Merge(args) => merge::run(&args),
+        Command::Compare(mut args) => compare::run(&mut args),
         Command::Evaluate(mut args) => evaluate::run(&mut args),
         Command::Layers(args) => white_box::layers(&args),
     };

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, ValueEnum};
 use racm::ndarray::{Array2, ArrayView4};
@@ -13,7 +14,7 @@ use crate::image::{self, ImageArgs, Input, Stored, Taken};
 use crate::{Failure, read};
 
 /// Which model, and how it wants its input.
-#[derive(Args)]
+#[derive(Clone, Args)]
 #[command(next_help_heading = "Model")]
 pub struct ModelArgs {
     /// An ONNX file, or `demo` for the embedded network, which knows twelve drawn traffic signs
@@ -115,11 +116,14 @@ impl BlackBoxModel for Model {
 impl ModelArgs {
     /// As many threads as were asked for, for everything but the model.
     pub fn start_threads(&self) -> Result<(), Failure> {
+        static STARTED: AtomicBool = AtomicBool::new(false);
         match self.threads {
             Some(threads) if !(1..=OnnxOptions::MAX_THREADS).contains(&threads) => {
                 let most = OnnxOptions::MAX_THREADS;
                 Err(format!("--threads is {threads}, expected 1 to {most}").into())
             }
+            // Once for all runs of one command.
+            Some(_) if STARTED.swap(true, Ordering::Relaxed) => Ok(()),
             Some(threads) => Ok(rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
                 .build_global()?),

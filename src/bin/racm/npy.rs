@@ -180,6 +180,13 @@ fn open_array<R: BufRead>(mut file: R, bytes: u64) -> Result<NpyFile<impl Read>,
     })
 }
 
+/// Reads planes `[J, H, W]`, NaN among them.
+pub fn read_stack(path: &Path) -> Result<Array3<f32>, Failure> {
+    let (file, bytes) = read::open(path, "an array (.npy)")?;
+    let array = parse_image(BufReader::new(file), bytes);
+    array.map_err(|reason| format!("{}: {reason}", path.display()).into())
+}
+
 /// Reads a label map `[H, W]` of this size: whole numbers of any type.
 pub fn read_labels(path: &Path, height: usize, width: usize) -> Result<Array2<i64>, Failure> {
     let values = read("label map", path, [height, width], None)?;

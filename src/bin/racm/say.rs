@@ -75,3 +75,11 @@ fn escaped(text: &str) -> Cow<'_, str> {
 pub fn count_of(count: usize, one: &str) -> String {
     format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }
+
+/// Text as a CSV field.
+pub fn csv_field(text: &str) -> String {
+    match text.contains([',', '"', '\n']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_owned(),
+    }
+}

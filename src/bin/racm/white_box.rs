@@ -13,7 +13,7 @@ use crate::model::{Model, ModelArgs, Runtime, top_class};
 use crate::say::line;
 
 /// Where class activation maps look.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 #[command(next_help_heading = "Class activation maps")]
 pub struct LayerArgs {
     /// The layer, a value [n, K, h, w] of the model; `racm layers` lists them [default: the last of

@@ -1,7 +1,7 @@
 //! `racm evaluate`.
 
 mod args;
-mod counted;
+pub mod counted;
 mod list;
 mod maps;
 mod measure;

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::store::{Case, Cost, Record, Value};
 use crate::Failure;
-use crate::say::count_of;
+use crate::say::{count_of, csv_field};
 use crate::whole::write;
 
 /// Columns that belong together, the two protocols apart: they measure different things.
@@ -322,14 +322,6 @@ fn fields(case: &Case) -> String {
     format!("{},{masks},{estimator},{effect},{keep}", case.map)
 }
 
-/// Text as a CSV field.
-fn quoted(text: &str) -> String {
-    match text.contains([',', '"', '\n']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_owned(),
-    }
-}
-
 /// Every value, one a line.
 fn by_image(records: &[Record], names: &[String]) -> String {
     let mut text =
@@ -346,12 +338,12 @@ fn by_image(records: &[Record], names: &[String]) -> String {
                 let _ = writeln!(
                     text,
                     "{},{},{},{},{},{metric},{value},{}",
-                    quoted(&record.file),
+                    csv_field(&record.file),
                     record.class,
-                    quoted(class_name),
+                    csv_field(class_name),
                     record.score,
                     fields(case),
-                    quoted(reason),
+                    csv_field(reason),
                 );
             }
         }

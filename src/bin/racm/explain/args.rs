@@ -187,10 +187,15 @@ pub enum Method {
     Cam(CamMethod),
 }
 
-fn method() -> impl TypedValueParser<Value = Method> {
+/// The names of all methods.
+pub fn method_names() -> impl Iterator<Item = &'static str> {
     let cams = CamMethod::ALL.iter().map(|method| method.name());
     let names = ["racm", "rise", "mc-rise", "lime", "kernel-shap"];
-    PossibleValuesParser::new(names.into_iter().chain(cams)).try_map(|name| match name.parse() {
+    names.into_iter().chain(cams)
+}
+
+fn method() -> impl TypedValueParser<Value = Method> {
+    PossibleValuesParser::new(method_names()).try_map(|name| match name.parse() {
         Ok(method) => Ok::<_, racm::Error>(Method::Cam(method)),
         Err(_) => Ok(match name.parse() {
             Ok(estimator) => Method::Regression(estimator),

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use racm::ndarray::{Array2, Array3, Array4, Axis};
-use racm::render::{Panel, Scale, Tile};
+use racm::render::{Figure, Panel, Scale, Tile};
 use racm::{CamMap, CamMethod, Region, Target};
 use serde_json::json;
 
@@ -23,6 +23,7 @@ pub fn run(args: &mut Args, method: CamMethod) -> Result<(), Failure> {
     if let Some(option) = args.about_masks() {
         return Err(format!("{option} is about random masks, and {method} draws none").into());
     }
+    args.map.figure.check()?;
     // Nothing is excluded here, but a missing value is filled with the baseline of the file about channels.
     args.model.read_channel_file(&mut args.mask.baseline)?;
     args.model.start_threads()?;
@@ -65,10 +66,6 @@ pub fn run(args: &mut Args, method: CamMethod) -> Result<(), Failure> {
         region,
         &found,
     )?;
-    let overlay = match drawn {
-        true => "overlay.png, ",
-        false => "",
-    };
     let mut report = json!({
         "racm_version": env!("CARGO_PKG_VERSION"),
         "image_shape": image.dim(),
@@ -95,7 +92,8 @@ pub fn run(args: &mut Args, method: CamMethod) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(&report)? + "\n";
     whole::write(&args.out.join("report.json"), text.as_bytes())?;
     line(format_args!(
-        "wrote map.npy, panel.png, {overlay}report.json to {}",
+        "wrote map.npy, {}, report.json to {}",
+        drawn.join(", "),
         args.out.display()
     ))
 }
@@ -142,39 +140,47 @@ fn pictures(
     channels: Option<&[String]>,
     region: Option<&Array2<bool>>,
     found: &[CamMap],
-) -> Result<bool, Failure> {
-    let (mut panels, mut overlays) = (Vec::new(), Vec::new());
-    for found in found.iter().take(ROWS) {
-        let map = found.map.view().insert_axis(Axis(0));
+) -> Result<Vec<&'static str>, Failure> {
+    let found = &found[..found.len().min(ROWS)];
+    let maps = found.iter().map(|found| {
         let score = with_score(&name(found), None, &short(found.score.into(), 3));
         let caption = format!("{method}, {score}");
+        (found.map.view().insert_axis(Axis(0)), caption)
+    });
+    let maps: Vec<_> = maps.collect();
+    let planes = [method.name().to_owned()];
+    let region = region.map(|pixels| &**pixels);
+    let plots = maps.iter().map(|(map, caption)| {
         let plot = Plot {
             image,
             channels,
             space: None,
-            map: &map,
-            planes: &[method.name().to_owned()],
+            map,
+            planes: &planes,
             errors: None,
-            region: region.map(|pixels| &**pixels),
-            caption: &caption,
+            region,
+            caption: caption.clone(),
             order: &[0],
             carried: None,
         };
-        if let Some(plot) = plot.draw()? {
-            panels.push(plot);
+        plot.ordered()
+    });
+    let plots = plots.collect::<Result<Vec<_>, _>>()?;
+    let (mut figure, mut overlays) = (Figure::new(), Vec::new());
+    for ((found, (map, caption)), plot) in found.iter().zip(&maps).zip(&plots) {
+        if let Some(plot) = plot {
+            figure = figure.with(plot.part());
             continue;
         }
-        let mut panel = Panel::new(&map, &[method.name()])
-            .image(image)
-            .caption(caption);
-        let mut tile = Tile::new(&found.map, Scale::of(&map)?).over(image);
+        let mut panel = Panel::new(map, &planes).image(image).caption(caption);
+        let mut tile = Tile::new(&found.map, Scale::of(map)?).over(image);
         if let Some(region) = region {
             panel = panel.region(region);
             tile = tile.region(region);
         }
         let longer = found.map.dim().0.max(found.map.dim().1);
-        panels.push(panel.draw()?);
+        figure = figure.with(panel);
         overlays.push(tile.enlarge((384 / longer).max(1)).draw()?);
     }
-    write_pictures(&args.out, &panels, &overlays)
+    write_pictures(&args.out, &args.map.figure, &figure, &overlays)
 }

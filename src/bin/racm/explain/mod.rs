@@ -10,12 +10,12 @@ pub mod kept;
 pub mod origin;
 mod pictures;
 mod pilot;
-mod plot;
+pub mod plot;
 mod refined;
 pub mod report;
 mod saved;
 pub mod space;
-mod subject;
+pub mod subject;
 pub mod summary;
 
 use std::io::IsTerminal;
@@ -29,8 +29,8 @@ use racm::{
 };
 
 use about::{about, about_pilot, about_region};
-pub use args::Args;
 use args::Method;
+pub use args::{Args, method_names};
 use baseline::warn_of_baseline;
 use evaluated::with_nan;
 use kept::{Kept, Part};

@@ -2,29 +2,44 @@
 
 use std::path::Path;
 
-use racm::ndarray::{Array4, ArrayRef3, Axis};
-use racm::render::{Panel, RgbImage, Scale, Tile, stack, write_png};
+use racm::ndarray::{Array4, ArrayRef3, ArrayView3, Axis};
+use racm::render::{Figure, Panel, RgbImage, Scale, Tile, stack, write_png};
 use racm::{Effect, Estimator, Explanation, Family, MaskFamily, McRise, Racm};
 
 use super::evaluated::median;
 use super::origin::{Carried, Origin, order};
 use super::plot::Plot;
 use super::subject::Subject;
+use crate::figure::FigureArgs;
 use crate::{Failure, whole};
 
 /// More rows of a picture than this are not looked at.
 pub const ROWS: usize = 8;
 
-/// Writes them, and says whether there is an overlay.
+/// The names of the panel in its formats.
+const PANEL: [&str; 3] = ["panel.png", "panel.svg", "panel.pdf"];
+const OVERLAY: &str = "overlay.png";
+
+/// The row of one target.
+struct Row<'a> {
+    index: usize,
+    /// Of its planes.
+    order: Vec<usize>,
+    map: ArrayView3<'a, f32>,
+    errors: Option<ArrayView3<'a, f32>>,
+    caption: String,
+}
+
+/// Writes them, and returns the names of the files.
 pub fn pictures(
     origin: &Origin<'_>,
     explanation: &Explanation,
     errors: Option<&Array4<f32>>,
     carried: &[Carried],
-) -> Result<bool, Failure> {
+) -> Result<Vec<&'static str>, Failure> {
     let image = origin.image;
     let planes = explanation.plan().plane_names();
-    let region = explanation.region().map(|r| r.pixels());
+    let region = explanation.region().map(|r| &**r.pixels());
     // Of planes that are the space's: RISE has one for all of them.
     let space = origin
         .space
@@ -33,30 +48,45 @@ pub fn pictures(
         Some(space) => Some(space.pictures(image)?),
         None => None,
     };
-    let (mut panels, mut overlays) = (Vec::new(), Vec::new());
+    let maps = explanation.maps();
     let subjects = Subject::all(origin.names, explanation);
-    for (index, subject) in subjects.iter().enumerate().take(ROWS) {
-        let maps = explanation.maps();
-        let map = maps.index_axis(Axis(0), index);
-        let error = errors.map(|errors| errors.index_axis(Axis(0), index));
-        let caption = caption(origin, subject, explanation, error.as_deref());
+    let rows = subjects.iter().zip(maps.outer_iter()).take(ROWS);
+    let rows = rows.enumerate().map(|(index, (subject, map))| {
+        let errors = errors.map(|errors| errors.index_axis(Axis(0), index));
+        let caption = caption(origin, subject, explanation, errors.as_deref());
+        Row {
+            index,
+            order: order(planes.len(), &carried[index], origin.map.sort),
+            map,
+            errors,
+            caption,
+        }
+    });
+    let rows: Vec<Row<'_>> = rows.collect();
+    let plots = rows.iter().map(|row| {
         let plot = Plot {
             image,
             channels: origin.channels,
             space: origin.space,
-            map: &map,
+            map: &row.map,
             planes: &planes,
-            errors: error.as_deref(),
-            region: region.map(|pixels| &**pixels),
-            caption: &caption,
-            order: &order(planes.len(), &carried[index], origin.map.sort),
-            carried: carried[index].as_deref(),
+            errors: row.errors.as_deref(),
+            region,
+            caption: row.caption.clone(),
+            order: &row.order,
+            carried: carried[row.index].as_deref(),
         };
-        if let Some(plot) = plot.draw()? {
-            panels.push(plot);
+        plot.ordered()
+    });
+    let plots = plots.collect::<Result<Vec<_>, _>>()?;
+    let (mut figure, mut overlays) = (Figure::new(), Vec::new());
+    for (row, plot) in rows.iter().zip(&plots) {
+        if let Some(plot) = plot {
+            figure = figure.with(plot.part());
             continue;
         }
-        let mut panel = Panel::new(&map, &planes).image(image).caption(caption);
+        let map = &row.map;
+        let mut panel = Panel::new(map, &planes).image(image).caption(&row.caption);
         panel = panel.quantity(origin.map.legend(explanation.link()));
         if let Some(pictures) = &of_planes {
             panel = panel.plane_pictures(pictures);
@@ -64,13 +94,13 @@ pub fn pictures(
         if let Some(region) = region {
             panel = panel.region(region);
         }
-        if let (true, Some(error)) = (origin.map.certainty, &error) {
-            panel = panel.standard_error(error);
+        if let (true, Some(errors)) = (origin.map.certainty, &row.errors) {
+            panel = panel.standard_error(errors);
         }
-        if let (Some(carried), true) = (&carried[index], planes.len() > 1) {
+        if let (Some(carried), true) = (&carried[row.index], planes.len() > 1) {
             panel = panel.carried(carried).sorted(origin.map.sort);
         }
-        panels.push(panel.draw()?);
+        figure = figure.with(panel);
         // The overlay shows what all planes say together.
         let mean = map.mean_axis(Axis(0)).unwrap_or_default();
         let scale = Scale::of(&mean.view().insert_axis(Axis(0)))?;
@@ -83,26 +113,27 @@ pub fn pictures(
                 .draw()?,
         );
     }
-    write_pictures(origin.out, &panels, &overlays)
+    write_pictures(origin.out, &origin.map.figure, &figure, &overlays)
 }
 
-/// One row a class. There is no overlay of what is no image; whether there is one is returned.
+/// One row a class. There is no overlay of what is no image. The names of the files are returned.
 pub fn write_pictures(
     out: &Path,
-    panels: &[RgbImage],
+    figure_args: &FigureArgs,
+    figure: &Figure<'_>,
     overlays: &[RgbImage],
-) -> Result<bool, Failure> {
-    for (name, rows) in [("panel.png", panels), ("overlay.png", overlays)] {
-        if rows.is_empty() {
-            // That of an earlier run would be another map's.
-            whole::remove(&out.join(name))?;
-            continue;
-        }
-        let picture = stack(rows)?;
-        let write = |part: &Path| Ok(write_png(part, &picture)?);
-        whole::put(&out.join(name), write)?;
+) -> Result<Vec<&'static str>, Failure> {
+    let mut written = figure_args.write(out, &PANEL, figure)?;
+    let overlay = out.join(OVERLAY);
+    if overlays.is_empty() {
+        // That of an earlier run would be another map's.
+        whole::remove(&overlay)?;
+        return Ok(written);
     }
-    Ok(!overlays.is_empty())
+    let picture = stack(overlays)?;
+    whole::put(&overlay, |part| Ok(write_png(part, &picture)?))?;
+    written.push(OVERLAY);
+    Ok(written)
 }
 
 /// The method for people, and the estimator where that is another.

@@ -1,7 +1,7 @@
 //! The picture of a map that is no image's: of a series (one row or one column of pixels), or of a table (one pixel).
 
 use racm::ndarray::{Array3, ArrayRef2, ArrayRef3, Axis};
-use racm::render::{BarChart, RgbImage, SeriesPlot};
+use racm::render::{BarChart, FigurePart, SeriesPlot};
 use racm::{ColourSpace, MaskFamily, Racm};
 
 use super::origin::carries;
@@ -19,73 +19,87 @@ pub struct Plot<'a> {
     pub planes: &'a [String],
     pub errors: Option<&'a ArrayRef3<f32>>,
     pub region: Option<&'a ArrayRef2<bool>>,
-    pub caption: &'a str,
+    pub caption: String,
     /// The planes from the top down.
     pub order: &'a [usize],
     /// What each plane carries, if that is known.
     pub carried: Option<&'a [(f64, Option<f64>)]>,
 }
 
-impl Plot<'_> {
-    /// Lines or bars, by the image's shape; `None` for an image proper, whose picture is a panel.
-    pub fn draw(&self) -> Result<Option<RgbImage>, Failure> {
+/// The same in the order in which it is shown.
+pub struct Ordered<'a> {
+    plot: Plot<'a>,
+    names: Vec<String>,
+    map: Array3<f32>,
+    errors: Option<Array3<f32>>,
+    /// What each plane carries, in words.
+    notes: Vec<String>,
+    /// The series and the names of its channels, if it is one.
+    series: Option<(Array3<f32>, Vec<String>)>,
+}
+
+impl<'a> Plot<'a> {
+    /// Of a series or a table, by the image's shape; `None` for an image proper, whose picture is a panel.
+    pub fn ordered(self) -> Result<Option<Ordered<'a>>, Failure> {
         let (channels, height, width) = self.image.dim();
-        if (height, width) == (1, 1) {
-            return Ok(Some(self.table()?));
-        }
         if height > 1 && width > 1 {
             return Ok(None);
         }
-        Ok(Some(match self.space {
-            Some(space) => {
+        let series = match (self.space, (height, width)) {
+            (_, (1, 1)) => None,
+            (Some(space), _) => {
                 let names = space.planes().map(|(name, _)| name.to_owned());
-                self.series(&space.convert(self.image)?, names.to_vec())?
+                Some((space.convert(self.image)?, names.to_vec()))
             }
-            None => {
+            (None, _) => {
                 let unnamed = |channel| Racm.plane_name(channel, channels);
                 let names = self.channels.map(<[String]>::to_vec);
                 let names = names.unwrap_or_else(|| (0..channels).map(unnamed).collect());
-                self.series(self.image, names)?
+                Some((self.image.clone(), names))
             }
+        };
+        let series = series.map(|(series, mut names)| {
+            if names != self.planes {
+                // The red that MC-RISE paints is not the red channel.
+                names
+                    .iter_mut()
+                    .for_each(|name| *name = format!("series, {name}"));
+            }
+            (series, names)
+        });
+        let ordered = |map: &ArrayRef3<f32>| map.select(Axis(0), self.order);
+        let names = self.order.iter().map(|&plane| self.planes[plane].clone());
+        let carried = self.carried.unwrap_or_default();
+        let notes = self.order.iter().filter_map(|&plane| carried.get(plane));
+        Ok(Some(Ordered {
+            names: names.collect(),
+            map: ordered(self.map),
+            errors: self.errors.map(ordered),
+            notes: notes.map(|&carried| carries(carried)).collect(),
+            series,
+            plot: self,
         }))
     }
+}
 
-    /// In the order asked for: the names of the planes, their map, and their errors.
-    fn ordered(&self) -> (Vec<String>, Array3<f32>, Option<Array3<f32>>) {
-        let names = self.order.iter().map(|&plane| self.planes[plane].clone());
-        let ordered = |map: &ArrayRef3<f32>| map.select(Axis(0), self.order);
-        (names.collect(), ordered(self.map), self.errors.map(ordered))
-    }
-
-    fn table(&self) -> racm::Result<RgbImage> {
-        let (names, map, errors) = self.ordered();
-        let mut chart = BarChart::new(&map, &names).caption(self.caption);
-        if let Some(errors) = &errors {
-            chart = chart.standard_error(errors);
-        }
-        chart.draw()
-    }
-
-    fn series(&self, series: &Array3<f32>, mut names: Vec<String>) -> racm::Result<RgbImage> {
-        if names != self.planes {
-            // The red that MC-RISE paints is not the red channel.
-            names
-                .iter_mut()
-                .for_each(|name| *name = format!("series, {name}"));
-        }
-        let (planes, map, errors) = self.ordered();
-        let mut plot = SeriesPlot::new(&map, &planes).series(series, &names);
-        plot = plot.caption(self.caption);
-        if let Some(carried) = self.carried {
-            let of_planes = self.order.iter().map(|&plane| carries(carried[plane]));
-            plot = plot.notes(&of_planes.collect::<Vec<_>>());
-        }
-        if let Some(errors) = &errors {
+impl Ordered<'_> {
+    /// Lines or bars.
+    pub fn part(&self) -> FigurePart<'_> {
+        let Some((series, names)) = &self.series else {
+            let mut chart = BarChart::new(&self.map, &self.names).caption(&self.plot.caption);
+            if let Some(errors) = &self.errors {
+                chart = chart.standard_error(errors);
+            }
+            return chart.into();
+        };
+        let mut plot = SeriesPlot::new(&self.map, &self.names).series(series, names);
+        plot = plot.caption(&self.plot.caption).notes(&self.notes);
+        if let Some(errors) = &self.errors {
             plot = plot.standard_error(errors);
         }
-        if let Some(region) = self.region {
+        if let Some(region) = self.plot.region {
             plot = plot.region(region);
         }
-        plot.draw()
+        plot.into()
     }
 }

@@ -66,7 +66,7 @@ pub fn write(
 ) -> Result<Written, Failure> {
     let errors = explanation.standard_errors()?;
     let carried = carried(explanation);
-    let mut written = vec!["map.npy", "panel.png", "report.json"];
+    let mut written = vec!["map.npy"];
     let (map_path, errors_path) = (
         origin.out.join("map.npy"),
         origin.out.join("standard_error.npy"),
@@ -75,14 +75,13 @@ pub fn write(
     match &errors {
         Some(errors) => {
             write_npy(&errors_path, explanation, errors.clone())?;
-            written.insert(1, "standard_error.npy");
+            written.push("standard_error.npy");
         }
         // That of an earlier run would be another map's.
         None => whole::remove(&errors_path)?,
     }
-    if pictures(origin, explanation, errors.as_ref(), &carried)? {
-        written.insert(written.len() - 1, "overlay.png");
-    }
+    written.extend(pictures(origin, explanation, errors.as_ref(), &carried)?);
+    written.push("report.json");
     let mut report = report(origin, explainer, explanation, errors.as_ref(), &carried);
     report["finished"] = json!(matches!(stage, Stage::Finished));
     if let Stage::StoppedBy(what) = stage {

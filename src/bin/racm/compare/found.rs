@@ -1,0 +1,124 @@
+//! What the methods found: read back from what `racm explain` wrote.
+
+use std::path::Path;
+
+use racm::ndarray::{Array2, Array3};
+use serde_json::{Value, json};
+
+use super::args::cam;
+use crate::{Failure, npy, read};
+
+/// The map of one method, and what it cost.
+pub struct Found {
+    pub method: String,
+    /// `[J, H, W]`, 0 where it was not evaluated.
+    pub map: Array3<f32>,
+    pub planes: Vec<String>,
+    /// The pixels that were evaluated, where some were not.
+    pub region: Option<Array2<bool>>,
+    pub class: u64,
+    pub score: f64,
+    pub masks: Option<u64>,
+    pub model_calls: u64,
+    /// Calls of the part of the model behind the layer.
+    pub head_calls: Option<u64>,
+    /// `None` where an earlier run took some, and did not come to its end.
+    pub seconds: Option<f64>,
+    /// The areas under Insertion and Deletion.
+    pub curves: Option<[f64; 2]>,
+}
+
+impl Found {
+    /// Of a folder of `racm explain`; `before` is what an earlier comparison says of the same method.
+    pub fn read(folder: &Path, method: &str, before: Option<&Value>) -> Result<Self, Failure> {
+        let path = folder.join("report.json");
+        let report: Value = serde_json::from_str(&read::text(&path, "a report (JSON)")?)
+            .map_err(|e| format!("{}: {e}", path.display()))?;
+        let lacks = |what: &str| format!("{}: it has no {what}", path.display());
+        let number = |name: &str| report[name].as_u64();
+        let planes = report["planes"].as_array().ok_or_else(|| lacks("planes"))?;
+        let planes = planes
+            .iter()
+            .map(|name| name.as_str().unwrap_or_default().to_owned());
+        let target = &report["targets"][0];
+        let class = target["class"].as_u64().ok_or_else(|| lacks("class"))?;
+        let score = target["score"].as_f64().ok_or_else(|| lacks("score"))?;
+        let mut map = npy::read_stack(&folder.join("map.npy"))?;
+        let known = map.map_axis(racm::ndarray::Axis(0), |pixel| {
+            pixel.iter().all(|v| !v.is_nan())
+        });
+        map.mapv_inplace(|v| if v.is_nan() { 0.0 } else { v });
+
+        let calls = number("model_calls").ok_or_else(|| lacks("model_calls"))?;
+        let from_ledger = number("masks_from_ledger").unwrap_or(0);
+        let seconds = match cam(method) {
+            Some(_) => report["seconds"].as_f64(),
+            None => ["seconds_in_model", "seconds_outside_model"]
+                .iter()
+                .map(|part| report[part].as_f64())
+                .sum(),
+        };
+        let before = before.filter(|_| from_ledger > 0);
+        let (model_calls, seconds) = match (before, from_ledger) {
+            (None, 0) => (calls, seconds),
+            (None, known) => (known + calls, None),
+            (Some(before), _) => {
+                let earlier = before["model_calls"].as_u64().unwrap_or(from_ledger);
+                // A run that asks nothing adds no time worth telling.
+                let more = seconds.filter(|_| calls > 0).unwrap_or(0.0);
+                let seconds = before["seconds"].as_f64().map(|earlier| earlier + more);
+                (earlier + calls, seconds)
+            }
+        };
+        Ok(Found {
+            method: method.to_owned(),
+            map,
+            planes: planes.collect(),
+            region: known.iter().any(|known| !known).then_some(known),
+            class,
+            score,
+            masks: number("masks"),
+            model_calls,
+            head_calls: number("head_calls"),
+            seconds,
+            curves: None,
+        })
+    }
+
+    pub fn to_json(&self) -> Value {
+        json!({
+            "method": self.method,
+            "planes": self.planes,
+            "class": self.class,
+            "score": self.score,
+            "masks": self.masks,
+            "model_calls": self.model_calls,
+            "head_calls": self.head_calls,
+            "seconds": self.seconds,
+            "insertion": self.curves.map(|curves| curves[0]),
+            "deletion": self.curves.map(|curves| curves[1]),
+        })
+    }
+
+    /// A line of the table, behind the image's name.
+    pub fn to_csv(&self) -> String {
+        let or_nothing = |value: Option<String>| value.unwrap_or_default();
+        let curve = |side: usize| or_nothing(self.curves.map(|curves| curves[side].to_string()));
+        [
+            self.method.clone(),
+            self.class.to_string(),
+            self.score.to_string(),
+            or_nothing(self.masks.map(|n| n.to_string())),
+            self.model_calls.to_string(),
+            or_nothing(self.head_calls.map(|n| n.to_string())),
+            or_nothing(self.seconds.map(|s| format!("{s:.3}"))),
+            curve(0),
+            curve(1),
+        ]
+        .join(",")
+    }
+
+    /// The names of what [`Found::to_csv`] gives.
+    pub const COLUMNS: &str =
+        "method,class,score,masks,model_calls,head_calls,seconds,insertion,deletion";
+}
