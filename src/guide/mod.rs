@@ -8,6 +8,8 @@
 //! 6. [Is the map true?](judging) Metrics, and refinement by a class activation map.
 //! 7. [Where the paper contradicts itself](paper), with proofs.
 //!
+//! The pictures are made by the example `guide_pictures`.
+//!
 //! # Examples to start from
 //! Each is a file of `examples`, and runs with `cargo run --example NAME`; those marked with a folder are packages of their
 //! own in the repository (`cargo run --manifest-path examples/NAME/Cargo.toml`).
@@ -29,17 +31,47 @@
 //! | a metric of your own | `custom_metric` |
 //! | many machines | `mpi/`, and [`Run::blocks`](crate::Run::blocks) |
 
+/// Method, estimator, budget, `P_pix`, grid, baseline and link.
+///
+#[doc = include_str!("pictures/choosing.html")]
+///
+/// *The same map from more and more masks, and from 300 by the surrogate. The number is its certainty.*
+///
 #[doc = include_str!("choosing.md")]
 pub mod choosing {}
+/// Time, memory and model calls; how runs are reproduced, interrupted and shared.
+///
 #[doc = include_str!("costs.md")]
 pub mod costs {}
+/// Photos, other colours, fields, series and tables; and scores that are no probabilities.
+///
+#[doc = include_str!("pictures/inputs.html")]
+///
+/// *A series of two sensors, one of which gives an alarm, and a table of three features.*
+///
 #[doc = include_str!("inputs.md")]
 pub mod inputs {}
+/// Is the map true? Metrics, and refinement by a class activation map.
+///
 #[doc = include_str!("judging.md")]
 pub mod judging {}
+/// Why random masks, and what is computed.
+///
+#[doc = include_str!("pictures/masks.html")]
+///
+/// *A stop sign, and what a model sees of it: two masked copies each of RISE, RaCM and MC-RISE.*
+///
 #[doc = include_str!("masks.md")]
 pub mod masks {}
+/// Where the paper contradicts itself, with proofs.
+///
 #[doc = include_str!("paper.md")]
 pub mod paper {}
+/// How to read a map: units, signs, error bars, and what a channel's importance means.
+///
+#[doc = include_str!("pictures/reading.html")]
+///
+/// *One run, read in two ways: what a plane is worth with all that passes along, and by itself.*
+///
 #[doc = include_str!("reading.md")]
 pub mod reading {}
