@@ -1,7 +1,8 @@
 //! The pictures of the guide (`racm::guide`), each a line of HTML with the picture in it, so that a page of documentation
 //! needs no other file.
 //!
-//! `cargo run --example guide_pictures --features render [FOLDER]`; the folder is `src/guide/pictures` in the repository.
+//! `cargo run --example guide_pictures --features render [FOLDER]`; without one they go to `guide_pictures`. Those of the
+//! guide are in `src/guide/pictures`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -23,8 +24,8 @@ use racm::{
 const SIDE: usize = 48;
 
 fn main() -> Result<(), BoxError> {
-    let folder = std::env::args().nth(1).map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| std::env::temp_dir().join("racm-guide-pictures"));
+    let folder = std::env::args().nth(1);
+    let folder = PathBuf::from(folder.unwrap_or_else(|| "guide_pictures".to_owned()));
     fs::create_dir_all(&folder)?;
     let pictures = [
         ("masks", masked_copies()?),
