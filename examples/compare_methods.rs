@@ -2,7 +2,8 @@
 //! Average DCC, beside a map that knows nothing.
 //!
 //! The model is the embedded network and the image is the drawn stop sign, seen under three
-//! lights. `racm evaluate` does the same for a model and images of your own.
+//! lights. `racm evaluate` does the same for a model and images of your own, and
+//! `racm compare` shows the maps.
 
 use racm::metrics::{
     Averaging, Dcc, InsertionDeletion, Outcome, Steps, Summary, average_dcc, dcc, random_map,

@@ -121,7 +121,7 @@
 //! | (none) | everything but the below; depends on ndarray, rand, rand_chacha, rayon, thiserror |
 //! | `onnx` | `OnnxModel`: ONNX files through rten, pure Rust |
 //! | `ort` | `OrtModel`: ONNX files through ONNX Runtime, loaded at run time |
-//! | `render` | `render`: PNG in and out, heat maps, overlays, panels, plots of series, bar charts |
+//! | `render` | `render`: PNG in and out, heat maps, overlays, panels, plots of series, bar charts, figures as SVG and PDF |
 //! | `colour` | `InColourSpace`: explains an RGB model in HSV, Lab or YCbCr |
 //! | `serde` | `Serialize` and `Deserialize` for plans, specs, options and results |
 //! | `cli` | the program `racm`, with `onnx`, `render`, `colour` and `serde` |

@@ -13,6 +13,10 @@ use serde_json::Value;
 mod channel_file;
 #[path = "cli/channels.rs"]
 mod channels;
+#[path = "cli/compare.rs"]
+mod compare;
+#[path = "cli/figures.rs"]
+mod figures;
 #[path = "cli/files.rs"]
 mod files;
 #[path = "cli/lists.rs"]

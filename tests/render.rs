@@ -12,6 +12,8 @@ use racm::render::{
 };
 use racm::{Error, Result};
 
+#[path = "render/figures.rs"]
+mod figures;
 #[path = "render/plots.rs"]
 mod plots;
 

@@ -95,7 +95,9 @@ impl Drawing {
 
     pub fn anchored(&mut self, x: u32, y: u32, anchor: Anchor, text: String) {
         let at = [x, y];
-        self.items.push(Item::Text { at, anchor, text });
+        if !text.is_empty() {
+            self.items.push(Item::Text { at, anchor, text });
+        }
     }
 
     pub fn fill(&mut self, at: [u32; 2], size: [u32; 2], colour: [u8; 3]) {
@@ -312,9 +314,13 @@ pub(super) fn outline([x, y]: [u32; 2], columns: &[[f64; 2]]) -> Vec<[f64; 2]> {
     let (x, y, last) = (f64::from(x), f64::from(y), columns.len().saturating_sub(1));
     let along = |side: usize| {
         columns.iter().enumerate().flat_map(move |(i, column)| {
-            let middle = [x + i as f64 + 0.5, y + column[side]];
-            let edge = |at: bool, dx: f64| at.then_some([x + i as f64 + dx, y + column[side]]);
-            let points = [edge(i == 0, 0.0), Some(middle), edge(i == last, 1.0)];
+            let edge =
+                |at: usize, dx: f64| (i == at).then_some([x + i as f64 + dx, y + column[side]]);
+            // On a level line, those between its ends say nothing.
+            let level = |j: usize| columns.get(j).is_some_and(|c| c[side] == column[side]);
+            let between = i > 0 && level(i - 1) && level(i + 1);
+            let middle = (!between).then_some([x + i as f64 + 0.5, y + column[side]]);
+            let points = [edge(0, 0.0), middle, edge(last, 1.0)];
             points.into_iter().flatten()
         })
     };

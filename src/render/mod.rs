@@ -1,4 +1,5 @@
-//! Pictures of maps: PNG in and out, heat maps, overlays, the panel that papers print, plots of series, and bar charts.
+//! Pictures of maps: PNG in and out, heat maps, overlays, the panel that papers print, plots of series, bar charts, and
+//! figures as SVG and PDF.
 //!
 //! Everything here works on plain arrays: an image is `[C, H, W]`, a map is `[J, H, W]`, so maps from elsewhere can be
 //! drawn as well. Pictures are [`RgbImage`]s of the `image` crate.

@@ -50,7 +50,8 @@ pub struct Args {
     #[arg(long, default_value_t = 1000, value_name = "N", value_parser = whole_number)]
     pub masks: u64,
     /// Measure Insertion and Deletion in so many steps, by the order of pixel-channels as in RaCM's table: 2 (STEPS + 1) more
-    /// model calls for each map, again whenever the command is given
+    /// model calls for each map, again whenever the command is given. mc-rise counts by channel (Eq. 12), as it is: what
+    /// painting a pixel over adds
     #[arg(long, value_name = "STEPS", value_parser = size)]
     pub curves: Option<usize>,
     /// The colours of the maps

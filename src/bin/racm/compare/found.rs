@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use racm::ndarray::{Array2, Array3};
+use racm::ndarray::{Array2, Array3, Axis};
 use serde_json::{Value, json};
 
 use super::args::cam;
@@ -44,9 +44,7 @@ impl Found {
         let class = target["class"].as_u64().ok_or_else(|| lacks("class"))?;
         let score = target["score"].as_f64().ok_or_else(|| lacks("score"))?;
         let mut map = npy::read_stack(&folder.join("map.npy"))?;
-        let known = map.map_axis(racm::ndarray::Axis(0), |pixel| {
-            pixel.iter().all(|v| !v.is_nan())
-        });
+        let known = map.map_axis(Axis(0), |pixel| pixel.iter().all(|v| !v.is_nan()));
         map.mapv_inplace(|v| if v.is_nan() { 0.0 } else { v });
 
         let calls = number("model_calls").ok_or_else(|| lacks("model_calls"))?;
@@ -83,6 +81,12 @@ impl Found {
             seconds,
             curves: None,
         })
+    }
+
+    /// Whether the map ranks no pixel.
+    pub fn is_flat(&self) -> bool {
+        let first = self.map.first().copied().unwrap_or_default();
+        self.map.iter().all(|&v| v == first)
     }
 
     pub fn to_json(&self) -> Value {

@@ -9,6 +9,7 @@ use crate::Failure;
 use crate::explain::plot::Plot;
 use crate::explain::subject::{class, with_score};
 use crate::numbers::short;
+use crate::say::count_of;
 
 const FILES: [&str; 3] = ["compare.png", "compare.svg", "compare.pdf"];
 
@@ -93,12 +94,18 @@ fn caption(names: &[String], compared: &Compared, found: &Found) -> String {
         None => format!("{}: ", found.method),
     };
     caption += &with_score(&class, None, &short(found.score, 3));
-    caption += &format!("; {} model calls", found.model_calls);
+    if found.is_flat() {
+        caption += "; the map is the same everywhere";
+    }
+    let calls = usize::try_from(found.model_calls).unwrap_or(usize::MAX);
+    caption += &format!("; {}", count_of(calls, "model call"));
     if let Some(calls) = found.head_calls {
         caption += &format!(" and {calls} of its head");
     }
-    if let Some(seconds) = found.seconds {
-        caption += &format!(", {} s", short(seconds, 2));
+    match found.seconds {
+        Some(seconds) if seconds < 0.01 => caption += ", less than 0.01 s",
+        Some(seconds) => caption += &format!(", {} s", short(seconds, 2)),
+        None => {}
     }
     if let Some([insertion, deletion]) = found.curves {
         caption += &format!(
