@@ -85,8 +85,8 @@ def racm(path, image_path, masks, method):
     arguments = ["--model", path, "--image", image_path, "--method", method, "--batch", BATCH, "--masks"]
     out = common.PEERS / "out"
     # One batch without any more is what loading the model takes.
-    before = common.racm("explain", [*arguments, BATCH], out)
-    after = common.racm("explain", [*arguments, masks], out)
+    _, before = common.racm("explain", [*arguments, BATCH], out)
+    _, after = common.racm("explain", [*arguments, masks], out)
     report = common.report(out)
     inside = report["seconds_in_model"]
     outside = report["seconds_outside_model"]
