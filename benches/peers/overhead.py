@@ -18,8 +18,8 @@ Printed for each tool:
   no such choice. A tool whose map is the same for another seed, too, is marked.
 
 For racm it is the program, with the model in ONNX Runtime: CPU and memory are those of the whole process
-less those of one call, so the model's CPU is in it. Needs Linux. Environments as in compare.py; that of
-captum brings PyTorch from PyPI, and with it 5 GB of CUDA that nothing uses.
+less those of a run of two masks, so the model's CPU is in it. Needs Linux. Environments as in compare.py; that of
+Captum takes 5 GB, for PyTorch brings CUDA, which nothing here uses.
 """
 
 import argparse
@@ -153,7 +153,7 @@ def write_patch_model(folder):
 
 
 def racm(name, calls, found, changed):
-    """Runs the program, and once more for next to no masks."""
+    """Runs the program, and before that for next to no masks."""
     job, folder = BASE | changed, found.parent
     if not (folder / "patch.onnx").exists():
         subprocess.check_call([common.environment("tools"), __file__, "--write", folder])
@@ -209,10 +209,15 @@ def main():
     parser.add_argument("--calls", type=int, default=1000)
     parser.add_argument("--tools", default=",".join([*TOOLS, *OURS]))
     args = parser.parse_args()
+    names = args.tools.split(",")
+    if unknown := [name for name in names if name not in TOOLS and name not in OURS]:
+        raise SystemExit(f"no tool {', '.join(map(repr, unknown))}; there are {', '.join([*TOOLS, *OURS])}")
+    if args.calls < 100:
+        raise SystemExit(f"--calls is {args.calls}; it must be at least 100")
+    if not common.PROGRAM.exists() and not OURS.keys().isdisjoint(names):
+        raise SystemExit(f"no {common.PROGRAM}: run `cargo build --release --features cli,ort`")
     print("| tool | calls | CPU, s | memory, MiB | again | other batch | threads |\n|---|---|---|---|---|---|---|")
-    for name in args.tools.split(","):
-        if name not in TOOLS and name not in OURS:
-            raise SystemExit(f"no tool `{name}`; there are {', '.join([*TOOLS, *OURS])}")
+    for name in names:
         with tempfile.TemporaryDirectory() as folder:
             print(measured(name, args.calls, Path(folder)), flush=True)
 

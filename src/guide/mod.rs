@@ -7,9 +7,12 @@
 //! 5. [What it costs](costs), and how runs are reproduced, interrupted and shared.
 //! 6. [Is the map true?](judging) Metrics, and refinement by a class activation map.
 //! 7. [Where the paper contradicts itself](paper), with proofs.
+//! 8. [Other tools](comparison): what they do better, what they cost, and which to take when.
 
 #[doc = include_str!("choosing.md")]
 pub mod choosing {}
+#[doc = include_str!("comparison.md")]
+pub mod comparison {}
 #[doc = include_str!("costs.md")]
 pub mod costs {}
 #[doc = include_str!("inputs.md")]
