@@ -2,6 +2,7 @@
 
 The environments lie under target/peers. NAME.txt pins *every* package of the environment NAME, and pip
 is told to follow no dependencies: DIANNA names torch and Xplique names CUDA, which nothing here uses.
+(PyTorch itself, in torch.txt, does not start without CUDA's libraries.)
 """
 
 import json
@@ -34,16 +35,16 @@ def environment(name):
     return python
 
 
-def racm(command, arguments, out):
-    """Runs `racm explain` or `racm evaluate` in ONNX Runtime with one thread; its peak memory in MiB."""
+def racm(command, arguments, out, threads=1):
+    """Runs `racm explain` or `racm evaluate` in ONNX Runtime; its seconds of CPU time and its peak memory in MiB."""
     library = next((PEERS / "tools").glob("lib/python*/site-packages/onnxruntime/capi/libonnxruntime.so*"))
-    command = [PROGRAM, command, "--runtime", "ort", "--threads", "1", "--out", out, *arguments]
+    command = [PROGRAM, command, "--runtime", "ort", "--threads", threads, "--out", out, *arguments]
     variables = os.environ | {"ORT_DYLIB_PATH": str(library)}
     process = subprocess.Popen([str(a) for a in command], env=variables, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         raise SystemExit(f"racm failed with {os.waitstatus_to_exitcode(status)}: {command}")
-    return usage.ru_maxrss / 1024
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def report(out):
@@ -52,7 +53,12 @@ def report(out):
 
 
 class Model:
-    """Scores by ONNX Runtime in one thread; counts the images and the time inside."""
+    """Scores by ONNX Runtime in one thread; counts the images and the time inside.
+
+    `batch` images are wanted a call, and `threads` of the tool's own where it offers that (0 is none).
+    """
+
+    batch, threads = BATCH, 0
 
     def __init__(self, path, output=None):
         import onnxruntime

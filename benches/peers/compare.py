@@ -82,11 +82,11 @@ def child(name, path, image_path, masks):
 
 def racm(path, image_path, masks, method):
     """The program: its report has the times; the kernel has the memory."""
-    arguments = ["--model", path, "--image", image_path, "--method", method, "--batch", BATCH, "--masks"]
+    arguments = ["--model", path, "--image", image_path, "--method", method, "--batch", BATCH, "--restart", "--masks"]
     out = common.PEERS / "out"
     # One batch without any more is what loading the model takes.
-    before = common.racm("explain", [*arguments, BATCH], out)
-    after = common.racm("explain", [*arguments, masks], out)
+    _, before = common.racm("explain", [*arguments, BATCH], out)
+    _, after = common.racm("explain", [*arguments, masks], out)
     report = common.report(out)
     inside = report["seconds_in_model"]
     outside = report["seconds_outside_model"]

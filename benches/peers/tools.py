@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from common import BATCH, Model, read_image
+from common import Model, read_image
 
 COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 0, 255), (0, 255, 255), (255, 255, 255)]
 # Sobol' takes designs x (cells + 2) calls, designs a power of two, so its own 8 x 8 cells are too many for
@@ -50,7 +50,7 @@ def xaitk(model, image, top, calls, seed, colours=False):
             batch = []
             for one in images:
                 batch.append(one)
-                if len(batch) == BATCH:
+                if len(batch) == model.batch:
                     yield from ({top: float(s[top])} for s in model.hwc(batch))
                     batch = []
             if batch:
@@ -60,9 +60,9 @@ def xaitk(model, image, top, calls, seed, colours=False):
             return {}
 
     if not colours:
-        stack = RISEStack(calls, 8, 0.5, seed)
+        stack = RISEStack(calls, 8, 0.5, seed, model.threads)
         return lambda: stack.generate(image, Classifier())
-    stack = MCRISEStack(calls, 8, 0.5, COLOURS, seed)
+    stack = MCRISEStack(calls, 8, 0.5, COLOURS, seed, model.threads)
 
     def by_channel():
         import numpy as np
@@ -77,7 +77,7 @@ def dianna(model, image, top, calls, seed):
     from dianna.methods.rise_image import RISEImage
 
     rise = RISEImage(calls, 8, 0.5, axis_labels={2: "channels"})
-    return lambda: rise.explain(lambda batch: model.hwc(list(batch)), image.astype("float32"), [top], batch_size=BATCH)
+    return lambda: rise.explain(lambda batch: model.hwc(list(batch)), image.astype("float32"), [top], batch_size=model.batch)
 
 
 def shap_partition(masker, model, image, top, calls, seed):
@@ -87,7 +87,7 @@ def shap_partition(masker, model, image, top, calls, seed):
         lambda batch: model.hwc(list(batch))[:, top], shap.maskers.Image(masker, image.shape), algorithm="partition"
     )
     pixels = image[None].astype("float64")
-    return lambda: explainer(pixels, max_evals=calls, batch_size=BATCH, silent=True).values[0].transpose(2, 0, 1)
+    return lambda: explainer(pixels, max_evals=calls, batch_size=model.batch, silent=True).values[0].transpose(2, 0, 1)
 
 
 def xplique(name, model, image, top, calls, seed):
@@ -112,7 +112,7 @@ def xplique(name, model, image, top, calls, seed):
     if name.endswith("-5"):
         options["grid_size"] = 5
     pixels = image[None].astype(np.float32) / 255.0
-    explainer = getattr(attributions, tool)(model.nchw, operator=operator, batch_size=BATCH, **options)
+    explainer = getattr(attributions, tool)(model.nchw, operator=operator, batch_size=model.batch, **options)
     return lambda: explainer.explain(pixels, np.ones((1, 1), np.float32)).numpy()[0].transpose(2, 0, 1)
 
 

@@ -7,6 +7,7 @@
 //! 5. [What it costs](costs), and how runs are reproduced, interrupted and shared.
 //! 6. [Is the map true?](judging) Metrics, and refinement by a class activation map.
 //! 7. [Where the paper contradicts itself](paper), with proofs.
+//! 8. [Other tools](comparison): what they do better, what they cost, and which to take when.
 //!
 //! The pictures are made by the example `guide_pictures`.
 //!
@@ -39,6 +40,10 @@
 ///
 #[doc = include_str!("choosing.md")]
 pub mod choosing {}
+/// What other tools do better, what they cost, and which to take when.
+///
+#[doc = include_str!("comparison.md")]
+pub mod comparison {}
 /// Time, memory and model calls; how runs are reproduced, interrupted and shared.
 ///
 #[doc = include_str!("costs.md")]
