@@ -8,8 +8,15 @@ use crate::image::Input;
 use crate::model::{ChannelOrder, ModelArgs};
 
 impl ModelArgs {
-    /// Reads the file about channels; what it holds takes the place of options that were not given.
-    pub fn read_channel_file(&mut self, baseline: &mut Option<Baseline>) -> Result<(), Failure> {
+    /// Reads the file about channels; what it holds takes the place of options that were not given, and the preset of what
+    /// it does not hold.
+    pub fn complete(&mut self, baseline: &mut Option<Baseline>) -> Result<(), Failure> {
+        self.read_channel_file(baseline)?;
+        self.take_preset();
+        Ok(())
+    }
+
+    fn read_channel_file(&mut self, baseline: &mut Option<Baseline>) -> Result<(), Failure> {
         let Some(path) = &self.channel_file else {
             return Ok(());
         };
@@ -21,7 +28,7 @@ impl ModelArgs {
             )
             .into()
         };
-        let is_bgr = matches!(self.channel_order, ChannelOrder::Bgr);
+        let is_bgr = matches!(self.channel_order(), ChannelOrder::Bgr);
         for (column, from, to) in [
             ("scale", &read.scale, &mut self.scale),
             ("mean", &read.mean, &mut self.mean),
@@ -56,7 +63,7 @@ impl ModelArgs {
 
     /// Refuses an order for another number of channels.
     pub fn check_order(&self, channels: usize) -> Result<(), String> {
-        match self.channel_order {
+        match self.channel_order() {
             ChannelOrder::Bgr if channels != 3 => Err(format!(
                 "--channel-order bgr is for 3 channels, expected rgb for the {channels} channels of the image"
             )),

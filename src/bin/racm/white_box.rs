@@ -182,7 +182,8 @@ pub struct LayersArgs {
 }
 
 /// `racm layers`: the values at which a model can be cut, last first.
-pub fn layers(args: &LayersArgs) -> Result<(), Failure> {
+pub fn layers(args: &mut LayersArgs) -> Result<(), Failure> {
+    args.model.take_preset();
     if args.model.model == "demo" {
         return Err(
             "layers are known of ONNX files only, and the demo is none: --model M.onnx".into(),

@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::store::{Case, Cost, Record, Value};
 use crate::Failure;
+use crate::read::csv_field;
 use crate::say::count_of;
 use crate::whole::write;
 
@@ -205,7 +206,8 @@ impl Table {
         text
     }
 
-    fn json(&self, parameters: &Json, records: &[Record]) -> Json {
+    /// All tables, and what they are of.
+    pub fn json(&self, parameters: &Json, records: &[Record]) -> Json {
         let rows = |rows: &[Row]| -> Vec<Json> {
             let cells = |row: &Row| -> serde_json::Map<String, Json> {
                 let cells = row.cells.iter();
@@ -322,14 +324,6 @@ fn fields(case: &Case) -> String {
     format!("{},{masks},{estimator},{effect},{keep}", case.map)
 }
 
-/// Text as a CSV field.
-fn quoted(text: &str) -> String {
-    match text.contains([',', '"', '\n']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_owned(),
-    }
-}
-
 /// Every value, one a line.
 fn by_image(records: &[Record], names: &[String]) -> String {
     let mut text =
@@ -346,12 +340,12 @@ fn by_image(records: &[Record], names: &[String]) -> String {
                 let _ = writeln!(
                     text,
                     "{},{},{},{},{},{metric},{value},{}",
-                    quoted(&record.file),
+                    csv_field(&record.file),
                     record.class,
-                    quoted(class_name),
+                    csv_field(class_name),
                     record.score,
                     fields(case),
-                    quoted(reason),
+                    csv_field(reason),
                 );
             }
         }

@@ -2,63 +2,101 @@
 
 mod about;
 mod args;
+mod bar;
 mod baseline;
 mod cam;
 pub mod channels;
 pub mod evaluated;
+mod first_look;
 pub mod kept;
+mod loaded;
 pub mod origin;
 mod pictures;
 mod pilot;
 mod plot;
+mod preview;
 mod refined;
 pub mod report;
 mod saved;
+mod several;
 pub mod space;
 mod subject;
 pub mod summary;
 
-use std::io::IsTerminal;
+use std::cell::{Cell, RefCell};
 use std::ops::{ControlFlow, Range};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use racm::ndarray::Array3;
 use racm::{
     BlackBoxModel, ColourSpace, Effect, Estimator, Explainer, Explanation, InColourSpace, Link,
     Repeats, Run, Target,
 };
+use serde_json::{Value, json};
 
 use about::{about, about_pilot, about_region};
 pub use args::Args;
 use args::Method;
+use bar::Bar;
 use baseline::warn_of_baseline;
 use evaluated::with_nan;
+use first_look::FirstLook;
 use kept::{Kept, Part};
+use loaded::Loaded;
 use origin::Origin;
 use pilot::with_best_p_pix;
 use refined::refined_by;
 use report::Stage;
-use saved::Saved;
 use space::{check_rgb, name_in, with_planes};
 use summary::print_summary;
 
 use crate::Failure;
 use crate::image::{highest, in_both};
-use crate::say::{differing, line, warn_of_names};
+use crate::say::{differing, document, line, warn_of_names, warning};
 use crate::signals::Signals;
+
+/// What stands below the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  racm explain --model demo --out explained                          needs no file
+  racm explain --model resnet.onnx --preset imagenet --labels imagenet.txt --image cat.jpg --out cat
+  racm explain .. --target \"tabby - lynx\"                            why the one and not the other
+  racm explain .. --images photos/ --out photos-explained            many images, and summary.csv
+  racm explain .. --masks 2000 --estimator averaged --preview        exactly so many, shown here, too
+
+The same command given again goes on where it was stopped. Exit status: 0 done; 1 failed, or one image of several did;
+2 the command line cannot be read; 128 + N ended by signal N.";
 
 pub fn run(args: &mut Args) -> Result<(), Failure> {
     args.check()?;
-    if let Some(Method::Cam(method)) = args.method {
-        return cam::run(args, method);
+    match args.images.images.is_empty() {
+        true => {
+            let loaded = Loaded::new(args)?;
+            explain(args, &loaded).map(drop)
+        }
+        false => several::run(args),
     }
-    let saved = args.spec.as_deref().map(Saved::read).transpose()?;
-    args.take_space(saved.as_ref());
-    args.model.read_channel_file(&mut args.mask.baseline)?;
-    args.check_space()?;
-    args.model.start_threads()?;
-    let names = args.model.class_names()?;
-    let model = args.model.load()?;
+}
+
+/// What came of one image.
+struct Done {
+    /// The report, and where the files are.
+    report: Value,
+    /// The first map in a few words, and how far it is known.
+    brief: String,
+}
+
+/// Explains the image of the arguments. A part of the masks makes no map.
+fn explain(args: &Args, loaded: &Loaded) -> Result<Option<Done>, Failure> {
+    if let Some(Method::Cam(method)) = args.method {
+        return cam::explain(args, loaded, method).map(Some);
+    }
+    let Loaded {
+        saved,
+        names,
+        model,
+        ..
+    } = loaded;
+    let saved = saved.as_ref();
     let input = model.image(args.image.as_deref(), &args.model, &args.reading)?;
     report::say_input(args.image.as_deref(), &input)?;
     let mut about = about(args, &input);
@@ -67,7 +105,7 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     args.check_channels([channels, height, width])?;
     let names_of_channels = channels::names_of(&args.model, &input);
     let is_picture = input.is_picture;
-    let mut builder = args.builder(saved.as_ref(), [height, width])?;
+    let mut builder = args.builder(saved, [height, width])?;
     let asked = builder.clone().build()?;
     let (image, known) = input.filled(Some(asked.baseline()))?;
     let missing = known.as_ref().map_or(0, |r| height * width - r.count());
@@ -82,9 +120,9 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
         Some(space) => Some(space.of(&image)?),
         None => None,
     };
-    builder = with_planes(builder, space, saved.as_ref())?;
+    builder = with_planes(builder, space, saved)?;
     builder = args.channels.apply(builder, &stored, space)?;
-    let refined_by = refined_by(args, &model, &image, known.as_ref())?;
+    let refined_by = refined_by(args, loaded, &image, known.as_ref())?;
     let region = match &refined_by {
         Some(refined_by) => Some(highest(refined_by.map(), args.keep, known.as_ref())?),
         None => asked.spec().region.clone(),
@@ -94,7 +132,15 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     let mut explainer = builder.region(region).build()?;
     args.map.check(&explainer)?;
     // What the model and the masks see.
-    let model = in_space(&model, space)?;
+    let first_look = FirstLook {
+        model,
+        args: &args.model,
+        names,
+        image: &image,
+        is_picture,
+        done: Cell::new(false),
+    };
+    let model = in_space(&first_look, space)?;
     let masked = match space {
         Some(space) => space.convert(&image)?,
         None => image.clone(),
@@ -119,10 +165,10 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
         name: name_in(args.model.name()?, space),
         reading: args.reading.options(),
         kept,
-        signals: Signals::watch()?,
+        signals: loaded.signals()?,
     };
     if let Some(part) = part {
-        return job.score(&part);
+        return job.score(&part).map(|()| None);
     }
     about.insert("pilot".to_owned(), about_pilot(pilot.as_ref()));
     about.insert(
@@ -131,19 +177,20 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     );
     let origin = Origin {
         out: &args.out,
-        names: &names,
+        names,
         image: &with_nan(image.clone(), known.as_ref()),
         space,
         map: &args.map,
         channels: args.channels.names().or(names_of_channels.as_deref()),
         about,
         region: about_region(args, refined_by.as_ref(), missing),
+        preview: args.preview,
         labels: args
             .segments
             .as_ref()
             .map(|path| path.display().to_string()),
     };
-    job.explain(&origin)
+    job.explain(&origin).map(Some)
 }
 
 /// The model, of images in this space.
@@ -168,7 +215,7 @@ struct Job<'a> {
     /// The options with which the image was read.
     reading: String,
     kept: Kept,
-    signals: Signals,
+    signals: &'a Signals,
 }
 
 impl Job<'_> {
@@ -180,28 +227,26 @@ impl Job<'_> {
     }
 
     /// Scores masks, and writes their map now and then and at the end.
-    fn explain(&self, origin: &Origin<'_>) -> Result<(), Failure> {
+    fn explain(&self, origin: &Origin<'_>) -> Result<Done, Failure> {
         let Job {
             explainer,
             kept,
             signals,
             ..
         } = self;
-        let bar = progress_bar(explainer.masks());
+        let bar = RefCell::new(Bar::new(explainer.masks(), explainer.budget()));
         let mut unwritten = None;
         let run = self
             .run()
             .progress(|progress| {
-                bar.set_length(progress.total());
-                bar.set_position(progress.masks());
-                bar.set_message(certainty(progress.certainty()));
+                bar.borrow_mut().show(progress);
                 go_on(signals)
             })
             .on_look(|look| {
                 let first = look.run_stats().looks == 1;
                 let written = report::write(origin, explainer, look, &Stage::Unfinished);
                 let written = written.and_then(|_| match first {
-                    true => bar.suspend(|| say_first(origin, look)),
+                    true => bar.borrow().beside(|| say_first(origin, look)),
                     false => Ok(()),
                 });
                 match written {
@@ -213,7 +258,7 @@ impl Job<'_> {
                 }
             });
         let outcome = run.explain();
-        bar.finish_and_clear();
+        bar.borrow().end();
         let explanation = match outcome {
             Ok(explanation) => explanation,
             Err(error) => {
@@ -241,8 +286,18 @@ impl Job<'_> {
         print_summary(origin, &explanation, &written)?;
         warn(&explanation.run_stats().repeats)?;
         warn_of_names(origin.names, explanation.ledger().model_outputs())?;
+        if let Some(preview) = origin.preview {
+            preview::show(preview, origin, &explanation, &written.carried)?;
+        }
         say_written(origin, &explanation, &written.files)?;
-        stopped.map_or(Ok(()), |stopped| Err(stopped.into()))
+        document(&written.report)?;
+        match stopped {
+            Some(stopped) => Err(stopped.into()),
+            None => Ok(Done {
+                brief: summary::brief(origin, &explanation, &written)?,
+                report: written.report,
+            }),
+        }
     }
 
     /// Scores a part of the masks, and makes no map.
@@ -255,14 +310,16 @@ impl Job<'_> {
         } = self;
         let (masks, size) = (explainer.masks(), explainer.spec().block_size as u64);
         let Range { start, end } = part.blocks(masks.div_ceil(size));
-        let bar = progress_bar((end - start) * size);
+        // No rule ends a part before.
+        let mut exactly = explainer.budget().clone();
+        exactly.until.clear();
+        let mut bar = Bar::new((end - start) * size, &exactly);
         let run = self.run().blocks(start..end).progress(|progress| {
-            bar.set_length(progress.total());
-            bar.set_position(progress.masks());
+            bar.show(progress);
             go_on(signals)
         });
         let outcome = run.score_with_stats();
-        bar.finish_and_clear();
+        bar.end();
         let (ledger, stats) = outcome.map_err(|error| {
             let (cause, ledger) = error.into_parts();
             kept.failure(cause, ledger.as_ref())
@@ -281,6 +338,9 @@ impl Job<'_> {
             kept.path.display(),
             merge(explainer, self.target) + &self.reading,
         );
+        document(
+            &json!({"ledger": path.to_string(), "from": wanted.start, "to": wanted.end, "of": masks}),
+        )?;
         match wanted.is_empty() {
             true => line(format_args!(
                 "none of the {masks} masks is in this part, so {path} holds none"
@@ -329,7 +389,7 @@ pub fn span(masks: &Range<u64>) -> String {
 fn warn(repeats: &Repeats) -> Result<(), Failure> {
     match repeats.agree() {
         true => Ok(()),
-        false => line(format_args!("warning: {}", differing(repeats))),
+        false => warning(differing(repeats)),
     }
 }
 
@@ -337,23 +397,6 @@ fn go_on(signals: &Signals) -> ControlFlow<()> {
     match signals.caught() {
         true => ControlFlow::Break(()),
         false => ControlFlow::Continue(()),
-    }
-}
-
-fn progress_bar(masks: u64) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = "{bar:32} {pos} of at most {len} masks, {msg}, {per_sec}, {eta} left";
-    let style =
-        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(masks).with_style(style)
-}
-
-fn certainty(certainty: Option<f64>) -> String {
-    match certainty {
-        Some(certainty) => format!("certainty {certainty:.2}"),
-        None => "certainty not known".to_owned(),
     }
 }
 
@@ -376,7 +419,7 @@ pub fn say_written(
     line(format_args!(
         "{} masks, {}; wrote {} to {}",
         explanation.masks(),
-        certainty(explanation.certainty()?),
+        bar::said(explanation.certainty()?),
         files.join(", "),
         origin.out.display()
     ))

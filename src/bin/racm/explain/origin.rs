@@ -6,6 +6,7 @@ use racm::ColourSpace;
 use racm::ndarray::Array3;
 use serde_json::{Map, Value};
 
+use super::preview::Preview;
 use crate::args::MapArgs;
 use crate::numbers::measured;
 
@@ -25,6 +26,8 @@ pub struct Origin<'a> {
     pub about: Map<String, Value>,
     /// The same of the region.
     pub region: Map<String, Value>,
+    /// Whether the map is shown in the terminal.
+    pub preview: Option<Preview>,
     /// The file of the segments.
     pub labels: Option<String>,
 }
