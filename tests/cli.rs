@@ -13,18 +13,27 @@ use serde_json::Value;
 mod channel_file;
 #[path = "cli/channels.rs"]
 mod channels;
+mod data;
 #[path = "cli/files.rs"]
 mod files;
 #[path = "cli/lists.rs"]
 mod lists;
 #[path = "cli/missing.rs"]
 mod missing;
+#[path = "cli/names.rs"]
+mod names;
 mod npy;
+#[path = "cli/presets.rs"]
+mod presets;
+#[path = "cli/printed.rs"]
+mod printed;
 #[path = "onnx/proto.rs"]
 #[allow(dead_code)]
 mod proto;
 #[path = "cli/series.rs"]
 mod series;
+#[path = "cli/several.rs"]
+mod several;
 #[path = "cli/shards.rs"]
 mod shards;
 #[path = "cli/space.rs"]

@@ -103,6 +103,9 @@ pub enum ChannelOrder {
 /// The channels of an RGB image from the last to the first.
 pub const BGR: [usize; 3] = [2, 1, 0];
 
+/// What is expected of a model's file.
+const MODEL: &str = "an ONNX file or `demo`";
+
 /// A loaded model.
 pub enum Model {
     Demo,
@@ -162,6 +165,7 @@ impl ModelArgs {
         if self.model == "demo" {
             return Ok(Model::Demo);
         }
+        self.check_file()?;
         Ok(match self.runtime {
             Runtime::Rten => {
                 let model = OnnxModel::from_path(&self.model, &options);
@@ -173,6 +177,12 @@ impl ModelArgs {
                 Model::Ort(Box::new(model.map_err(|e| self.unloaded(e))?))
             }
         })
+    }
+
+    /// Refuses a model's file that is not there.
+    pub fn check_file(&self) -> Result<(), Failure> {
+        read::open(Path::new(&self.model), MODEL)?;
+        Ok(())
     }
 
     /// How an ONNX model is loaded and called.
@@ -287,7 +297,7 @@ pub fn file_name(model: &str) -> Result<String, Failure> {
         return Ok("demo".to_owned());
     }
     let fault = |e: std::io::Error| format!("{model}: {e}");
-    let (mut file, _) = read::open(Path::new(model), "an ONNX file or `demo`")?;
+    let (mut file, _) = read::open(Path::new(model), MODEL)?;
     let (mut hash, mut length) = (0xcbf2_9ce4_8422_2325_u64, 0);
     let mut part = vec![0; 1 << 16];
     loop {

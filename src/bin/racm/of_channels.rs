@@ -1,5 +1,7 @@
 //! What a file about channels changes of the options.
 
+use std::path::Path;
+
 use racm::{Baseline, Error};
 
 use crate::Failure;
@@ -71,6 +73,24 @@ impl ModelArgs {
         }
     }
 
+    /// Whether the model's file is called like one of a framework.
+    fn is_of_another_kind(&self) -> bool {
+        const ENDINGS: [&str; 8] = [
+            "pt",
+            "pth",
+            "pkl",
+            "h5",
+            "keras",
+            "pb",
+            "tflite",
+            "safetensors",
+        ];
+        let ending = Path::new(&self.model).extension().unwrap_or_default();
+        ENDINGS
+            .iter()
+            .any(|other| ending.eq_ignore_ascii_case(other))
+    }
+
     /// Why a model was not loaded, with the option or the file about channels where that is the reason.
     pub fn unloaded(&self, error: Error) -> Failure {
         match (&self.channel_file, &error) {
@@ -89,6 +109,10 @@ impl ModelArgs {
                     ..
                 },
             ) => format!("{}: {error}", file.display()).into(),
+            _ if self.is_of_another_kind() => format!(
+                "{error}; a model of another kind is exported to an ONNX file first (torch.onnx.export, tf2onnx)"
+            )
+            .into(),
             _ => error.into(),
         }
     }

@@ -179,6 +179,9 @@ pub fn warn_of_names(names: &[String], outputs: Option<usize>) -> Result<(), Fai
             count_of(names.len(), "name"),
             match outputs {
                 1 => "1 class".to_owned(),
+                _ if outputs == names.len() + 1 => format!(
+                    "{outputs} classes: is the first one, often called background, not in it?"
+                ),
                 _ => format!("{outputs} classes"),
             }
         )),

@@ -101,6 +101,7 @@ impl ModelArgs {
             return Err("the layers of the demo are not known: class activation maps need an ONNX file, --model M.onnx".into());
         }
         let mut options = self.options()?;
+        self.check_file()?;
         if let Some(output) = &layer.refine_output {
             options.output = Some(output.clone());
         }

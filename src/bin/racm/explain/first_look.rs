@@ -15,7 +15,13 @@ use crate::say::{count_of, warning};
 /// than this in 61 of 90 cases where they were fed by a preset that was not its own.
 const DOUBTED: f32 = 0.5;
 /// A preset is named if its top score is higher by this factor and this much. In those 61 cases its own was.
-const CLEARLY: (f32, f32) = (1.5, 0.2);
+fn clearly(higher: f32, score: f32) -> bool {
+    higher >= 1.5 * score && higher >= score + 0.2
+}
+
+/// A preset, and the top class and score that it gives.
+type Found = (Preset, usize, f32);
+
 /// Below this one, there is a warning in any case.
 const LOW: f32 = 0.2;
 /// With fewer classes, the top score is never low.
@@ -94,48 +100,80 @@ impl FirstLook<'_> {
 
     /// Says that the score is low, and how the model would give a higher one.
     fn doubt(&self, top: usize, score: f32, classes: usize) -> Result<(), Failure> {
-        let name = |top| class(self.names, top, Some(classes));
-        let current = self.args.preprocess()?.layout(Layout::Nchw);
-        let mut seen = vec![current];
-        let mut best = (Preset::ZeroToOne, top, score);
+        let (found, calls) = self.better_preset(score)?;
+        if found.is_none() && score >= LOW {
+            return Ok(());
+        }
+        let said = |top, score: f32| {
+            let name = class(self.names, top, Some(classes));
+            format!("{}, of {name}", short(score.into(), 2))
+        };
+        let tried = format!(
+            "The other presets were tried, by {}",
+            count_of(calls, "model call")
+        );
+        let end = match found {
+            Some((preset, other, higher)) => format!(
+                "{tried}: --preset {preset}{} makes it {}. If that is what the image shows, the model wants it so",
+                self.beside(preset),
+                said(other, higher)
+            ),
+            None => format!(
+                "It shows none of the classes, or the model is fed otherwise than it was trained: see --layout, \
+                 --channel-order, --mean, --std and --output. {tried}: none makes it clearly higher"
+            ),
+        };
+        let low = said(top, score);
+        warning(format_args!(
+            "the highest score of the unmasked image is only {low}. {end}"
+        ))
+    }
+
+    /// The preset that gives a clearly higher score, if there is one, its top class and score, and the model calls that
+    /// this took.
+    fn better_preset(&self, score: f32) -> Result<(Option<Found>, usize), Failure> {
+        let mut seen = vec![self.args.preprocess()?.layout(Layout::Nchw)];
+        let (mut calls, mut of_unit, mut of_bytes) = (0, None, None);
         for &preset in Preset::ALL {
             let other = Preprocess::from(preset).layout(Layout::Nchw);
             if seen.contains(&other) {
                 continue;
             }
             // A model that refuses it would not be helped by it.
-            let found = self.scores(&other).ok();
-            seen.push(other);
-            if let Some((top, score)) = found.and_then(|scores| self.top(&scores)) {
-                if score > best.2 {
-                    best = (preset, top, score);
+            let top = |image| self.top(&self.scores(image, &other).ok()?);
+            calls += 1;
+            let found = top(self.image);
+            if let Some((class, higher)) = found.filter(|(_, higher)| clearly(*higher, score)) {
+                calls += 1;
+                // Inputs that are far too large make a network sure, whatever they show.
+                let nothing = top(&self.mean_colour()).map_or(1.0, |(_, score)| score);
+                let best = match preset.scale() {
+                    [] => &mut of_unit,
+                    _ => &mut of_bytes,
+                };
+                let is_best = best.is_none_or(|(_, _, best)| higher > best);
+                if 2.0 * nothing <= higher && is_best {
+                    *best = Some((preset, class, higher));
                 }
             }
+            seen.push(other);
         }
-        let low = format!(
-            "the highest score of the unmasked image is only {}, of {}: the model may not see what it was trained on. Of {}, \
-             tried with a model call each,",
-            short(score.into(), 2),
-            name(top),
-            count_of(seen.len() - 1, "other preset")
-        );
-        let (preset, other, higher) = best;
-        let helps = higher >= CLEARLY.0 * score && higher >= score + CLEARLY.1;
-        if !helps && score >= LOW {
-            return Ok(());
-        }
-        let end = match helps {
-            true => format!(
-                "--preset {preset}{} makes it {}, of {}",
-                self.beside(preset),
-                short(higher.into(), 2),
-                name(other)
-            ),
-            false => "none makes it clearly higher; the layout, the channel order, the output, and an image of none of \
-                      the classes are other reasons"
-                .to_owned(),
+        let best = match (of_unit, of_bytes) {
+            // For the same reason.
+            (Some(unit), Some(bytes)) if bytes.2 < 2.0 * unit.2 => Some(unit),
+            (unit, bytes) => bytes.or(unit),
         };
-        warning(format_args!("{low} {end}"))
+        Ok((best, calls))
+    }
+
+    /// An image of one colour, that of the mean.
+    fn mean_colour(&self) -> Array3<f32> {
+        let mut flat = self.image.clone();
+        for mut plane in flat.outer_iter_mut() {
+            let mean = plane.mean().unwrap_or_default();
+            plane.fill(mean);
+        }
+        flat
     }
 
     /// What else has to change for a preset to do what was tried.
@@ -161,10 +199,10 @@ impl FirstLook<'_> {
         }
     }
 
-    /// The scores of the image as the network would see it by way of another preprocess, without loading it again: of an
+    /// The scores of an image as the network would see it by way of another preprocess, without loading it again: of an
     /// image that its own preprocess makes the same of.
-    fn scores(&self, other: &Preprocess) -> Result<Vec<f32>, BoxError> {
-        let seen = other.apply(self.image.view().insert_axis(Axis(0)))?;
+    fn scores(&self, image: &Array3<f32>, other: &Preprocess) -> Result<Vec<f32>, BoxError> {
+        let seen = other.apply(image.view().insert_axis(Axis(0)))?;
         let mut image = seen.to_owned();
         let pick = |values: &[f32], i: usize, otherwise| match values {
             [] => otherwise,

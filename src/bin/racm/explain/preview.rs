@@ -259,13 +259,13 @@ mod tests {
             name: "a\u{1b}b".to_owned(),
             values,
         }];
-        // Three pixels in a column are a line here.
         let text = block([255, 0, 0], Some([0, 255, 0]), Colours::Of24Bits);
         assert_eq!(text, "\u{1b}[38;2;255;0;0m\u{1b}[48;2;0;255;0m\u{2580}");
         let text = block([255, 0, 0], None, Colours::Of256);
         assert_eq!(text, "\u{1b}[38;5;196m\u{1b}[49m\u{2580}");
         let drawn = drawn(&pictures, 80, Colours::Of24Bits).unwrap();
-        assert_eq!(drawn.lines().count(), 3);
+        // 96 rows of pixels, and the name.
+        assert_eq!(drawn.lines().count(), 49);
         assert!(drawn.ends_with("ab\n"), "{drawn:?}");
     }
 
