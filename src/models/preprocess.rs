@@ -31,7 +31,7 @@ named!(Layout, "layout", Nchw = "nchw", Nhwc = "nhwc");
 ///
 /// in the [`Layout`] asked for. `scale`, `mean` and `std` stand in the *network's* channel order and
 /// have one value a channel, or a single value for all channels. [`Preprocess::new`] changes nothing
-/// and copies nothing.
+/// and copies nothing; a [`Preset`] is what a usual kind of network wants.
 ///
 /// ```
 /// use racm::{Layout, Preprocess};

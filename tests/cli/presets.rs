@@ -89,8 +89,9 @@ fn a_model_that_is_fed_otherwise_is_warned_of() {
     let report = json(&out.join("report.json"));
     assert_eq!(report["model_calls"], 32 + 1);
     // What goes on has been warned of.
-    let said = succeeds(&format!("{EXPLAIN} --batch 1"), &files);
+    let said = succeeds("explain --masks 64 --grid 2 --batch 1", &files);
     assert!(!said.contains("warning"), "{said}");
+    assert_eq!(json(&out.join("report.json"))["masks_from_ledger"], 32);
     let said = succeeds(&format!("{EXPLAIN} --restart --preset 0-255"), &files);
     assert!(!said.contains("warning"), "{said}");
     let said = succeeds(
@@ -147,6 +148,38 @@ fn scores_that_are_no_probabilities_are_none_of_classes_without_names() {
     ];
     let said = succeeds(&format!("{EXPLAIN} --baseline 1"), &files);
     assert!(!said.contains("warning"), "{said}");
+}
+
+/// Of an image that is far too bright for it, a network may be sure whatever it shows.
+#[test]
+fn a_preset_that_makes_a_model_sure_of_anything_is_not_named() {
+    let [model, image, out] = of_bytes("fed_anything", true);
+    let two = |node: Vec<u8>, first: &[u8]| [proto::bytes(1, first), node].concat();
+    let mean = [proto::ints("axes", &[2, 3]), proto::int("keepdims", 0)].concat();
+    let nodes = [
+        proto::node("ReduceMean", "image", "means", &mean),
+        two(proto::node("Sub", "means", "zeros", &[]), b"means"),
+        two(
+            proto::node("Concat", "zeros", "six", &proto::int("axis", 1)),
+            b"means",
+        ),
+        proto::node("Softmax", "six", "scores", &[]),
+    ];
+    let input = proto::value("image", proto::FLOAT, &[None, Some(3), Some(4), Some(7)]);
+    let scores = proto::value("scores", proto::FLOAT, &[None, Some(6)]);
+    fs::write(&model, proto::model(&nodes, input, &[scores])).unwrap();
+    let pixels = Array3::from_shape_fn((3, 4, 7), |(c, y, _)| {
+        0.3 + 0.1 * ((c + y) % 4) as f32 + 0.1 * c as f32
+    });
+    write_png(&image, &to_rgb(&pixels, Bands::default()).unwrap()).unwrap();
+    let files = [("--model", &*model), ("--image", &*image), ("--out", &*out)];
+    let said = succeeds(EXPLAIN, &files);
+    assert!(
+        said.contains("class 2, score 0.2") && !said.contains("warning"),
+        "{said}"
+    );
+    let said = succeeds(&format!("{EXPLAIN} --restart --preset 0-255"), &files);
+    assert!(said.contains("class 2, score 1.000"), "{said}");
 }
 
 #[test]

@@ -12,10 +12,11 @@ use crate::explain::channels::numbered;
 use crate::explain::evaluated::with_nan;
 use crate::explain::kept::{LEDGER, lock, say_torn};
 use crate::explain::origin::Origin;
+use crate::explain::part::span;
 use crate::explain::report::{self, Stage};
+use crate::explain::say_written;
 use crate::explain::space::space_of;
 use crate::explain::summary::print_summary;
-use crate::explain::{say_written, span};
 use crate::image::{self, ImageArgs, Input, Stored, Taken};
 use crate::model::{class_names, file_name};
 use crate::say::{SayArgs, document, line, warn_of_names, warning};
@@ -169,7 +170,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             _ => Map::new(),
         },
         region: Map::new(),
-        preview: None,
+        preview: false,
         labels: None,
     };
     let stage = match missing.is_empty() {

@@ -209,16 +209,16 @@ impl FirstLook<'_> {
             [one] => *one,
             many => many[i],
         };
-        for i in 0..3 {
+        let order = match self.args.channel_order() {
+            ChannelOrder::Rgb => [0, 1, 2],
+            ChannelOrder::Bgr => BGR,
+        };
+        for (i, channel) in order.into_iter().enumerate() {
             let (scale, mean) = (
                 pick(&self.args.scale, i, 1.0),
                 pick(&self.args.mean, i, 0.0),
             );
             let std = pick(&self.args.std, i, 1.0);
-            let channel = match self.args.channel_order() {
-                ChannelOrder::Rgb => i,
-                ChannelOrder::Bgr => BGR[i],
-            };
             let back = seen
                 .index_axis(Axis(1), i)
                 .mapv(|v| (v * std + mean) / scale);

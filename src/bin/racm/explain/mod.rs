@@ -11,6 +11,7 @@ mod first_look;
 pub mod kept;
 mod loaded;
 pub mod origin;
+pub mod part;
 mod pictures;
 mod pilot;
 mod plot;
@@ -24,14 +25,13 @@ mod subject;
 pub mod summary;
 
 use std::cell::{Cell, RefCell};
-use std::ops::{ControlFlow, Range};
+use std::ops::ControlFlow;
 
 use racm::ndarray::Array3;
 use racm::{
-    BlackBoxModel, ColourSpace, Effect, Estimator, Explainer, Explanation, InColourSpace, Link,
-    Repeats, Run, Target,
+    BlackBoxModel, ColourSpace, Explainer, Explanation, InColourSpace, Repeats, Run, Target,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use about::{about, about_pilot, about_region};
 pub use args::Args;
@@ -40,7 +40,7 @@ use bar::Bar;
 use baseline::warn_of_baseline;
 use evaluated::with_nan;
 use first_look::FirstLook;
-use kept::{Kept, Part};
+use kept::Kept;
 use loaded::Loaded;
 use origin::Origin;
 use pilot::with_best_p_pix;
@@ -68,6 +68,7 @@ The same command given again goes on where it was stopped. Exit status: 0 done; 
 
 pub fn run(args: &mut Args) -> Result<(), Failure> {
     args.check()?;
+    preview::settle(&mut args.preview)?;
     match args.images.images.is_empty() {
         true => {
             let loaded = Loaded::new(args)?;
@@ -184,7 +185,7 @@ fn explain(args: &Args, loaded: &Loaded) -> Result<Option<Done>, Failure> {
         channels: args.channels.names().or(names_of_channels.as_deref()),
         about,
         region: about_region(args, refined_by.as_ref(), missing),
-        preview: args.preview,
+        preview: args.preview.is_some(),
         labels: args
             .segments
             .as_ref()
@@ -286,8 +287,8 @@ impl Job<'_> {
         print_summary(origin, &explanation, &written)?;
         warn(&explanation.run_stats().repeats)?;
         warn_of_names(origin.names, explanation.ledger().model_outputs())?;
-        if let Some(preview) = origin.preview {
-            preview::show(preview, origin, &explanation, &written.carried)?;
+        if origin.preview {
+            preview::show(origin, &explanation, &written.carried)?;
         }
         say_written(origin, &explanation, &written.files)?;
         document(&written.report)?;
@@ -298,90 +299,6 @@ impl Job<'_> {
                 report: written.report,
             }),
         }
-    }
-
-    /// Scores a part of the masks, and makes no map.
-    fn score(&self, part: &Part) -> Result<(), Failure> {
-        let Job {
-            explainer,
-            kept,
-            signals,
-            ..
-        } = self;
-        let (masks, size) = (explainer.masks(), explainer.spec().block_size as u64);
-        let Range { start, end } = part.blocks(masks.div_ceil(size));
-        // No rule ends a part before.
-        let mut exactly = explainer.budget().clone();
-        exactly.until.clear();
-        let mut bar = Bar::new((end - start) * size, &exactly);
-        let run = self.run().blocks(start..end).progress(|progress| {
-            bar.show(progress);
-            go_on(signals)
-        });
-        let outcome = run.score_with_stats();
-        bar.end();
-        let (ledger, stats) = outcome.map_err(|error| {
-            let (cause, ledger) = error.into_parts();
-            kept.failure(cause, ledger.as_ref())
-        })?;
-        warn(&stats.repeats)?;
-        let wanted = (start * size).min(masks)..(end * size).min(masks);
-        if !ledger.missing(wanted.clone()).is_empty() {
-            // By a signal, or by the time limit.
-            let left = kept.left(&ledger);
-            return match signals.stopped(left.clone()) {
-                Some(stopped) => Err(stopped.into()),
-                None => line(left),
-            };
-        }
-        let (path, merge) = (
-            kept.path.display(),
-            merge(explainer, self.target) + &self.reading,
-        );
-        document(
-            &json!({"ledger": path.to_string(), "from": wanted.start, "to": wanted.end, "of": masks}),
-        )?;
-        match wanted.is_empty() {
-            true => line(format_args!(
-                "none of the {masks} masks is in this part, so {path} holds none"
-            )),
-            false => line(format_args!(
-                "masks {} of {masks} are in {path}; {merge} makes the map of all",
-                span(&wanted)
-            )),
-        }
-    }
-}
-
-/// The command that makes the map of an explainer's shards, with all that ledgers do not keep.
-fn merge(explainer: &Explainer, target: &Target) -> String {
-    let mut command = "racm merge".to_owned();
-    if let Target::Sum(_) = target {
-        let text = target.to_string();
-        // A shell takes a star for files.
-        command += &match text.contains('*') {
-            true => format!(" --target '{text}'"),
-            false => format!(" --target {text}"),
-        };
-    }
-    let (estimator, effect, link) = (explainer.estimator(), explainer.effect(), explainer.link());
-    if estimator != Estimator::default() {
-        command += &format!(" --estimator {}", estimator.name());
-    }
-    if effect != Effect::default() {
-        command += &format!(" --effect {}", effect.name());
-    }
-    if link != Link::default() {
-        command += &format!(" --link {link}");
-    }
-    command
-}
-
-/// The first and the last of some masks.
-pub fn span(masks: &Range<u64>) -> String {
-    match masks.end - masks.start {
-        1 => masks.start.to_string(),
-        _ => format!("{} to {}", masks.start, masks.end - 1),
     }
 }
 

@@ -6,7 +6,6 @@ use racm::ColourSpace;
 use racm::ndarray::Array3;
 use serde_json::{Map, Value};
 
-use super::preview::Preview;
 use crate::args::MapArgs;
 use crate::numbers::measured;
 
@@ -27,7 +26,7 @@ pub struct Origin<'a> {
     /// The same of the region.
     pub region: Map<String, Value>,
     /// Whether the map is shown in the terminal.
-    pub preview: Option<Preview>,
+    pub preview: bool,
     /// The file of the segments.
     pub labels: Option<String>,
 }

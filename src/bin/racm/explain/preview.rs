@@ -37,22 +37,24 @@ enum Colours {
     Of256,
 }
 
+/// Takes back what the terminal does not show, and says why.
+pub fn settle(preview: &mut Option<Preview>) -> Result<(), Failure> {
+    let (Some(Preview::Auto), Err(why)) = (*preview, colours()) else {
+        return Ok(());
+    };
+    *preview = None;
+    line(format_args!(
+        "no preview: {why} (--preview=always shows it anyway)"
+    ))
+}
+
 /// Shows the picture beside the planes of the first class.
 pub fn show(
-    preview: Preview,
     origin: &Origin<'_>,
     explanation: &Explanation,
     carried: &[Carried],
 ) -> Result<(), Failure> {
-    let colours = match (preview, colours()) {
-        (_, Ok(colours)) => colours,
-        (Preview::Always, Err(_)) => Colours::Of24Bits,
-        (Preview::Auto, Err(why)) => {
-            return line(format_args!(
-                "no preview: {why} (--preview=always shows it anyway)"
-            ));
-        }
-    };
+    let colours = colours().unwrap_or(Colours::Of24Bits);
     let shape = explanation.plan().shape();
     if shape[1..] == [1, 1] {
         return line("no preview: all that a table's map says stands above");
