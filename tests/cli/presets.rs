@@ -61,6 +61,24 @@ fn a_preset_is_the_options_that_it_stands_for() {
         assert_eq!(report["model_calls"], 0, "{preset}");
         assert_eq!(fs::read(out.join("map.npy")).unwrap(), map, "{preset}");
     }
+    // An evaluation goes on, too.
+    let images = out.with_file_name("list.csv");
+    fs::write(&images, "file\nimage.png\n").unwrap();
+    let out_too = out.with_file_name("evaluated");
+    let files_too = [
+        ("--model", &*model),
+        ("--images", &*images),
+        ("--out", &*out_too),
+    ];
+    let evaluate = "evaluate --methods racm --masks 20 --grid 2 --metrics gini";
+    succeeds(&format!("{evaluate} --preset -1-1"), &files_too);
+    let record = fs::read(out_too.join("images/image.png.json")).unwrap();
+    succeeds(&format!("{evaluate} --mean 0.5 --std 0.5"), &files_too);
+    // Seconds are in it: nothing was measured again.
+    assert_eq!(
+        fs::read(out_too.join("images/image.png.json")).unwrap(),
+        record
+    );
     // Another preset is another model.
     fails(
         &format!("{EXPLAIN} --preset imagenet"),

@@ -134,6 +134,10 @@ fn find(text: &str, names: &[String]) -> Result<usize, String> {
     if let Some(class) = exactly(text, names)? {
         return Ok(class);
     }
+    // A sign without a term.
+    if text.starts_with(['-', '+', '*']) || text.ends_with(['-', '+', '*']) {
+        return Err(unknown(text, names));
+    }
     let (lower, asked) = (text.to_lowercase(), words(text));
     let begins = |name: &str| name.to_lowercase().starts_with(&lower);
     let rules: [&dyn Fn(&str) -> bool; 3] = [
@@ -311,6 +315,11 @@ mod tests {
             ("shark-tench", "a sign stands between spaces"),
             ("tench - tench", "expected different classes"),
             ("tench, ", "no class is called \"\""),
+            (
+                "tench - ",
+                "no class is called \"tench -\"; the nearest are 0",
+            ),
+            ("- tench", "no class is called \"- tench\""),
             ("tench -  - shark", "no class is called \"\""),
         ] {
             let error = target(text).unwrap_err();

@@ -14,7 +14,8 @@ use crate::say::{count_of, warning};
 /// Below this top score, the other presets are tried. MobileNetV2 gave 18 photos of its classes 0.61 and more, and less
 /// than this in 61 of 90 cases where they were fed by a preset that was not its own.
 const DOUBTED: f32 = 0.5;
-/// A preset is named if its top score is higher by this factor and this much. In those 61 cases its own was.
+/// A preset is named if its top score is higher by this factor and this much. In all those 61 cases one was named: its own,
+/// or in three of them -1-1, with the same class.
 fn clearly(higher: f32, score: f32) -> bool {
     higher >= 1.5 * score && higher >= score + 0.2
 }
