@@ -106,9 +106,11 @@ fn a_model_that_is_fed_otherwise_is_warned_of() {
     // What was tried is not the run's.
     let report = json(&out.join("report.json"));
     assert_eq!(report["model_calls"], 32 + 1);
-    // What goes on has been warned of.
-    let said = succeeds("explain --masks 64 --grid 2 --batch 1", &files);
+    // A run that is done asks no more, and one that goes on asks about the image first.
+    let said = succeeds(EXPLAIN, &files);
     assert!(!said.contains("warning"), "{said}");
+    let said = succeeds("explain --masks 64 --grid 2 --batch 1", &files);
+    assert_eq!(said.matches(warning).count(), 1, "{said}");
     assert_eq!(json(&out.join("report.json"))["masks_from_ledger"], 32);
     let said = succeeds(&format!("{EXPLAIN} --restart --preset 0-255"), &files);
     assert!(!said.contains("warning"), "{said}");
