@@ -196,6 +196,9 @@ pub use models::ort::OrtModel;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
 pub use models::preprocess::{Layout, Preprocess};
+#[cfg(any(feature = "onnx", feature = "ort"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "onnx", feature = "ort"))))]
+pub use models::preset::Preset;
 pub use models::time_limit::TimeLimit;
 pub use models::tolerant::{Retry, Tolerant, Tolerated};
 pub use ndarray;

@@ -15,6 +15,7 @@ mod channel_file;
 mod channels;
 #[path = "cli/compare.rs"]
 mod compare;
+mod data;
 #[path = "cli/figures.rs"]
 mod figures;
 #[path = "cli/files.rs"]
@@ -23,12 +24,20 @@ mod files;
 mod lists;
 #[path = "cli/missing.rs"]
 mod missing;
+#[path = "cli/names.rs"]
+mod names;
 mod npy;
+#[path = "cli/presets.rs"]
+mod presets;
+#[path = "cli/printed.rs"]
+mod printed;
 #[path = "onnx/proto.rs"]
 #[allow(dead_code)]
 mod proto;
 #[path = "cli/series.rs"]
 mod series;
+#[path = "cli/several.rs"]
+mod several;
 #[path = "cli/shards.rs"]
 mod shards;
 #[path = "cli/space.rs"]

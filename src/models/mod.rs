@@ -20,6 +20,8 @@ pub(crate) mod ort;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 pub(crate) mod preprocess;
 #[cfg(any(feature = "onnx", feature = "ort"))]
+pub(crate) mod preset;
+#[cfg(any(feature = "onnx", feature = "ort"))]
 mod survey;
 pub(crate) mod time_limit;
 pub(crate) mod tolerant;

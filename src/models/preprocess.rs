@@ -3,6 +3,7 @@
 use ndarray::{ArrayView4, CowArray, Ix4};
 
 use crate::error::{Error, Result};
+use crate::models::preset::Preset;
 use crate::text::{joined, named};
 
 /// The order of the axes that a network expects.
@@ -40,7 +41,7 @@ named!(Layout, "layout", Nchw = "nchw", Nhwc = "nhwc");
 ///
 /// in the [`Layout`] asked for. `scale`, `mean` and `std` stand in the *network's* channel order and
 /// have one value a channel, or a single value for all channels. [`Preprocess::new`] changes nothing
-/// and copies nothing.
+/// and copies nothing; a [`Preset`] is what a usual kind of network wants.
 ///
 /// ```
 /// use racm::{Layout, Preprocess};
@@ -61,11 +62,11 @@ named!(Layout, "layout", Nchw = "nchw", Nhwc = "nhwc");
 #[cfg_attr(feature = "serde", serde(try_from = "Saved"))]
 #[must_use]
 pub struct Preprocess {
-    layout: Layout,
-    order: Vec<usize>,
-    scale: Vec<f32>,
-    mean: Vec<f32>,
-    std: Vec<f32>,
+    pub(super) layout: Layout,
+    pub(super) order: Vec<usize>,
+    pub(super) scale: Vec<f32>,
+    pub(super) mean: Vec<f32>,
+    pub(super) std: Vec<f32>,
 }
 
 /// A preprocess that was read, before its checks.
@@ -143,11 +144,7 @@ impl Preprocess {
     /// The usual statistics of ImageNet for an RGB image in \[0, 1\]: mean 0.485, 0.456, 0.406 and
     /// standard deviation 0.229, 0.224, 0.225, as torchvision's classifiers expect.
     pub fn imagenet() -> Self {
-        Preprocess {
-            mean: vec![0.485, 0.456, 0.406],
-            std: vec![0.229, 0.224, 0.225],
-            ..Self::new()
-        }
+        Preset::ImageNet.into()
     }
 
     /// The order of the axes that the network expects.

@@ -209,6 +209,7 @@ pub fn value_name(value: impl ValueEnum) -> String {
 
 /// What is made of scores: it changes none of them.
 #[derive(Clone, clap::Args)]
+#[command(next_help_heading = "Map")]
 pub struct MapArgs {
     /// The scale on which scores are explained: identity, log[:FLOOR] (ln of the score, from FLOOR on)
     /// or logit[:CLIP] (ln(p / (1 - p)), CLIP away from 0 and 1); both 1e-6 if not given [default:

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use racm::{Baseline, Budget, Explainer, Family, Ledger, Plan, Target, demo};
+use racm::{Baseline, Budget, Explainer, Family, Ledger, Plan, demo};
 use serde_json::{Map, Value, json};
 
 use crate::args::{MapArgs, whole_number};
@@ -12,13 +12,15 @@ use crate::explain::channels::numbered;
 use crate::explain::evaluated::with_nan;
 use crate::explain::kept::{LEDGER, lock, say_torn};
 use crate::explain::origin::Origin;
+use crate::explain::part::span;
 use crate::explain::report::{self, Stage};
+use crate::explain::say_written;
 use crate::explain::space::space_of;
 use crate::explain::summary::print_summary;
-use crate::explain::{say_written, span};
 use crate::image::{self, ImageArgs, Input, Stored, Taken};
 use crate::model::{class_names, file_name};
-use crate::say::{line, warn_of_names};
+use crate::say::{SayArgs, document, line, warn_of_names, warning};
+use crate::target::TargetArg;
 use crate::{Failure, read, whole};
 
 /// The arguments of `racm merge`. What ledgers know (masks, seed, classes, unmasked scores) is not asked for.
@@ -29,30 +31,33 @@ pub struct Args {
     #[arg(required = true, value_name = "LEDGER")]
     pub ledgers: Vec<PathBuf>,
     /// The image that was explained, for the pictures; not for the demo, which draws its own
-    #[arg(long, value_name = "FILE|DIR")]
+    #[arg(long, value_name = "FILE|DIR", help_heading = "Image")]
     pub image: Option<PathBuf>,
     #[command(flatten)]
     pub reading: ImageArgs,
     /// The model file, to be sure that the scores are its own; it is not run
-    #[arg(long, value_name = "M.onnx")]
+    #[arg(long, value_name = "M.onnx", help_heading = "Model")]
     pub model: Option<String>,
     /// The folder for the results, and for the ledger of all scores, ledger.racm
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub out: PathBuf,
     /// Make the map also where masks are missing, of those that are there
-    #[arg(long)]
+    #[arg(long, help_heading = "Map")]
     pub partial: bool,
     /// The map of the first N masks [default: all that the run was to have]
-    #[arg(long, value_name = "N", value_parser = whole_number)]
+    #[arg(long, value_name = "N", value_parser = whole_number, help_heading = "Map")]
     pub masks: Option<u64>,
-    /// Of the classes that were scored, those to explain: top, K[,K...], or a difference A-B or another sum [default: all]
-    #[arg(long, allow_hyphen_values = true)]
-    pub target: Option<Target>,
+    /// Of the classes that were scored, those to explain: top, K[,K...], or a difference A-B or another sum, by number or
+    /// by name, as in `racm explain` [default: all]
+    #[arg(long, allow_hyphen_values = true, help_heading = "Map")]
+    pub target: Option<TargetArg>,
     #[command(flatten)]
     pub map: MapArgs,
     /// A text file with one class name a line
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Model")]
     pub labels: Option<PathBuf>,
+    #[command(flatten)]
+    pub say: SayArgs,
 }
 
 pub fn run(args: &Args) -> Result<(), Failure> {
@@ -60,6 +65,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let model = ledger.model_name();
     check_model(args, model.as_deref())?;
     let is_demo = model.as_deref().is_some_and(|name| file_in(name) == "demo");
+    let names = class_names(args.labels.as_deref(), is_demo)?;
     let space = model.as_deref().and_then(space_of);
     let of_ledger = |e| format!("{}: {e}", args.ledgers[0].display());
     let plan = ledger.plan().map_err(of_ledger)?;
@@ -132,7 +138,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     args.map.check(&explainer)?;
     let mut explanation = explainer.explain_ledger(plan.shape(), ledger.prefix(wanted))?;
     if let Some(target) = &args.target {
-        explanation = explanation.with_target(target.clone())?;
+        explanation = explanation.with_target(target.of(&names)?)?;
     }
     whole::folder(&args.out)?;
     whole::put(&out, |part| {
@@ -140,7 +146,6 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         ledger.write_to(&file)?;
         Ok(file.sync_all()?)
     })?;
-    let names = class_names(args.labels.as_deref(), is_demo)?;
     let about = json!({
         "model": args.model.clone().or(model),
         "image": args.image.as_ref().map(|path| path.display().to_string()),
@@ -165,6 +170,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             _ => Map::new(),
         },
         region: Map::new(),
+        preview: false,
         labels: None,
     };
     let stage = match missing.is_empty() {
@@ -174,7 +180,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let written = report::write(&origin, &explainer, &explanation, &stage)?;
     print_summary(&origin, &explanation, &written)?;
     warn_of_names(&names, explanation.ledger().model_outputs())?;
-    say_written(&origin, &explanation, &written.files)
+    say_written(&origin, &explanation, &written.files)?;
+    document(&written.report)
 }
 
 /// The names of an image's channels, as far as planes of one channel each have them.
@@ -202,8 +209,8 @@ fn union(paths: &[PathBuf]) -> Result<Ledger, Failure> {
                 if let (Ok(kept), Ok(other)) = (union.plan(), ledger.plan()) {
                     let [kept, other] = [kept, other].map(|plan| plan.plane_names().join(", "));
                     if kept != other {
-                        line(format_args!(
-                            "warning: the planes are {other} in {path} and {kept} in {first}, which names them here"
+                        warning(format_args!(
+                            "the planes are {other} in {path} and {kept} in {first}, which names them here"
                         ))?;
                     }
                 }

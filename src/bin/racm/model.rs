@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, ValueEnum};
 use racm::ndarray::{Array2, ArrayView4};
-use racm::{BlackBoxModel, BoxError, Device, Layout, OnnxModel, OnnxOptions, Preprocess, demo};
+use racm::{
+    BlackBoxModel, BoxError, Device, Layout, OnnxModel, OnnxOptions, Preprocess, Preset, demo,
+};
 
 use crate::args::{named, size, value_name};
 use crate::channel_file::ChannelFile;
@@ -33,12 +35,17 @@ pub struct ModelArgs {
     /// The model's output with the scores [default: its first]
     #[arg(long, value_name = "NAME")]
     pub output: Option<String>,
-    /// The order of the input's axes
-    #[arg(long, value_parser = named(Layout::ALL, Layout::name), default_value = "nchw")]
-    pub layout: Layout,
-    /// The order of the input's channels
-    #[arg(long, value_enum, default_value_t = ChannelOrder::Rgb)]
-    pub channel_order: ChannelOrder,
+    /// How a usual kind of network takes pictures: layout, channel order, scale, mean and std at once, of which those that
+    /// are given count instead. imagenet is torchvision's and timm's; yolo-cls and 0-1 are [0, 1] as it is; keras-tf is
+    /// [-1, 1] (MobileNet, Inception) and keras-caffe BGR less a mean (VGG, ResNet), both nhwc
+    #[arg(long, value_parser = named(Preset::ALL, Preset::name), allow_hyphen_values = true)]
+    pub preset: Option<Preset>,
+    /// The order of the input's axes [default: nchw]
+    #[arg(long, value_parser = named(Layout::ALL, Layout::name))]
+    pub layout: Option<Layout>,
+    /// The order of the input's channels [default: rgb]
+    #[arg(long, value_enum)]
+    pub channel_order: Option<ChannelOrder>,
     /// Multiplies the image before mean and std apply, one value or one a channel. Pictures (PNG, JPEG) are in [0, 1], all
     /// other images as they are stored [default: 1]
     #[arg(
@@ -93,6 +100,12 @@ pub enum ChannelOrder {
     Rgb,
     Bgr,
 }
+
+/// The channels of an RGB image from the last to the first.
+pub const BGR: [usize; 3] = [2, 1, 0];
+
+/// What is expected of a model's file.
+const MODEL: &str = "an ONNX file or `demo`";
 
 /// A loaded model.
 pub enum Model {
@@ -156,6 +169,7 @@ impl ModelArgs {
         if self.model == "demo" {
             return Ok(Model::Demo);
         }
+        self.check_file()?;
         Ok(match self.runtime {
             Runtime::Rten => {
                 let model = OnnxModel::from_path(&self.model, &options);
@@ -169,12 +183,29 @@ impl ModelArgs {
         })
     }
 
+    /// Refuses a model's file that is not there.
+    pub fn check_file(&self) -> Result<(), Failure> {
+        read::open(Path::new(&self.model), MODEL)?;
+        Ok(())
+    }
+
     /// How an ONNX model is loaded and called.
     pub fn options(&self) -> Result<OnnxOptions, Failure> {
         self.check_device()?;
-        let mut preprocess = Preprocess::new().layout(self.layout);
-        if let ChannelOrder::Bgr = self.channel_order {
-            preprocess = preprocess.channels([2, 1, 0])?;
+        let mut options = OnnxOptions::default();
+        options.input.clone_from(&self.input);
+        options.output.clone_from(&self.output);
+        options.threads = self.threads.unwrap_or(0);
+        options.device = self.device;
+        options.preprocess = self.preprocess()?;
+        Ok(options)
+    }
+
+    /// What the model sees of an image.
+    pub fn preprocess(&self) -> racm::Result<Preprocess> {
+        let mut preprocess = Preprocess::new().layout(self.layout());
+        if let ChannelOrder::Bgr = self.channel_order() {
+            preprocess = preprocess.channels(BGR)?;
         }
         if !self.scale.is_empty() {
             preprocess = preprocess.scales(self.scale.clone())?;
@@ -185,13 +216,36 @@ impl ModelArgs {
         if !self.std.is_empty() {
             preprocess = preprocess.std(self.std.clone())?;
         }
-        let mut options = OnnxOptions::default();
-        options.input.clone_from(&self.input);
-        options.output.clone_from(&self.output);
-        options.threads = self.threads.unwrap_or(0);
-        options.device = self.device;
-        options.preprocess = preprocess;
-        Ok(options)
+        Ok(preprocess)
+    }
+
+    /// Takes of the preset the numbers that were not given.
+    pub fn take_preset(&mut self) {
+        let Some(preset) = self.preset else { return };
+        for (given, usual) in [
+            (&mut self.scale, preset.scale()),
+            (&mut self.mean, preset.mean()),
+            (&mut self.std, preset.std()),
+        ] {
+            if given.is_empty() {
+                *given = usual.to_vec();
+            }
+        }
+    }
+
+    /// The order of the input's axes.
+    pub fn layout(&self) -> Layout {
+        let usual = self.preset.map(Preset::layout);
+        self.layout.or(usual).unwrap_or_default()
+    }
+
+    /// The order of the input's channels.
+    pub fn channel_order(&self) -> ChannelOrder {
+        let usual = || match self.preset.is_some_and(|p| p.channels() == BGR) {
+            true => ChannelOrder::Bgr,
+            false => ChannelOrder::Rgb,
+        };
+        self.channel_order.unwrap_or_else(usual)
     }
 
     /// What the model is called in ledgers: a fingerprint of its file and, behind a semicolon, all else that changes its
@@ -209,8 +263,8 @@ impl ModelArgs {
             self.device,
             or_first(&self.input),
             or_first(&self.output),
-            self.layout,
-            value_name(self.channel_order),
+            self.layout(),
+            value_name(self.channel_order()),
             self.scale_name(),
             self.mean,
             self.std,
@@ -247,7 +301,7 @@ pub fn file_name(model: &str) -> Result<String, Failure> {
         return Ok("demo".to_owned());
     }
     let fault = |e: std::io::Error| format!("{model}: {e}");
-    let (mut file, _) = read::open(Path::new(model), "an ONNX file or `demo`")?;
+    let (mut file, _) = read::open(Path::new(model), MODEL)?;
     let (mut hash, mut length) = (0xcbf2_9ce4_8422_2325_u64, 0);
     let mut part = vec![0; 1 << 16];
     loop {
@@ -288,7 +342,7 @@ impl Model {
         let taken = Taken {
             by: args.model.clone(),
             shape: self.input_shape(),
-            hint: self.layout_hint(args.layout),
+            hint: self.layout_hint(args.layout()),
         };
         let input = Input::new(path, stored, reading, &taken)?;
         let order = args.check_order(input.shape()[0]);

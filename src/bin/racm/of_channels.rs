@@ -1,5 +1,7 @@
 //! What a file about channels changes of the options.
 
+use std::path::Path;
+
 use racm::{Baseline, Error};
 
 use crate::Failure;
@@ -8,8 +10,15 @@ use crate::image::Input;
 use crate::model::{ChannelOrder, ModelArgs};
 
 impl ModelArgs {
-    /// Reads the file about channels; what it holds takes the place of options that were not given.
-    pub fn read_channel_file(&mut self, baseline: &mut Option<Baseline>) -> Result<(), Failure> {
+    /// Reads the file about channels; what it holds takes the place of options that were not given, and the preset of what
+    /// it does not hold.
+    pub fn complete(&mut self, baseline: &mut Option<Baseline>) -> Result<(), Failure> {
+        self.read_channel_file(baseline)?;
+        self.take_preset();
+        Ok(())
+    }
+
+    fn read_channel_file(&mut self, baseline: &mut Option<Baseline>) -> Result<(), Failure> {
         let Some(path) = &self.channel_file else {
             return Ok(());
         };
@@ -21,7 +30,7 @@ impl ModelArgs {
             )
             .into()
         };
-        let is_bgr = matches!(self.channel_order, ChannelOrder::Bgr);
+        let is_bgr = matches!(self.channel_order(), ChannelOrder::Bgr);
         for (column, from, to) in [
             ("scale", &read.scale, &mut self.scale),
             ("mean", &read.mean, &mut self.mean),
@@ -56,12 +65,30 @@ impl ModelArgs {
 
     /// Refuses an order for another number of channels.
     pub fn check_order(&self, channels: usize) -> Result<(), String> {
-        match self.channel_order {
+        match self.channel_order() {
             ChannelOrder::Bgr if channels != 3 => Err(format!(
                 "--channel-order bgr is for 3 channels, expected rgb for the {channels} channels of the image"
             )),
             _ => Ok(()),
         }
+    }
+
+    /// Whether the model's file is called like one of a framework.
+    fn is_of_another_kind(&self) -> bool {
+        const ENDINGS: [&str; 8] = [
+            "pt",
+            "pth",
+            "pkl",
+            "h5",
+            "keras",
+            "pb",
+            "tflite",
+            "safetensors",
+        ];
+        let ending = Path::new(&self.model).extension().unwrap_or_default();
+        ENDINGS
+            .iter()
+            .any(|other| ending.eq_ignore_ascii_case(other))
     }
 
     /// Why a model was not loaded, with the option or the file about channels where that is the reason.
@@ -82,6 +109,10 @@ impl ModelArgs {
                     ..
                 },
             ) => format!("{}: {error}", file.display()).into(),
+            _ if self.is_of_another_kind() => format!(
+                "{error}; a model of another kind is exported to an ONNX file first (torch.onnx.export, tf2onnx)"
+            )
+            .into(),
             _ => error.into(),
         }
     }

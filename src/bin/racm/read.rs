@@ -152,3 +152,11 @@ pub fn fields(line: &str) -> Option<Vec<String>> {
     }
     (!quoted).then_some(fields)
 }
+
+/// Text as a CSV field.
+pub fn csv_field(text: &str) -> String {
+    match text.contains([',', '"', '\n']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_owned(),
+    }
+}

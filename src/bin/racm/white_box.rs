@@ -101,6 +101,7 @@ impl ModelArgs {
             return Err("the layers of the demo are not known: class activation maps need an ONNX file, --model M.onnx".into());
         }
         let mut options = self.options()?;
+        self.check_file()?;
         if let Some(output) = &layer.refine_output {
             options.output = Some(output.clone());
         }
@@ -182,7 +183,8 @@ pub struct LayersArgs {
 }
 
 /// `racm layers`: the values at which a model can be cut, last first.
-pub fn layers(args: &LayersArgs) -> Result<(), Failure> {
+pub fn layers(args: &mut LayersArgs) -> Result<(), Failure> {
+    args.model.take_preset();
     if args.model.model == "demo" {
         return Err(
             "layers are known of ONNX files only, and the demo is none: --model M.onnx".into(),

@@ -13,6 +13,8 @@ use crate::explain::{self, method_names};
 use crate::figure::FigureArgs;
 use crate::image::ImageArgs;
 use crate::model::ModelArgs;
+use crate::say::SayArgs;
+use crate::target::TargetArg;
 use crate::white_box::LayerArgs;
 
 #[derive(Parser)]
@@ -38,13 +40,16 @@ pub struct Args {
         value_parser = PossibleValuesParser::new(method_names())
     )]
     pub methods: Vec<String>,
-    /// What all methods explain: top, the class with the highest score, or the class K
+    /// What all methods explain: top, the class with the highest score, or one class, by number or by name
     #[arg(
-        long,
+        long = "target",
         default_value = "top",
-        value_name = "top|K",
+        value_name = "top|CLASS",
         allow_hyphen_values = true
     )]
+    pub asked: TargetArg,
+    /// The same, by number.
+    #[arg(skip)]
     pub target: Target,
     /// The number of masks, each a model call, of every method that draws masks
     #[arg(long, default_value_t = 1000, value_name = "N", value_parser = whole_number)]
@@ -66,6 +71,8 @@ pub struct Args {
     pub mask: MaskArgs,
     #[command(flatten)]
     pub figure: FigureArgs,
+    #[command(flatten)]
+    pub say: SayArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -84,6 +91,22 @@ pub fn cam(method: &str) -> Option<CamMethod> {
 impl Args {
     /// Refuses what would fail after hours.
     pub fn check(&self) -> Result<(), Failure> {
+        let mut seen = BTreeSet::new();
+        if let Some(method) = self.methods.iter().find(|method| !seen.insert(*method)) {
+            return Err(format!("--methods has {method} twice").into());
+        }
+        if self.curves == Some(0) {
+            return Err("--curves is 0, expected at least 1".into());
+        }
+        self.layer
+            .check(self.methods.iter().any(|method| cam(method).is_some()))?;
+        self.figure.check()?;
+        self.folders().map(drop)
+    }
+
+    /// The class by its number.
+    pub fn take_target(&mut self, names: &[String]) -> Result<(), Failure> {
+        self.target = self.asked.of(names)?;
         let one_class = match &self.target {
             Target::Top => true,
             Target::Classes(classes) => classes.len() == 1,
@@ -96,17 +119,7 @@ impl Args {
             )
             .into());
         }
-        let mut seen = BTreeSet::new();
-        if let Some(method) = self.methods.iter().find(|method| !seen.insert(*method)) {
-            return Err(format!("--methods has {method} twice").into());
-        }
-        if self.curves == Some(0) {
-            return Err("--curves is 0, expected at least 1".into());
-        }
-        self.layer
-            .check(self.methods.iter().any(|method| cam(method).is_some()))?;
-        self.figure.check()?;
-        self.folders().map(drop)
+        Ok(())
     }
 
     /// The images, each with the folder for its results; `None` is the one that the demo draws.
@@ -150,7 +163,7 @@ impl Args {
         args.image = image.map(Path::to_owned);
         args.reading = self.reading.clone();
         args.out = out;
-        args.target = self.target.clone();
+        args.asked = TargetArg::Numbers(self.target.clone());
         if cam(method).is_some() {
             args.layer = self.layer.clone();
             return Ok(args);

@@ -20,7 +20,8 @@ use crate::explain;
 use crate::explain::channels::names_of;
 use crate::explain::evaluated::{fill_outside, with_nan};
 use crate::model::Model;
-use crate::say::{csv_field, line, warn_of_names};
+use crate::read::csv_field;
+use crate::say::{self, document, line, warn_of_names};
 use crate::signals::Signals;
 use crate::{Failure, whole};
 use found::Found;
@@ -28,10 +29,11 @@ use picture::Compared;
 
 pub fn run(args: &mut Args) -> Result<(), Failure> {
     args.check()?;
-    args.model.read_channel_file(&mut args.mask.baseline)?;
-    let args = &*args;
+    args.model.complete(&mut args.mask.baseline)?;
     args.model.start_threads()?;
     let names = args.model.class_names()?;
+    args.take_target(&names)?;
+    let args = &*args;
     let model = args.model.load()?;
     let signals = Signals::watch()?;
     // All images are read before the first mask is scored.
@@ -47,7 +49,8 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
             let of_image = all[index].name.as_ref().map(|name| format!("{name}: "));
             line(format_args!("{}{method}", of_image.unwrap_or_default()))?;
             let out = folder.join(method);
-            explain::run(&mut args.of_method(*image, method, out.clone())?)?;
+            let mut of_method = args.of_method(*image, method, out.clone())?;
+            say::one_step(|| explain::run(&mut of_method))?;
             let before = before(earlier.as_ref(), *image, method);
             let mut found = Found::read(&out, method, before)?;
             if let Some(steps) = args.curves {
@@ -71,7 +74,8 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
         "wrote {} to {}",
         written.join(", "),
         args.out.display()
-    ))
+    ))?;
+    document(&report(args, &folders, &all))
 }
 
 const JSON: &str = "compare.json";
@@ -171,21 +175,24 @@ fn before<'a>(earlier: Option<&'a Value>, image: Option<&Path>, method: &str) ->
 type Folders<'a> = [(Option<&'a Path>, std::path::PathBuf)];
 
 fn write_json(args: &Args, folders: &Folders<'_>, all: &[Compared]) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(&report(args, folders, all))? + "\n";
+    whole::write(&args.out.join(JSON), text.as_bytes())
+}
+
+fn report(args: &Args, folders: &Folders<'_>, all: &[Compared]) -> Value {
     let images = folders.iter().zip(all).map(|((image, _), compared)| {
         json!({
             "image": image.map(|path| path.display().to_string()),
             "methods": compared.maps.iter().map(Found::to_json).collect::<Vec<_>>(),
         })
     });
-    let report = json!({
+    json!({
         "racm_version": env!("CARGO_PKG_VERSION"),
         "model": args.model.model,
         "target": args.target,
         "curve_steps": args.curves,
         "images": images.collect::<Vec<_>>(),
-    });
-    let text = serde_json::to_string_pretty(&report)? + "\n";
-    whole::write(&args.out.join(JSON), text.as_bytes())
+    })
 }
 
 fn write_csv(args: &Args, folders: &Folders<'_>, all: &[Compared]) -> Result<(), Failure> {

@@ -13,6 +13,7 @@ use super::store::{Case, fingerprint};
 use crate::args::{MaskArgs, named, size, value_name, whole_number};
 use crate::image::{ImageArgs, Input, contents};
 use crate::model::{Model, ModelArgs};
+use crate::say::SayArgs;
 use crate::shard::Shard;
 use crate::white_box::{LayerArgs, Refine};
 use crate::{Failure, read};
@@ -24,41 +25,43 @@ pub struct Args {
     /// A CSV file with a column `file` (and roi_x1, roi_y1, roi_x2, roi_y2 for boxes), or a folder of
     /// files. Files lie in the list's folder or below, and are of any kind that `racm explain --image` takes; folders with a
     /// file for each channel need a list
-    #[arg(long, value_name = "LIST.csv|DIR")]
+    #[arg(long, value_name = "LIST.csv|DIR", help_heading = "Image")]
     pub images: PathBuf,
     #[command(flatten)]
     pub reading: ImageArgs,
     /// The list may name files outside of its folder: absolute paths, and paths with `..`
-    #[arg(long)]
+    #[arg(long, help_heading = "Image")]
     pub anywhere: bool,
     /// The folder for the results; one that holds some of this evaluation is continued
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub out: PathBuf,
     /// The methods to compare; mc-rise paints in red, green and blue, and so takes images of 3 channels only
     #[arg(
         long,
+        help_heading = "Evaluation",
         value_enum,
         value_delimiter = ',',
         default_value = "racm,mc-rise"
     )]
     pub methods: Vec<MethodArg>,
     /// Numbers of masks; the largest run serves all
-    #[arg(long, value_delimiter = ',', default_value = "1000,5000", value_name = "N[,N...]", allow_hyphen_values = true, value_parser = whole_number)]
+    #[arg(long, help_heading = "Evaluation", value_delimiter = ',', default_value = "1000,5000", value_name = "N[,N...]", allow_hyphen_values = true, value_parser = whole_number)]
     pub masks: Vec<u64>,
     /// How scores become a map; several estimators share the masks
-    #[arg(long, value_parser = named(Estimator::ALL, Estimator::name), value_delimiter = ',', default_value = "centred")]
+    #[arg(long, help_heading = "Evaluation", value_parser = named(Estimator::ALL, Estimator::name), value_delimiter = ',', default_value = "centred")]
     pub estimator: Vec<Estimator>,
     /// What a plane of RaCM's map says: what it is worth to show a channel with all that comes along (plane), or
     /// what it does by itself (own); both share the masks. MC-RISE and RISE have one map for both
-    #[arg(long, value_parser = named(Effect::ALL, Effect::name), value_delimiter = ',', default_value = "plane")]
+    #[arg(long, help_heading = "Evaluation", value_parser = named(Effect::ALL, Effect::name), value_delimiter = ',', default_value = "plane")]
     pub effect: Vec<Effect>,
     /// What restricts the masks: a folder with a saliency map [H, W] for each image, NAME.npy, or the name
     /// of a class activation map (grad-cam, ...)
-    #[arg(long, value_name = "DIR|CAM")]
+    #[arg(long, help_heading = "Evaluation", value_name = "DIR|CAM")]
     pub refine: Option<Refine>,
     /// The fractions of the pixels (with --missing, of those with a value) that --refine keeps [default: 0.3]
     #[arg(
         long,
+        help_heading = "Evaluation",
         value_delimiter = ',',
         requires = "refine",
         allow_hyphen_values = true,
@@ -68,39 +71,47 @@ pub struct Args {
     /// What to measure
     #[arg(
         long,
+        help_heading = "Evaluation",
         value_enum,
         value_delimiter = ',',
         default_value = "insertion,deletion,dcc,pointing"
     )]
     pub metrics: Vec<Metric>,
     /// How Insertion and Deletion order the image
-    #[arg(long, value_enum, default_value_t = Protocol::Rank)]
+    #[arg(long, help_heading = "Evaluation", value_enum, default_value_t = Protocol::Rank)]
     pub protocol: Protocol,
     /// What a step of Insertion or Deletion in rank order shows or removes: one channel of a pixel (as
     /// in RaCM's table), or a pixel with all its channels, by the mean of its planes (RISE's)
-    #[arg(long, value_parser = named(Elements::ALL, Elements::name), default_value = "pixel-channels")]
+    #[arg(long, help_heading = "Evaluation", value_parser = named(Elements::ALL, Elements::name), default_value = "pixel-channels")]
     pub elements: Elements,
     /// Steps of an Insertion or Deletion curve in rank order
-    #[arg(long, default_value_t = 100, value_name = "STEPS", value_parser = size)]
+    #[arg(long, help_heading = "Evaluation", default_value_t = 100, value_name = "STEPS", value_parser = size)]
     pub steps: usize,
     /// The numbers of masks for which DCC is measured, at N calls a map [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "N[,N...]", allow_hyphen_values = true, value_parser = whole_number)]
+    #[arg(long, help_heading = "Evaluation", value_delimiter = ',', value_name = "N[,N...]", allow_hyphen_values = true, value_parser = whole_number)]
     pub dcc_masks: Vec<u64>,
     /// Only the first images of the list
-    #[arg(long, value_name = "IMAGES", value_parser = size)]
+    #[arg(long, help_heading = "Evaluation", value_name = "IMAGES", value_parser = size)]
     pub limit: Option<usize>,
     /// Only the K-th image of every N, and no tables: the part of one of N processes or machines. They may share --out, or
     /// their folders are copied together (images/*.json is all that counts); there, the command without --shard makes the
     /// tables and asks the model nothing more
-    #[arg(long, value_name = "K/N", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        help_heading = "Evaluation",
+        value_name = "K/N",
+        allow_hyphen_values = true
+    )]
     pub shard: Option<Shard>,
     /// Images a model call [default: 32, or what fits into 5 MiB]
-    #[arg(long, value_name = "B", value_parser = size)]
+    #[arg(long, help_heading = "Evaluation", value_name = "B", value_parser = size)]
     pub batch: Option<usize>,
     #[command(flatten)]
     pub layer: LayerArgs,
     #[command(flatten)]
     pub mask: MaskArgs,
+    #[command(flatten)]
+    pub say: SayArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -280,8 +291,8 @@ impl Args {
             "device": self.model.device,
             "input": self.model.input,
             "output": self.model.output,
-            "layout": self.model.layout.name(),
-            "channel_order": value_name(self.model.channel_order),
+            "layout": self.model.layout().name(),
+            "channel_order": value_name(self.model.channel_order()),
             "scale": self.model.scale,
             "mean": self.model.mean,
             "std": self.model.std,

@@ -90,7 +90,7 @@ pub fn read(path: &Path, anywhere: bool) -> Result<Vec<Item>, Failure> {
         parse(&text, path, anywhere).map_err(|e| at(&e))?
     };
     if items.is_empty() {
-        return Err(at(&"no image (PNG, JPEG, TIFF, .npy or .npz) to evaluate"));
+        return Err(at(&"no image (PNG, JPEG, TIFF, .npy or .npz)"));
     }
     let mut seen = BTreeSet::new();
     for item in &items {

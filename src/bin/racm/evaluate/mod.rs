@@ -2,7 +2,7 @@
 
 mod args;
 pub mod counted;
-mod list;
+pub mod list;
 mod maps;
 mod measure;
 mod methods;
@@ -14,13 +14,15 @@ mod table;
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 
 pub use args::Args;
 
 use crate::Failure;
+use crate::explain::report::told;
 use crate::image::is_npz;
 use crate::model::Model;
-use crate::say::{count_of, differing, line, warn_of_names};
+use crate::say::{count_of, differing, document, line, quiet, warn_of_names, warning};
 use crate::signals::Signals;
 use crate::white_box::WhiteBox;
 use counted::Counted;
@@ -31,7 +33,7 @@ use records::Records;
 use store::{Case, Store};
 
 pub fn run(args: &mut Args) -> Result<(), Failure> {
-    args.model.read_channel_file(&mut args.mask.baseline)?;
+    args.model.complete(&mut args.mask.baseline)?;
     let args = &*args;
     args.check()?;
     args.model.start_threads()?;
@@ -65,6 +67,10 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
         }
     }
     if let Some(shard) = args.shard {
+        let out = args.out.display().to_string();
+        document(
+            &json!({"shard": shard.to_string(), "images": items.len(), "of": listed, "out": out}),
+        )?;
         return line(format_args!(
             "shard {shard}: the results of its {} of {} are in {}; when those of all shards are in one \
              folder, the command without --shard makes the tables there",
@@ -83,12 +89,17 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     if let Some(first) = differ.first() {
         let (images, all) = (differ.len(), count_of(records.len(), "image"));
         let what = differing(first);
-        line(format_args!("warning: on {images} of {all}: {what}"))?;
+        warning(format_args!("on {images} of {all}: {what}"))?;
     }
     line(format_args!(
         "wrote {} to {}",
         written.join(", "),
         args.out.display()
+    ))?;
+    document(&told(
+        table.json(&parameters, &records),
+        &args.out,
+        &written,
     ))
 }
 
@@ -138,7 +149,7 @@ fn white_box(args: &Args, model: &Model, first: &Item) -> Result<WhiteBox, Failu
 }
 
 fn progress_bar(calls: u64) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
+    if quiet() || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let style = "{bar:32} {percent}% {msg}, {per_sec} model calls, {eta} left";

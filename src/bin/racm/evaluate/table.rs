@@ -9,7 +9,8 @@ use serde_json::{Value as Json, json};
 
 use super::store::{Case, Cost, Record, Value};
 use crate::Failure;
-use crate::say::{count_of, csv_field};
+use crate::read::csv_field;
+use crate::say::count_of;
 use crate::whole::write;
 
 /// Columns that belong together, the two protocols apart: they measure different things.
@@ -205,7 +206,8 @@ impl Table {
         text
     }
 
-    fn json(&self, parameters: &Json, records: &[Record]) -> Json {
+    /// All tables, and what they are of.
+    pub fn json(&self, parameters: &Json, records: &[Record]) -> Json {
         let rows = |rows: &[Row]| -> Vec<Json> {
             let cells = |row: &Row| -> serde_json::Map<String, Json> {
                 let cells = row.cells.iter();

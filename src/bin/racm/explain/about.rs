@@ -19,8 +19,8 @@ pub fn about(args: &Args, input: &Input) -> Map<String, Value> {
         "convert": args.reading.convert,
         "resized_from": input.resized_from,
         "preprocess": {
-            "layout": args.model.layout.name(),
-            "channel_order": value_name(args.model.channel_order),
+            "layout": args.model.layout().name(),
+            "channel_order": value_name(args.model.channel_order()),
             "scale": args.model.scale,
             "mean": args.model.mean,
             "std": args.model.std,

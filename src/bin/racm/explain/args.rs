@@ -11,15 +11,18 @@ use racm::{
 
 use super::channels::ChannelArgs;
 use super::kept::{Part, blocks};
+use super::preview::Preview;
 use super::saved::Saved;
+use super::several::ImagesArgs;
 use super::space::SpaceArg;
 use crate::Failure;
 use crate::args::{MapArgs, MaskArgs, only_rgb, size, whole_number};
 use crate::image::ImageArgs;
 use crate::model::ModelArgs;
 use crate::npy::read_labels;
-use crate::say::line;
+use crate::say::{SayArgs, line};
 use crate::shard::Shard;
+use crate::target::TargetArg;
 use crate::white_box::{LayerArgs, Refine};
 
 #[derive(Parser)]
@@ -29,21 +32,33 @@ pub struct Args {
     /// The image to explain: PNG or JPEG (in [0, 1]), or numbers as they are stored: TIFF (bands and pages are channels),
     /// .npy or .npz ([C, H, W], [H, W], a series [T], or [1, C, H, W]), or a folder with a file for each channel, in the order
     /// of their names, where numbers count as such: band2 comes before band10
-    #[arg(long, value_name = "FILE|DIR")]
+    #[arg(long, value_name = "FILE|DIR", help_heading = "Image")]
     pub image: Option<PathBuf>,
+    #[command(flatten)]
+    pub images: ImagesArgs,
     #[command(flatten)]
     pub reading: ImageArgs,
     /// Explain the image in another colour space, whose planes the masks then pass and --baseline is in: hsv[:HUE], where
     /// excluded pixels show the hue HUE (in turns from red, in [0, 1)), by default one that the image has not; lab; or ycbcr.
     /// The model still sees RGB [default: that of the report that is --spec, or RGB]
-    #[arg(long, value_name = "hsv[:HUE]|lab|ycbcr")]
+    #[arg(long, value_name = "hsv[:HUE]|lab|ycbcr", help_heading = "Image")]
     pub space: Option<SpaceArg>,
     /// The folder for the results
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub out: PathBuf,
-    /// The classes to explain: top, all, or K[,K...]. Or why A rather than B, the difference of two scores: 3-7,
-    /// top-next; and any other sum, such as 0.5*3+0.5*4-7
-    #[arg(long, default_value = "top", allow_hyphen_values = true)]
+    /// The classes to explain: top, all, or K[,K...], by number or by name (of --labels; part of one will do: "stop"). Or
+    /// why A rather than B, the difference of two scores: 3-7, top-next; and any other sum, such as 0.5*3+0.5*4-7. A sign
+    /// beside a name stands between spaces: "stop sign - yield"
+    #[arg(
+        long = "target",
+        default_value = "top",
+        allow_hyphen_values = true,
+        value_name = "TARGET",
+        help_heading = "Map"
+    )]
+    pub asked: TargetArg,
+    /// The same, with classes by number.
+    #[arg(skip)]
     pub target: Target,
     /// A label map [H, W] (.npy): masks show whole segments in place of the grid's cells
     #[arg(long, value_name = "LABELS.npy", help_heading = "Masks")]
@@ -52,11 +67,11 @@ pub struct Args {
     /// the masks (--method with planes and groups, --grid, --segments, --p-pix, --seed, --enlargement, --placement,
     /// --baseline), budget, --link, --estimator, --effect, --batch, and a report's --space. Nothing else of that run is: not
     /// --target, --missing, a region, or how the model takes its input
-    #[arg(long, value_name = "FILE.json")]
+    #[arg(long, value_name = "FILE.json", help_heading = "Masks")]
     pub spec: Option<PathBuf>,
     /// Random masks (racm, rise, mc-rise), a regression on segments (lime, kernel-shap), or a
     /// class activation map [default: racm]
-    #[arg(long, value_parser = method())]
+    #[arg(long, value_parser = method(), help_heading = "Masks")]
     pub method: Option<Method>,
     #[command(flatten)]
     pub layer: LayerArgs,
@@ -69,22 +84,37 @@ pub struct Args {
     #[command(flatten)]
     pub map: MapArgs,
     /// Images a model call [default: 32, or what fits into 5 MiB]
-    #[arg(long, value_name = "B", value_parser = size)]
+    #[arg(long, value_name = "B", value_parser = size, help_heading = "Budget")]
     pub batch: Option<usize>,
     /// A saliency map that restricts the masks to its highest pixels: a file [H, W] (.npy), or the name
     /// of a class activation map (grad-cam, ...)
-    #[arg(long, value_name = "MAP.npy|CAM")]
+    #[arg(long, value_name = "MAP.npy|CAM", help_heading = "Masks")]
     pub refine: Option<Refine>,
     /// The fraction of the pixels (with --missing, of those with a value) that --refine keeps
     #[arg(
         long,
         default_value_t = 0.3,
         requires = "refine",
-        value_name = "FRACTION"
+        value_name = "FRACTION",
+        help_heading = "Masks"
     )]
     pub keep: f64,
     #[command(flatten)]
     pub ledger: LedgerArgs,
+    #[command(flatten)]
+    pub say: SayArgs,
+    /// Show picture and map in the terminal, too, in 24-bit colours where COLORTERM says so and in the usual 256 elsewhere;
+    /// not beside NO_COLOR
+    #[arg(
+        long,
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "auto",
+        conflicts_with_all = ["json", "quiet"],
+        help_heading = "Output"
+    )]
+    pub preview: Option<Preview>,
 }
 
 /// Where scores are kept.
@@ -232,6 +262,7 @@ impl Args {
             ("--certainty", self.map.certainty),
             ("--quantity", self.map.quantity.is_some()),
             ("--sort", self.map.sort),
+            ("--preview", self.preview.is_some()),
             ("--ledger", self.ledger.ledger.is_some()),
             ("--restart", self.ledger.restart),
             ("--shard", self.ledger.shard.is_some()),
@@ -246,6 +277,9 @@ impl Args {
     /// Refuses options that would say nothing.
     pub fn check(&self) -> Result<(), Failure> {
         let by_cam = matches!(self.method, Some(Method::Cam(_)));
+        if let (Some(Method::Cam(method)), Some(option)) = (&self.method, self.about_masks()) {
+            return Err(format!("{option} is about random masks, and {method} draws none").into());
+        }
         self.layer
             .check(by_cam || matches!(self.refine, Some(Refine::Cam(_))))?;
         if let Some(refine) = &self.refine {

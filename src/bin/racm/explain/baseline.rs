@@ -4,7 +4,7 @@ use racm::ndarray::Array3;
 use racm::{Baseline, Explainer, Family, Region};
 
 use crate::Failure;
-use crate::say::line;
+use crate::say::warning;
 
 /// A line about masks that change nothing: what they exclude looks as it did.
 pub fn warn_of_baseline(explainer: &Explainer, image: &Array3<f32>) -> Result<(), Failure> {
@@ -22,8 +22,8 @@ pub fn warn_of_baseline(explainer: &Explainer, image: &Array3<f32>) -> Result<()
     let mut pixels = image.indexed_iter();
     match pixels.any(|((c, y, x), v)| inside(y, x) && shown[[c, y, x]] != *v) {
         true => Ok(()),
-        false => line(format_args!(
-            "warning: the baseline, {}, shows everywhere what the image shows anyway, so that no mask changes anything; \
+        false => warning(format_args!(
+            "the baseline, {}, shows everywhere what the image shows anyway, so that no mask changes anything; \
              --baseline takes another",
             explainer.baseline()
         )),

@@ -7,44 +7,39 @@ use racm::render::{Figure, Panel, Scale, Tile};
 use racm::{CamMap, CamMethod, Region, Target};
 use serde_json::json;
 
+use super::Done;
 use super::about::about;
 use super::args::Args;
 use super::channels::names_of;
 use super::evaluated::with_nan;
+use super::loaded::Loaded;
 use super::pictures::{ROWS, write_pictures};
 use super::plot::Plot;
-use super::report::say_input;
+use super::report::{say_input, told};
 use super::subject::{class, with_score};
 use crate::numbers::{measured, short};
-use crate::say::{line, warn_of_names};
+use crate::say::{document, line, warn_of_names};
 use crate::{Failure, npy, whole};
 
-pub fn run(args: &mut Args, method: CamMethod) -> Result<(), Failure> {
-    if let Some(option) = args.about_masks() {
-        return Err(format!("{option} is about random masks, and {method} draws none").into());
-    }
-    args.map.figure.check()?;
-    // Nothing is excluded here, but a missing value is filled with the baseline of the file about channels.
-    args.model.read_channel_file(&mut args.mask.baseline)?;
-    args.model.start_threads()?;
-    let names = args.model.class_names()?;
-    let white_box = args.model.split(&args.layer)?;
-    let model = args.model.load()?;
+pub fn explain(args: &Args, loaded: &Loaded, method: CamMethod) -> Result<Done, Failure> {
+    let Loaded { names, model, .. } = loaded;
+    let white_box = loaded.white_box.as_ref();
+    let white_box = white_box.ok_or("the model was not cut at a layer")?;
     let input = model.image(args.image.as_deref(), &args.model, &args.reading)?;
     say_input(args.image.as_deref(), &input)?;
     let about = about(args, &input);
     let channels = names_of(&args.model, &input);
     let (image, known) = input.filled(args.mask.baseline.as_ref())?;
     let region = known.as_ref().map(Region::pixels);
-    let (top, outputs) = white_box.check(&model, &image)?;
-    let name = |found: &CamMap| class(&names, found.class, Some(outputs));
+    let (top, outputs) = white_box.check(model, &image)?;
+    let name = |found: &CamMap| class(names, found.class, Some(outputs));
     let targets = match &args.target {
         Target::Classes(classes) => classes.iter().map(|&class| class.into()).collect(),
         // As everywhere: by the scores of the model, not by those that the map explains.
         Target::Top => vec![top.into()],
         other => return Err(format!("{method} explains top or K[,K...], not {other}").into()),
     };
-    warn_of_names(&names, Some(outputs))?;
+    warn_of_names(names, Some(outputs))?;
     whole::folder(&args.out)?;
     let started = Instant::now();
     let found: Vec<CamMap> = targets
@@ -66,6 +61,9 @@ pub fn run(args: &mut Args, method: CamMethod) -> Result<(), Failure> {
         region,
         &found,
     )?;
+    let mut files = vec!["map.npy"];
+    files.extend(drawn);
+    files.push("report.json");
     let mut report = json!({
         "racm_version": env!("CARGO_PKG_VERSION"),
         "image_shape": image.dim(),
@@ -92,10 +90,17 @@ pub fn run(args: &mut Args, method: CamMethod) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(&report)? + "\n";
     whole::write(&args.out.join("report.json"), text.as_bytes())?;
     line(format_args!(
-        "wrote map.npy, {}, report.json to {}",
-        drawn.join(", "),
+        "wrote {} to {}",
+        files.join(", "),
         args.out.display()
-    ))
+    ))?;
+    let report = told(report, &args.out, &files);
+    document(&report)?;
+    let first = &found[0];
+    Ok(Done {
+        brief: with_score(&name(first), None, &short(first.score.into(), 4)),
+        report,
+    })
 }
 
 fn say(name: &str, method: CamMethod, found: &CamMap) -> Result<(), Failure> {

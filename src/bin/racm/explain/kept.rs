@@ -76,8 +76,7 @@ impl Kept {
             .ok()
             .and_then(|(file, _)| Ledger::recover_from(file).ok());
         if let Some((ledger, torn)) = &ledger {
-            let masks = ledger.masks();
-            line(format_args!("{masks} masks are in {}", path.display()))?;
+            line(masks_in(ledger, &path))?;
             if *torn > 0 {
                 line(say_torn(*torn))?;
             }
@@ -116,12 +115,17 @@ impl Kept {
 
     /// What a run left that did not come to its end.
     pub fn left(&self, ledger: &Ledger) -> String {
-        format!(
-            "{} masks are in {}: the same command goes on from them",
-            ledger.masks(),
-            self.path.display()
-        )
+        masks_in(ledger, &self.path) + ": the same command goes on from them"
     }
+}
+
+/// How much a ledger holds.
+fn masks_in(ledger: &Ledger, path: &Path) -> String {
+    let verb = match ledger.masks() {
+        1 => "mask is",
+        _ => "masks are",
+    };
+    format!("{} {verb} in {}", ledger.masks(), path.display())
 }
 
 /// What is left of a run that was killed.

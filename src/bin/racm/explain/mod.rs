@@ -2,63 +2,102 @@
 
 mod about;
 mod args;
+mod bar;
 mod baseline;
 mod cam;
 pub mod channels;
 pub mod evaluated;
+mod first_look;
 pub mod kept;
+mod loaded;
 pub mod origin;
+pub mod part;
 mod pictures;
 mod pilot;
 pub mod plot;
+mod preview;
 mod refined;
 pub mod report;
 mod saved;
+mod several;
 pub mod space;
 pub mod subject;
 pub mod summary;
 
-use std::io::IsTerminal;
-use std::ops::{ControlFlow, Range};
+use std::cell::{Cell, RefCell};
+use std::ops::ControlFlow;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use racm::ndarray::Array3;
 use racm::{
-    BlackBoxModel, ColourSpace, Effect, Estimator, Explainer, Explanation, InColourSpace, Link,
-    Repeats, Run, Target,
+    BlackBoxModel, ColourSpace, Explainer, Explanation, InColourSpace, Repeats, Run, Target,
 };
+use serde_json::Value;
 
 use about::{about, about_pilot, about_region};
 use args::Method;
 pub use args::{Args, method_names};
+use bar::Bar;
 use baseline::warn_of_baseline;
 use evaluated::with_nan;
-use kept::{Kept, Part};
+use first_look::FirstLook;
+use kept::Kept;
+use loaded::Loaded;
 use origin::Origin;
 use pilot::with_best_p_pix;
 use refined::refined_by;
 use report::Stage;
-use saved::Saved;
 use space::{check_rgb, name_in, with_planes};
 use summary::print_summary;
 
 use crate::Failure;
 use crate::image::{highest, in_both};
-use crate::say::{differing, line, warn_of_names};
+use crate::say::{differing, document, line, warn_of_names, warning};
 use crate::signals::Signals;
+
+/// What stands below the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  racm explain --model demo --out explained                          needs no file
+  racm explain --model resnet.onnx --preset imagenet --labels imagenet.txt --image cat.jpg --out cat
+  racm explain .. --target \"tabby - lynx\"                            why the one and not the other
+  racm explain .. --images photos/ --out photos-explained            many images, and summary.csv
+  racm explain .. --masks 2000 --estimator averaged --preview        exactly so many, shown here, too
+
+The same command given again goes on where it was stopped. Exit status: 0 done; 1 failed, or one image of several did;
+2 the command line cannot be read; 128 + N ended by signal N.";
 
 pub fn run(args: &mut Args) -> Result<(), Failure> {
     args.check()?;
-    if let Some(Method::Cam(method)) = args.method {
-        return cam::run(args, method);
+    preview::settle(&mut args.preview)?;
+    match args.images.images.is_empty() {
+        true => {
+            let loaded = Loaded::new(args)?;
+            explain(args, &loaded).map(drop)
+        }
+        false => several::run(args),
     }
-    let saved = args.spec.as_deref().map(Saved::read).transpose()?;
-    args.take_space(saved.as_ref());
-    args.model.read_channel_file(&mut args.mask.baseline)?;
-    args.check_space()?;
-    args.model.start_threads()?;
-    let names = args.model.class_names()?;
-    let model = args.model.load()?;
+}
+
+/// What came of one image.
+struct Done {
+    /// The report, and where the files are.
+    report: Value,
+    /// The first map in a few words, and how far it is known.
+    brief: String,
+}
+
+/// Explains the image of the arguments. A part of the masks makes no map.
+fn explain(args: &Args, loaded: &Loaded) -> Result<Option<Done>, Failure> {
+    if let Some(Method::Cam(method)) = args.method {
+        return cam::explain(args, loaded, method).map(Some);
+    }
+    let Loaded {
+        saved,
+        names,
+        model,
+        ..
+    } = loaded;
+    let saved = saved.as_ref();
     let input = model.image(args.image.as_deref(), &args.model, &args.reading)?;
     report::say_input(args.image.as_deref(), &input)?;
     let mut about = about(args, &input);
@@ -67,7 +106,7 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     args.check_channels([channels, height, width])?;
     let names_of_channels = channels::names_of(&args.model, &input);
     let is_picture = input.is_picture;
-    let mut builder = args.builder(saved.as_ref(), [height, width])?;
+    let mut builder = args.builder(saved, [height, width])?;
     let asked = builder.clone().build()?;
     let (image, known) = input.filled(Some(asked.baseline()))?;
     let missing = known.as_ref().map_or(0, |r| height * width - r.count());
@@ -82,9 +121,9 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
         Some(space) => Some(space.of(&image)?),
         None => None,
     };
-    builder = with_planes(builder, space, saved.as_ref())?;
+    builder = with_planes(builder, space, saved)?;
     builder = args.channels.apply(builder, &stored, space)?;
-    let refined_by = refined_by(args, &model, &image, known.as_ref())?;
+    let refined_by = refined_by(args, loaded, &image, known.as_ref())?;
     let region = match &refined_by {
         Some(refined_by) => Some(highest(refined_by.map(), args.keep, known.as_ref())?),
         None => asked.spec().region.clone(),
@@ -94,7 +133,15 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     let mut explainer = builder.region(region).build()?;
     args.map.check(&explainer)?;
     // What the model and the masks see.
-    let model = in_space(&model, space)?;
+    let first_look = FirstLook {
+        model,
+        args: &args.model,
+        names,
+        image: &image,
+        is_picture,
+        done: Cell::new(false),
+    };
+    let model = in_space(&first_look, space)?;
     let masked = match space {
         Some(space) => space.convert(&image)?,
         None => image.clone(),
@@ -119,10 +166,10 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
         name: name_in(args.model.name()?, space),
         reading: args.reading.options(),
         kept,
-        signals: Signals::watch()?,
+        signals: loaded.signals()?,
     };
     if let Some(part) = part {
-        return job.score(&part);
+        return job.score(&part).map(|()| None);
     }
     about.insert("pilot".to_owned(), about_pilot(pilot.as_ref()));
     about.insert(
@@ -131,19 +178,20 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     );
     let origin = Origin {
         out: &args.out,
-        names: &names,
+        names,
         image: &with_nan(image.clone(), known.as_ref()),
         space,
         map: &args.map,
         channels: args.channels.names().or(names_of_channels.as_deref()),
         about,
         region: about_region(args, refined_by.as_ref(), missing),
+        preview: args.preview.is_some(),
         labels: args
             .segments
             .as_ref()
             .map(|path| path.display().to_string()),
     };
-    job.explain(&origin)
+    job.explain(&origin).map(Some)
 }
 
 /// The model, of images in this space.
@@ -168,7 +216,7 @@ struct Job<'a> {
     /// The options with which the image was read.
     reading: String,
     kept: Kept,
-    signals: Signals,
+    signals: &'a Signals,
 }
 
 impl Job<'_> {
@@ -180,28 +228,26 @@ impl Job<'_> {
     }
 
     /// Scores masks, and writes their map now and then and at the end.
-    fn explain(&self, origin: &Origin<'_>) -> Result<(), Failure> {
+    fn explain(&self, origin: &Origin<'_>) -> Result<Done, Failure> {
         let Job {
             explainer,
             kept,
             signals,
             ..
         } = self;
-        let bar = progress_bar(explainer.masks());
+        let bar = RefCell::new(Bar::new(explainer.masks(), explainer.budget()));
         let mut unwritten = None;
         let run = self
             .run()
             .progress(|progress| {
-                bar.set_length(progress.total());
-                bar.set_position(progress.masks());
-                bar.set_message(certainty(progress.certainty()));
+                bar.borrow_mut().show(progress);
                 go_on(signals)
             })
             .on_look(|look| {
                 let first = look.run_stats().looks == 1;
                 let written = report::write(origin, explainer, look, &Stage::Unfinished);
                 let written = written.and_then(|_| match first {
-                    true => bar.suspend(|| say_first(origin, look)),
+                    true => bar.borrow().beside(|| say_first(origin, look)),
                     false => Ok(()),
                 });
                 match written {
@@ -213,7 +259,7 @@ impl Job<'_> {
                 }
             });
         let outcome = run.explain();
-        bar.finish_and_clear();
+        bar.borrow().end();
         let explanation = match outcome {
             Ok(explanation) => explanation,
             Err(error) => {
@@ -241,87 +287,18 @@ impl Job<'_> {
         print_summary(origin, &explanation, &written)?;
         warn(&explanation.run_stats().repeats)?;
         warn_of_names(origin.names, explanation.ledger().model_outputs())?;
+        if origin.preview {
+            preview::show(origin, &explanation, &written.carried)?;
+        }
         say_written(origin, &explanation, &written.files)?;
-        stopped.map_or(Ok(()), |stopped| Err(stopped.into()))
-    }
-
-    /// Scores a part of the masks, and makes no map.
-    fn score(&self, part: &Part) -> Result<(), Failure> {
-        let Job {
-            explainer,
-            kept,
-            signals,
-            ..
-        } = self;
-        let (masks, size) = (explainer.masks(), explainer.spec().block_size as u64);
-        let Range { start, end } = part.blocks(masks.div_ceil(size));
-        let bar = progress_bar((end - start) * size);
-        let run = self.run().blocks(start..end).progress(|progress| {
-            bar.set_length(progress.total());
-            bar.set_position(progress.masks());
-            go_on(signals)
-        });
-        let outcome = run.score_with_stats();
-        bar.finish_and_clear();
-        let (ledger, stats) = outcome.map_err(|error| {
-            let (cause, ledger) = error.into_parts();
-            kept.failure(cause, ledger.as_ref())
-        })?;
-        warn(&stats.repeats)?;
-        let wanted = (start * size).min(masks)..(end * size).min(masks);
-        if !ledger.missing(wanted.clone()).is_empty() {
-            // By a signal, or by the time limit.
-            let left = kept.left(&ledger);
-            return match signals.stopped(left.clone()) {
-                Some(stopped) => Err(stopped.into()),
-                None => line(left),
-            };
+        document(&written.report)?;
+        match stopped {
+            Some(stopped) => Err(stopped.into()),
+            None => Ok(Done {
+                brief: summary::brief(origin, &explanation, &written)?,
+                report: written.report,
+            }),
         }
-        let (path, merge) = (
-            kept.path.display(),
-            merge(explainer, self.target) + &self.reading,
-        );
-        match wanted.is_empty() {
-            true => line(format_args!(
-                "none of the {masks} masks is in this part, so {path} holds none"
-            )),
-            false => line(format_args!(
-                "masks {} of {masks} are in {path}; {merge} makes the map of all",
-                span(&wanted)
-            )),
-        }
-    }
-}
-
-/// The command that makes the map of an explainer's shards, with all that ledgers do not keep.
-fn merge(explainer: &Explainer, target: &Target) -> String {
-    let mut command = "racm merge".to_owned();
-    if let Target::Sum(_) = target {
-        let text = target.to_string();
-        // A shell takes a star for files.
-        command += &match text.contains('*') {
-            true => format!(" --target '{text}'"),
-            false => format!(" --target {text}"),
-        };
-    }
-    let (estimator, effect, link) = (explainer.estimator(), explainer.effect(), explainer.link());
-    if estimator != Estimator::default() {
-        command += &format!(" --estimator {}", estimator.name());
-    }
-    if effect != Effect::default() {
-        command += &format!(" --effect {}", effect.name());
-    }
-    if link != Link::default() {
-        command += &format!(" --link {link}");
-    }
-    command
-}
-
-/// The first and the last of some masks.
-pub fn span(masks: &Range<u64>) -> String {
-    match masks.end - masks.start {
-        1 => masks.start.to_string(),
-        _ => format!("{} to {}", masks.start, masks.end - 1),
     }
 }
 
@@ -329,7 +306,7 @@ pub fn span(masks: &Range<u64>) -> String {
 fn warn(repeats: &Repeats) -> Result<(), Failure> {
     match repeats.agree() {
         true => Ok(()),
-        false => line(format_args!("warning: {}", differing(repeats))),
+        false => warning(differing(repeats)),
     }
 }
 
@@ -337,23 +314,6 @@ fn go_on(signals: &Signals) -> ControlFlow<()> {
     match signals.caught() {
         true => ControlFlow::Break(()),
         false => ControlFlow::Continue(()),
-    }
-}
-
-fn progress_bar(masks: u64) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = "{bar:32} {pos} of at most {len} masks, {msg}, {per_sec}, {eta} left";
-    let style =
-        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(masks).with_style(style)
-}
-
-fn certainty(certainty: Option<f64>) -> String {
-    match certainty {
-        Some(certainty) => format!("certainty {certainty:.2}"),
-        None => "certainty not known".to_owned(),
     }
 }
 
@@ -376,7 +336,7 @@ pub fn say_written(
     line(format_args!(
         "{} masks, {}; wrote {} to {}",
         explanation.masks(),
-        certainty(explanation.certainty()?),
+        bar::said(explanation.certainty()?),
         files.join(", "),
         origin.out.display()
     ))

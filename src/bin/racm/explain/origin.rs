@@ -25,6 +25,8 @@ pub struct Origin<'a> {
     pub about: Map<String, Value>,
     /// The same of the region.
     pub region: Map<String, Value>,
+    /// Whether the map is shown in the terminal.
+    pub preview: bool,
     /// The file of the segments.
     pub labels: Option<String>,
 }

@@ -4,11 +4,11 @@ use racm::ndarray::{Array2, Array3};
 use racm::{CamMap, CamMethod, Layer, Region, Target};
 
 use super::args::Args;
+use super::loaded::Loaded;
 use crate::Failure;
-use crate::model::Model;
 use crate::npy::read_map;
 use crate::say::line;
-use crate::white_box::Refine;
+use crate::white_box::{Refine, WhiteBox};
 
 /// What the masks were restricted by.
 pub enum RefinedBy {
@@ -28,7 +28,7 @@ impl RefinedBy {
 /// Reads or makes the map that `--refine` asks for.
 pub fn refined_by(
     args: &Args,
-    model: &Model,
+    loaded: &Loaded,
     image: &Array3<f32>,
     known: Option<&Region>,
 ) -> Result<Option<RefinedBy>, Failure> {
@@ -40,7 +40,10 @@ pub fn refined_by(
             let map = read_map(path, [height, width], missing.as_ref())?;
             Some(RefinedBy::Map(map))
         }
-        Some(Refine::Cam(method)) => Some(cam_to_refine(args, *method, model, image)?),
+        Some(Refine::Cam(method)) => match &loaded.white_box {
+            Some(white_box) => Some(cam_to_refine(args, *method, loaded, white_box, image)?),
+            None => None,
+        },
     })
 }
 
@@ -48,11 +51,11 @@ pub fn refined_by(
 fn cam_to_refine(
     args: &Args,
     method: CamMethod,
-    model: &Model,
+    loaded: &Loaded,
+    white_box: &WhiteBox,
     image: &Array3<f32>,
 ) -> Result<RefinedBy, Failure> {
-    let white_box = args.model.split(&args.layer)?;
-    let (top, _) = white_box.check(model, image)?;
+    let (top, _) = white_box.check(&loaded.model, image)?;
     let class = match &args.target {
         Target::Classes(classes) if classes.len() == 1 => classes[0],
         Target::Top => top,
@@ -65,5 +68,5 @@ fn cam_to_refine(
         "{method} at {}: {} images, {} head calls",
         white_box.layer, found.image_calls, found.head_calls
     ))?;
-    Ok(RefinedBy::Cam(white_box.layer, Box::new(found)))
+    Ok(RefinedBy::Cam(white_box.layer.clone(), Box::new(found)))
 }

@@ -49,6 +49,8 @@ pub enum Stage<'a> {
 
 /// What was written.
 pub struct Written {
+    /// What programs are told: the report but for the explainer, which may be long, and where the files are.
+    pub report: Value,
     /// The names of the files.
     pub files: Vec<&'static str>,
     /// The standard errors of the maps.
@@ -92,10 +94,23 @@ pub fn write(
     let text = serde_json::to_string_pretty(&report)? + "\n";
     whole::write(&path, text.as_bytes())?;
     Ok(Written {
+        report: told(report, origin.out, &written),
         files: written,
         errors,
         carried,
     })
+}
+
+/// A report as programs are told of it.
+pub fn told(mut report: Value, out: &Path, files: &[&str]) -> Value {
+    if let Some(entries) = report.as_object_mut() {
+        entries.remove("explainer");
+        let file = |name: &&str| out.join(name).display().to_string();
+        entries.insert("out".to_owned(), json!(out.display().to_string()));
+        let files: Vec<String> = files.iter().map(file).collect();
+        entries.insert("files".to_owned(), json!(files));
+    }
+    report
 }
 
 fn carried(explanation: &Explanation) -> Vec<Carried> {

@@ -3,6 +3,7 @@
 use racm::ndarray::{Array4, Axis};
 use racm::{Effect, Explanation};
 
+use super::bar::said;
 use super::evaluated::{inside, mean_inside};
 use super::origin::{Origin, carries, order};
 use super::report::Written;
@@ -91,4 +92,30 @@ fn highest(
         [_, _, 1] => format!("highest {value} at sample {row}"),
         _ => format!("highest {value} at row {row}, column {column}"),
     }
+}
+
+/// The first map in a line: its class, the plane that carries most, and how far the map is known.
+pub fn brief(
+    origin: &Origin<'_>,
+    explanation: &Explanation,
+    written: &Written,
+) -> Result<String, Failure> {
+    let subjects = Subject::all(origin.names, explanation);
+    let mut text = subjects[0].text(origin.map.quantity.as_deref(), 4);
+    if let [_, more @ ..] = &subjects[..] {
+        if !more.is_empty() {
+            text += &format!(" and {} more", more.len());
+        }
+    }
+    let planes = explanation.plan().plane_names();
+    if let (Some(carried), 2..) = (&written.carried[0], planes.len()) {
+        let most = order(planes.len(), &written.carried[0], true)[0];
+        text += &format!("; {} {}", planes[most], carries(carried[most]));
+    }
+    text += &format!(
+        "; {} masks, {}",
+        explanation.masks(),
+        said(explanation.certainty()?)
+    );
+    Ok(text)
 }

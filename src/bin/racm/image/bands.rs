@@ -46,7 +46,11 @@ pub fn read(folder: &Path) -> Result<Stored, Failure> {
         let (channels, rows, columns) = band.dim();
         let expected = *size.get_or_insert((rows, columns));
         if channels != 1 {
-            return Err(wrong(format!("has {channels} channels, expected one")).into());
+            return Err(wrong(format!(
+                "has {channels} channels, expected one: as an image, a folder has a file a channel; --images takes each \
+                 file as an image"
+            ))
+            .into());
         }
         let first = *pictures.get_or_insert(is_picture);
         if is_picture != first {

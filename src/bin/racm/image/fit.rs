@@ -56,6 +56,9 @@ impl Input {
                 let hint = match (given, expected) {
                     (1, 3) => "; --convert makes three equal channels of it",
                     (3, 1) => "; --convert makes grey of it",
+                    (_, expected) if w == expected && taken.hint.is_empty() => {
+                        "; its last axis has as many: save it as [C, H, W] (numpy.moveaxis(image, -1, 0))"
+                    }
                     _ => &taken.hint,
                 };
                 let given = match (given, is_picture) {

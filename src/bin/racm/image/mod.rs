@@ -26,6 +26,7 @@ const EXPECTED: &str =
 
 /// How an image's file is understood.
 #[derive(Clone, clap::Args)]
+#[command(next_help_heading = "Image")]
 pub struct ImageArgs {
     /// The array of an .npz file [default: the only one]; other files of a list are read without it
     #[arg(long, value_name = "NAME")]
