@@ -213,7 +213,10 @@ impl<'a> Figure<'a> {
         for rows in 1..=most {
             let rearranged: Vec<_> = match rows {
                 1 => parts.to_vec(),
-                _ => parts.iter().map(|part| part.in_rows(rows)).collect(),
+                _ => parts
+                    .iter()
+                    .map(|part| part.in_columns(most.div_ceil(rows)))
+                    .collect(),
             };
             let fits = |zoom: f64| {
                 let mut zoomed = rearranged.iter().map(|part| part.zoomed(zoom));
@@ -232,7 +235,7 @@ impl<'a> Figure<'a> {
         if let Some((zoom, parts)) = best {
             return Ok(parts.iter().map(|part| part.zoomed(zoom)).collect());
         }
-        let narrow = parts.iter().map(|part| part.in_rows(most).narrowest());
+        let narrow = parts.iter().map(|part| part.in_columns(1).narrowest());
         let least = narrow.map(|part| part.total_width(letters)).max();
         let least = millimetres(least.unwrap_or(0) as f64, self.font_size);
         Err(Error::parameter(
@@ -308,9 +311,9 @@ impl FigurePart<'_> {
         }
     }
 
-    fn in_rows(&self, rows: usize) -> Self {
+    fn in_columns(&self, most: usize) -> Self {
         match self {
-            FigurePart::Panel(panel) => panel.in_rows(rows).into(),
+            FigurePart::Panel(panel) => panel.in_columns(most).into(),
             other => other.clone(),
         }
     }

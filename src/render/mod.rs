@@ -38,6 +38,7 @@
 
 mod bars;
 mod carried;
+mod compose;
 mod drawing;
 mod face;
 mod figure;

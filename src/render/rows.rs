@@ -1,5 +1,7 @@
 //! The rows of a series' plots: from values to pixels, and the numbers at the left.
 
+use std::ops::Range;
+
 use ndarray::ArrayView2;
 
 use super::drawing::{Anchor, Drawing, FRAME};
@@ -98,4 +100,36 @@ pub(super) fn beside_plot(sheet: &mut Drawing, x: u32, y: u32, labels: &[(f64, S
 pub(super) fn strip(top: f64, bottom: f64) -> [f64; 2] {
     let inside = |row: f64| row.clamp(0.0, f64::from(HEIGHT));
     [inside(top), inside(bottom)]
+}
+
+/// The runs of neighbours that `kind` says the same of.
+pub(super) fn runs<T, K: PartialEq>(
+    columns: &[T],
+    kind: impl Fn(&T) -> Option<K>,
+) -> Vec<Range<usize>> {
+    let mut start = 0;
+    let same = columns.chunk_by(|a, b| kind(a) == kind(b)).map(|chunk| {
+        let run = start..start + chunk.len();
+        start = run.end;
+        run
+    });
+    same.filter(|run| kind(&columns[run.start]).is_some())
+        .collect()
+}
+
+/// Draws what `strip` makes of columns, an area for each run of one colour.
+pub(super) fn areas<T>(
+    sheet: &mut Drawing,
+    [x, y]: [u32; 2],
+    columns: &[T],
+    strip: impl Fn(&T) -> Option<[f64; 2]>,
+    colour: impl Fn(&T) -> [u8; 3],
+    opacity: f64,
+) {
+    for run in runs(columns, |column| strip(column).map(|_| colour(column))) {
+        let at = [x + run.start as u32, y];
+        let colour = colour(&columns[run.start]);
+        let strips = columns[run].iter().filter_map(&strip);
+        sheet.area(at, strips.collect(), colour, opacity);
+    }
 }

@@ -9,7 +9,7 @@ use super::marks::ground;
 use super::plot::{
     Axis, ERRORS, Foot, NUMBERS, Sample, check_names, colour, numbers_below, owned, ruled, sheet,
 };
-use super::rows::{Block, GAP, HEIGHT, Rows, SEAM, beside_plot, strip};
+use super::rows::{Block, GAP, HEIGHT, Rows, SEAM, areas, beside_plot, runs, strip};
 use super::text::{INK, Letters};
 use super::{check_errors, check_finite, check_finite_or_nan, check_not_empty, check_shape};
 use crate::error::{Error, Result};
@@ -426,37 +426,5 @@ impl<'a> SeriesPlot<'a> {
             key.push((Box::new(hatched_swatch), "not evaluated"));
         }
         key
-    }
-}
-
-/// The runs of neighbours that `kind` says the same of.
-fn runs<T, K: PartialEq>(
-    columns: &[T],
-    kind: impl Fn(&T) -> Option<K>,
-) -> Vec<std::ops::Range<usize>> {
-    let mut start = 0;
-    let same = columns.chunk_by(|a, b| kind(a) == kind(b)).map(|chunk| {
-        let run = start..start + chunk.len();
-        start = run.end;
-        run
-    });
-    same.filter(|run| kind(&columns[run.start]).is_some())
-        .collect()
-}
-
-/// Draws what `strip` makes of columns, an area for each run of one colour.
-fn areas<T>(
-    sheet: &mut Drawing,
-    [x, y]: [u32; 2],
-    columns: &[T],
-    strip: impl Fn(&T) -> Option<[f64; 2]>,
-    colour: impl Fn(&T) -> [u8; 3],
-    opacity: f64,
-) {
-    for run in runs(columns, |column| strip(column).map(|_| colour(column))) {
-        let at = [x + run.start as u32, y];
-        let colour = colour(&columns[run.start]);
-        let strips = columns[run].iter().filter_map(&strip);
-        sheet.area(at, strips.collect(), colour, opacity);
     }
 }

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use image::{ImageFormat, RgbImage};
+use image::{ImageFormat, RgbImage, imageops};
 
 use super::drawing::{Anchor, Drawing, Item, PAPER, outline};
 use super::paper::Paper;
@@ -59,7 +59,7 @@ fn of_item(item: &Item, paper: &Paper) -> Result<String> {
             pixels,
             marks,
         } => {
-            let ([width, height], png) = (size, STANDARD.encode(png(pixels)?));
+            let ([width, height], png) = (size, STANDARD.encode(png(pixels, *size)?));
             let mut written = format!(
                 "<image x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" preserveAspectRatio=\"none\" \
                  image-rendering=\"optimizeSpeed\" style=\"image-rendering:pixelated\" \
@@ -101,7 +101,16 @@ fn of_item(item: &Item, paper: &Paper) -> Result<String> {
     })
 }
 
-fn png(pixels: &RgbImage) -> Result<Vec<u8>> {
+/// A picture in blocks: some viewers smooth what they enlarge, and so little is left for them to do.
+fn png(pixels: &RgbImage, [width, height]: [u32; 2]) -> Result<Vec<u8>> {
+    let (w, h) = pixels.dimensions();
+    let factor = (2 * width.max(height)).div_ceil(w.max(h));
+    let pixels = imageops::resize(
+        pixels,
+        w * factor,
+        h * factor,
+        imageops::FilterType::Nearest,
+    );
     let mut png = Cursor::new(Vec::new());
     let written = pixels.write_to(&mut png, ImageFormat::Png);
     written.map_err(|e| Error::Adapter {

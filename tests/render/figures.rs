@@ -4,6 +4,7 @@ use super::*;
 
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -84,7 +85,9 @@ fn window(svg: &str) -> [f64; 4] {
 
 /// What a tool prints about a file, or `None` with a reason where it is not installed.
 fn said(tool: &str, arguments: &[&str], content: &[u8], extension: &str) -> Option<Vec<u8>> {
-    let file = Temporary::new(&format!("{tool}.{extension}"));
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let file = Temporary::new(&format!("{tool}-{call}.{extension}"));
     std::fs::write(&file.0, content).unwrap();
     let arguments = arguments.iter().map(|argument| match *argument {
         "FILE" => file.0.display().to_string(),
@@ -148,9 +151,14 @@ fn tiles_have_the_pixels_of_the_png_and_stand_in_their_places() {
     });
     let tiles: Vec<RgbImage> = tiles.collect();
     assert_eq!(tiles.len(), 5, "the image, three planes, and the bar");
-    assert_eq!(tiles[0], to_rgb(&image, Bands::Auto).unwrap());
+    let in_blocks = |tile: &RgbImage, native: &RgbImage| {
+        let (width, height) = tile.dimensions();
+        assert!(width % native.width() == 0 && height % native.height() == 0);
+        *tile == imageops::resize(native, width, height, FilterType::Nearest)
+    };
+    assert!(in_blocks(&tiles[0], &to_rgb(&image, Bands::Auto).unwrap()));
     for (tile, plane) in tiles[1..].iter().zip(map.outer_iter()) {
-        assert_eq!(*tile, heat_map(&plane, scale).unwrap());
+        assert!(in_blocks(tile, &heat_map(&plane, scale).unwrap()));
     }
     let [left, top, width, _] = window(&svg);
     let zoom = 4.0;
@@ -161,14 +169,15 @@ fn tiles_have_the_pixels_of_the_png_and_stand_in_their_places() {
     };
     let drawn = image::load_from_memory(&png).unwrap().into_rgb8();
     for (tile, [x, y, w, h]) in tiles.iter().zip(rectangles(&svg)).take(4) {
-        for (column, row, pixel) in tile.enumerate_pixels() {
+        let native = imageops::resize(tile, 16, 12, FilterType::Nearest);
+        for (column, row, pixel) in native.enumerate_pixels() {
             let middle = |at: u32, of: u32, from: f64, length: f64| {
                 from + (f64::from(at) + 0.5) * length / f64::from(of)
             };
-            let x = (middle(column, tile.width(), x, w) - left) * zoom;
-            let y = (middle(row, tile.height(), y, h) - top) * zoom;
+            let x = (middle(column, 16, x, w) - left) * zoom;
+            let y = (middle(row, 12, y, h) - top) * zoom;
             let seen = drawn.get_pixel(x as u32, y as u32);
-            let differs = seen.0.iter().zip(pixel.0).any(|(a, b)| a.abs_diff(b) > 12);
+            let differs = seen.0.iter().zip(pixel.0).any(|(a, b)| a.abs_diff(b) > 2);
             assert!(!differs, "{column}, {row}: {seen:?}, expected {pixel:?}");
         }
     }
@@ -390,6 +399,21 @@ fn lines_bars_and_areas_are_shapes() {
     if let Some(text) = said("pdftotext", &["FILE", "-"], &pdf, "pdf") {
         assert!(String::from_utf8(text).unwrap().contains("<income>"));
     }
+}
+
+#[test]
+fn parts_of_a_narrow_figure_have_tiles_of_one_size_and_no_more_rows_than_it_takes() {
+    let (four, two) = (irregular((4, 30, 30)) - 0.5, irregular((2, 30, 30)) - 0.5);
+    let first = Panel::new(&four, &["a", "b", "c", "d"]);
+    let second = Panel::new(&two, &["e", "f"]);
+    let figure = Figure::new().with(first).with(second).width_mm(84.0);
+    let tiles = rectangles(&figure.svg().unwrap());
+    // The bar comes behind each panel's tiles.
+    let tiles: Vec<[f64; 4]> = tiles[..4].iter().chain(&tiles[5..7]).copied().collect();
+    assert!(tiles.iter().all(|t| t[2..] == tiles[0][2..]), "{tiles:?}");
+    let tops: Vec<f64> = tiles.iter().map(|t| t[1]).collect();
+    assert!(tops[0] == tops[1] && tops[2] == tops[3] && tops[4] == tops[5]);
+    assert!(tops[0] < tops[2] && tops[2] < tops[4], "{tops:?}");
 }
 
 #[test]
