@@ -5,6 +5,8 @@ mod args;
 mod channel_file;
 mod evaluate;
 mod explain;
+mod fingerprint;
+mod html;
 mod image;
 mod merge;
 mod model;

@@ -227,6 +227,7 @@ impl Args {
             ("--certainty", self.map.certainty),
             ("--quantity", self.map.quantity.is_some()),
             ("--sort", self.map.sort),
+            ("--report", self.map.report),
             ("--ledger", self.ledger.ledger.is_some()),
             ("--restart", self.ledger.restart),
             ("--shard", self.ledger.shard.is_some()),

@@ -5,9 +5,12 @@ mod args;
 mod baseline;
 mod cam;
 pub mod channels;
+mod curves;
 pub mod evaluated;
 pub mod kept;
 pub mod origin;
+pub mod page;
+mod parts;
 mod pictures;
 mod pilot;
 mod plot;
@@ -32,12 +35,13 @@ use about::{about, about_pilot, about_region};
 pub use args::Args;
 use args::Method;
 use baseline::warn_of_baseline;
+use curves::Asked;
 use evaluated::with_nan;
 use kept::{Kept, Part};
 use origin::Origin;
 use pilot::with_best_p_pix;
 use refined::refined_by;
-use report::Stage;
+use report::{Stage, Written};
 use saved::Saved;
 use space::{check_rgb, name_in, with_planes};
 use summary::print_summary;
@@ -45,7 +49,7 @@ use summary::print_summary;
 use crate::Failure;
 use crate::image::{highest, in_both};
 use crate::say::{differing, line, warn_of_names};
-use crate::signals::Signals;
+use crate::signals::{Signals, Stopped};
 
 pub fn run(args: &mut Args) -> Result<(), Failure> {
     args.check()?;
@@ -118,6 +122,7 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
         target: &args.target,
         name: name_in(args.model.name()?, space),
         reading: args.reading.options(),
+        batch: args.batch,
         kept,
         signals: Signals::watch()?,
     };
@@ -167,6 +172,8 @@ struct Job<'a> {
     name: String,
     /// The options with which the image was read.
     reading: String,
+    /// Images a model call, where that was asked for.
+    batch: Option<usize>,
     kept: Kept,
     signals: Signals,
 }
@@ -237,12 +244,48 @@ impl Job<'_> {
             Some(stopped) => Stage::StoppedBy(stopped.name),
             None => Stage::Finished,
         };
-        let written = report::write(origin, explainer, &explanation, &stage)?;
+        let mut written = report::write(origin, explainer, &explanation, &stage)?;
+        let stopped = self.page(origin, &explanation, &mut written, stopped)?;
         print_summary(origin, &explanation, &written)?;
         warn(&explanation.run_stats().repeats)?;
         warn_of_names(origin.names, explanation.ledger().model_outputs())?;
         say_written(origin, &explanation, &written.files)?;
         stopped.map_or(Ok(()), |stopped| Err(stopped.into()))
+    }
+
+    /// Writes the page, if it is asked for; a signal may end its curves, too.
+    fn page(
+        &self,
+        origin: &Origin<'_>,
+        explanation: &Explanation,
+        written: &mut Written,
+        stopped: Option<Stopped>,
+    ) -> Result<Option<Stopped>, Failure> {
+        if !origin.map.report {
+            curves::remove(origin.out)?;
+            return page::remove(origin).map(|()| stopped);
+        }
+        let asked = Asked {
+            explainer: self.explainer,
+            model: self.model,
+            name: &self.name,
+            image: self.image,
+            batch: self.batch,
+            signals: &self.signals,
+        };
+        let curves = match stopped {
+            Some(_) => None,
+            None => asked.curves(origin.out, explanation)?,
+        };
+        if curves.is_none() {
+            // Those of an earlier run.
+            curves::remove(origin.out)?;
+        }
+        let curves = curves.as_deref();
+        let curves = curves.ok_or("The run was stopped before the model was asked for them.");
+        page::write(origin, explanation, written, curves)?;
+        let left = || self.kept.left(explanation.ledger());
+        Ok(stopped.or_else(|| self.signals.stopped(left())))
     }
 
     /// Scores a part of the masks, and makes no map.

@@ -55,6 +55,8 @@ pub struct Written {
     pub errors: Option<Array4<f32>>,
     /// For each target.
     pub carried: Vec<Carried>,
+    /// What `report.json` says.
+    pub report: Value,
 }
 
 /// Writes everything into the folder, also while the run goes on.
@@ -96,6 +98,7 @@ pub fn write(
         files: written,
         errors,
         carried,
+        report,
     })
 }
 
