@@ -40,7 +40,7 @@ pub fn write(
         "images": table.images,
         "sections": sections.collect::<Vec<_>>(),
         "protocols": protocols.iter().map(curves).collect::<Vec<_>>(),
-        "columns": table.columns.iter().map(|c| title(c)).collect::<Vec<_>>(),
+        "columns": table.columns.iter().map(|c| c.replace('_', " ")).collect::<Vec<_>>(),
         "by_image": by_image,
         "reasons": table.reasons(records).iter().map(reason).collect::<Vec<_>>(),
         "parameters": parameters,

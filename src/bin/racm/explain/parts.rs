@@ -4,6 +4,7 @@ use racm::Explanation;
 use racm::ndarray::{Array4, ArrayView4, Axis};
 use serde_json::{Value, json};
 
+use super::pictures::ROWS;
 use crate::Failure;
 use crate::html::packed;
 
@@ -11,7 +12,7 @@ use crate::html::packed;
 const LEAST: usize = 8;
 /// Parts of the run: an error of so many is known to a sixth of itself.
 const MOST: usize = 20;
-/// Numbers of one map's parts, and tiles along a side: what lies inside a tile is as good as the same, as maps are smooth.
+/// Numbers of all parts, and tiles along a side: what lies inside a tile is as good as the same, as maps are smooth.
 const NUMBERS: usize = 400_000;
 const TILES: usize = 32;
 
@@ -31,7 +32,8 @@ impl Parts {
         }
         let count = blocks.min(MOST);
         let [_, height, width] = explanation.plan().shape();
-        let most = NUMBERS / (count * explanation.plan().planes());
+        let maps = explanation.maps().dim().0.min(ROWS);
+        let most = NUMBERS / (count * explanation.plan().planes() * maps);
         let most = (most as f64).sqrt() as usize;
         let tiles = [height, width].map(|side| side.min(most.clamp(4, TILES)));
         let (mut deviations, mut shares) = (Vec::new(), Vec::new());

@@ -93,6 +93,7 @@ function drawContrasts() {
   byId('boxes-head').replaceChildren(element('tr', {}, ...head.map((text) => element('th', { scope: 'col' }, text))));
   byId('contrasts').replaceChildren(...shown().order.map((plane) =>
     contrastRow(planes[plane], a && boxMean(plane, a), b && boxMean(plane, b))));
+  byId('contrasts').parentElement.hidden = !a && !b;
   byId('rust').textContent = rust(a, b);
   byId('exact').hidden = !(a && b);
 }

@@ -185,7 +185,7 @@ async function main() {
   startControls();
   startWords();
   if (kind === 'table') {
-    for (const id of ['none', 'all', 'base-label']) byId(id).hidden = true;
+    for (const id of ['none', 'all', 'base-label', 'at', 'planes-title']) byId(id).hidden = true;
     document.querySelector('.planes').hidden = true;
     byId('explained').classList.add('single');
     byId('boxes').hidden = planes.length < 2;

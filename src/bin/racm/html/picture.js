@@ -106,11 +106,16 @@ function marks() {
   return [...nodes, drawing('path', { d: cross, class: 'halo' }), drawing('path', { d: cross, class: 'point' })];
 }
 
+/** Height by width: that of the image, but for strips that would be too thin to be seen or too long for a window. */
+const shape = Math.min(Math.max(fullRows / fullColumns, 1 / 6), 3);
+
 function imageView() {
   const canvas = element('canvas', { id: 'picture', width: columns, height: rows });
   const over = drawing('svg', { class: 'over', viewBox: `0 0 ${columns} ${rows}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' });
   const node = element('div', { class: 'stage', tabindex: 0, role: 'application',
     'aria-label': 'The picture. Arrow keys move the point, with Shift by ten pixels.' }, canvas, over);
+  node.style.aspectRatio = 1 / shape;
+  node.style.width = `min(100%, ${80 / shape}vh)`;
   const where = (event) => {
     const { left, top, width, height } = canvas.getBoundingClientRect();
     const inside = (at, size) => Math.min(Math.max(Math.floor(at), 0), size - 1);
@@ -129,6 +134,7 @@ function imageView() {
       const small = Math.min(1, 112 / Math.max(rows, columns));
       const size = { width: Math.max(1, Math.round(columns * small)), height: Math.max(1, Math.round(rows * small)) };
       const thumb = element('canvas', { ...size, 'aria-hidden': 'true' });
+      thumb.style.aspectRatio = 1 / shape;
       paint(thumb, planes.map((_, p) => (p === plane ? 1 : 0)), 'grey');
       return thumb;
     },
