@@ -136,3 +136,31 @@ fn a_class_activation_map_has_no_page() {
         "--report is about random masks",
     );
 }
+
+#[test]
+fn a_page_says_why_there_are_no_curves() {
+    let out = folder("report_without_curves");
+    let (model, picture) = (out.join("log.onnx"), out.join("sign.png"));
+    let nodes = [
+        proto::node("GlobalAveragePool", "image", "pooled", &[]),
+        proto::node("Flatten", "pooled", "means", &proto::int("axis", 1)),
+        // Of an image that shows nothing it is infinite.
+        proto::node("Log", "means", "score", &[]),
+    ];
+    let image = proto::value("image", proto::FLOAT, &[None, Some(3), Some(96), Some(96)]);
+    let score = proto::value("score", proto::FLOAT, &[None, Some(3)]);
+    fs::write(&model, proto::model(&nodes, image, &[score])).unwrap();
+    write_png(&picture, &to_rgb(&demo::image(), Bands::Auto).unwrap()).unwrap();
+    let said = succeeds(
+        "explain --masks 64 --method rise --report",
+        &[("--out", &out), ("--model", &model), ("--image", &picture)],
+    );
+    assert!(
+        said.contains("warning: the report has no Insertion"),
+        "{said}"
+    );
+    let page = data(&out);
+    let why = page["without_curves"].as_str().unwrap();
+    assert!(why.starts_with("They could not be measured: "), "{why}");
+    assert!(!out.join("curves.json").exists());
+}

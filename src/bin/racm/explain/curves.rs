@@ -17,7 +17,10 @@ use crate::{Failure, whole};
 /// The file that keeps them, so that a run given again asks the model nothing.
 pub const FILE: &str = "curves.json";
 
-/// Removes the file.
+/// Why there are none after a signal.
+pub const STOPPED: &str = "The run was stopped before the model was asked for them.";
+
+/// Removes the file, which would be of another map.
 pub fn remove(out: &Path) -> Result<(), Failure> {
     whole::remove(&out.join(FILE))
 }
@@ -68,12 +71,12 @@ impl BlackBoxModel for Explained<'_> {
 
 impl Asked<'_> {
     /// Those that are kept in the folder, or else new ones: about 202 images a map, from and to the baseline of the masks.
-    /// `None` if a signal came.
+    /// Or why there are none, in words: a map is no worse where its curves cannot be measured.
     pub fn curves(
         &self,
         out: &Path,
         explanation: &Explanation,
-    ) -> Result<Option<Vec<Curves>>, Failure> {
+    ) -> Result<Result<Vec<Curves>, String>, Failure> {
         let base = self.baseline()?;
         let of = self.of(explanation, &base);
         let path = out.join(FILE);
@@ -81,8 +84,9 @@ impl Asked<'_> {
         let kept = std::fs::read(&path).ok();
         let kept = kept.and_then(|text| serde_json::from_slice::<Kept>(&text).ok());
         if let Some(kept) = kept.filter(|kept| kept.of == of) {
-            return Ok(Some(kept.curves));
+            return Ok(Ok(kept.curves));
         }
+        remove(out)?;
         let mut curves = Vec::new();
         for (index, terms) in terms(explanation).into_iter().enumerate().take(ROWS) {
             let model = Explained {
@@ -92,8 +96,13 @@ impl Asked<'_> {
             };
             match self.of_map(&model, explanation, index, &base) {
                 Ok(found) => curves.push(found),
-                Err(_) if self.signals.caught() => return Ok(None),
-                Err(error) => return Err(format!("the curves of the report: {error}").into()),
+                Err(_) if self.signals.caught() => return Ok(Err(STOPPED.to_owned())),
+                Err(error) => {
+                    line(format_args!(
+                        "warning: the report has no Insertion and Deletion: {error}"
+                    ))?;
+                    return Ok(Err(format!("They could not be measured: {error}.")));
+                }
             }
         }
         let calls = |curves: &Curves| curves.insertion.scores.len() + curves.deletion.scores.len();
@@ -103,7 +112,7 @@ impl Asked<'_> {
         ))?;
         let kept = Kept { of, curves };
         whole::write(&path, serde_json::to_string(&kept)?.as_bytes())?;
-        Ok(Some(kept.curves))
+        Ok(Ok(kept.curves))
     }
 
     /// As `racm evaluate` measures: channels of pixels one by one in 100 parts, by the map by channel.

@@ -261,10 +261,6 @@ impl Job<'_> {
         written: &mut Written,
         stopped: Option<Stopped>,
     ) -> Result<Option<Stopped>, Failure> {
-        if !origin.map.report {
-            curves::remove(origin.out)?;
-            return page::remove(origin).map(|()| stopped);
-        }
         let asked = Asked {
             explainer: self.explainer,
             model: self.model,
@@ -273,17 +269,7 @@ impl Job<'_> {
             batch: self.batch,
             signals: &self.signals,
         };
-        let curves = match stopped {
-            Some(_) => None,
-            None => asked.curves(origin.out, explanation)?,
-        };
-        if curves.is_none() {
-            // Those of an earlier run.
-            curves::remove(origin.out)?;
-        }
-        let curves = curves.as_deref();
-        let curves = curves.ok_or("The run was stopped before the model was asked for them.");
-        page::write(origin, explanation, written, curves)?;
+        page::of_run(origin, explanation, written, &asked, stopped.is_some())?;
         let left = || self.kept.left(explanation.ledger());
         Ok(stopped.or_else(|| self.signals.stopped(left())))
     }

@@ -6,6 +6,7 @@ use racm::render::{Bands, Scale, to_rgb};
 use racm::{Explanation, MaskFamily, Racm};
 use serde_json::{Value, json};
 
+use super::curves::{self, Asked};
 use super::evaluated::marked;
 use super::origin::{Origin, order};
 use super::parts::Parts;
@@ -30,6 +31,26 @@ pub type Measured<'a> = Result<&'a [Curves], &'a str>;
 /// Removes the page of an earlier run, which would be another map's.
 pub fn remove(origin: &Origin<'_>) -> Result<(), Failure> {
     whole::remove(&origin.out.join(FILE))
+}
+
+/// Writes the page of a run with its curves, or removes what an earlier run left, as is asked for.
+pub fn of_run(
+    origin: &Origin<'_>,
+    explanation: &Explanation,
+    written: &mut Written,
+    asked: &Asked<'_>,
+    stopped: bool,
+) -> Result<(), Failure> {
+    if !origin.map.report {
+        curves::remove(origin.out)?;
+        return remove(origin);
+    }
+    let curves = match stopped {
+        true => curves::remove(origin.out).map(|()| Err(curves::STOPPED.to_owned())),
+        false => asked.curves(origin.out, explanation),
+    }?;
+    let curves = curves.as_deref().map_err(String::as_str);
+    write(origin, explanation, written, curves)
 }
 
 /// Writes the page, and adds its name to what was written.
