@@ -1,8 +1,8 @@
 //! Parts of a run, each read by itself.
 
-#[cfg(doc)]
-use crate::Estimator;
 use crate::error::{Error, Result};
+#[cfg(doc)]
+use crate::estimate::Estimator;
 use crate::explain::explanation::Explanation;
 
 impl Explanation {
