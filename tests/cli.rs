@@ -34,6 +34,8 @@ mod printed;
 #[path = "onnx/proto.rs"]
 #[allow(dead_code)]
 mod proto;
+#[path = "cli/report.rs"]
+mod report;
 #[path = "cli/series.rs"]
 mod series;
 #[path = "cli/several.rs"]
@@ -1597,7 +1599,7 @@ fn shards_of_regions_and_segments_merge() {
 fn signals_end_a_run_in_order() {
     let start = |out: &Path, part: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_racm"));
-        command.args("explain --model demo --masks 5000000 --batch 4 --out".split(' '));
+        command.args("explain --model demo --masks 5000000 --batch 4 --report --out".split(' '));
         command.arg(out).args(part.split_whitespace());
         let pipe = std::process::Stdio::piped;
         command.stdout(pipe()).stderr(pipe()).spawn().unwrap()
@@ -1645,6 +1647,8 @@ fn signals_end_a_run_in_order() {
         let report = json(&out.join("report.json"));
         assert_eq!(report["stopped_by"], format!("SIG{signal}"));
         assert_eq!(report["finished"], false);
+        let page = fs::read_to_string(out.join("report.html")).unwrap();
+        assert!(page.contains("The run was stopped before the model was asked for them."));
         let masks = report["masks"].as_u64().unwrap();
         assert!(
             error.contains(&format!("\n{masks} masks are in ")),

@@ -210,6 +210,18 @@ impl Estimator {
         Ok(self.estimates(effect, plan, ledger, true)?.1)
     }
 
+    /// Whether maps are sums over blocks of masks, or quotients of such sums: then every block is a small sample of its own, and
+    /// [parts](crate::Explanation::part) of a run say how far the whole is known. Not so for what is fitted to all masks at once.
+    pub fn is_sum_over_blocks(self) -> bool {
+        matches!(
+            self,
+            Estimator::Centred
+                | Estimator::HorvitzThompson
+                | Estimator::SelfNormalised
+                | Estimator::PassOnly
+        )
+    }
+
     /// The estimates of the estimators that are sums over blocks.
     fn by_groups(
         self,

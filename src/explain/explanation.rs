@@ -40,7 +40,7 @@ use crate::masks::region::Region;
 pub struct Explanation {
     plan: Plan,
     ledger: Ledger,
-    reading: Reading,
+    pub(super) reading: Reading,
     /// The scores of the unmasked image, one a class of the target.
     unmasked: Vec<f32>,
     maps: Array4<f32>,

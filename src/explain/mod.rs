@@ -6,6 +6,7 @@ pub(crate) mod explainer;
 pub(crate) mod explanation;
 mod identity;
 mod look;
+mod part;
 pub(crate) mod pilot;
 pub(crate) mod progress;
 mod reading;

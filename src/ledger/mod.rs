@@ -242,6 +242,15 @@ impl Ledger {
         }
     }
 
+    /// The same scores for some of its blocks only: of those that are there, by their place in order.
+    pub(crate) fn part(&self, places: Range<usize>) -> Ledger {
+        let blocks = self.blocks.iter().skip(places.start).take(places.len());
+        Ledger {
+            blocks: blocks.map(|(&b, scores)| (b, scores.clone())).collect(),
+            ..self.clone_head()
+        }
+    }
+
     /// Whether it has scores of the mask `end` or one after it.
     pub(crate) fn holds_beyond(&self, end: u64) -> bool {
         let last = self.blocks.last_key_value();

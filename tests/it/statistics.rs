@@ -1,7 +1,8 @@
 //! Random runs against the enumerated truth. Every seed is fixed, so a test fails always or never; the rates say how
 //! often a right implementation would have been given a bad seed.
 
-use racm::{Enlargement, Estimator, Placement};
+use ndarray::Array3;
+use racm::{Enlargement, Estimator, Explanation, Placement};
 use rayon::prelude::*;
 
 use crate::reference::{Scene, weight};
@@ -115,6 +116,21 @@ fn intervals_also_cover_where_blocks_share_an_offset() {
     coverage(&kind, &scene, 8, 320);
 }
 
+/// The standard error of a contrast by how far eight parts of the run lie apart; Student's factor for it is 2.365.
+fn error_by_parts(explanation: &Explanation, weights: &Array3<f64>) -> f64 {
+    let shares = (0..8).map(|k| {
+        let part = explanation.part(k, 8).unwrap();
+        let (value, _) = part.contrast(0, weights).unwrap();
+        (part.masks() as f64 / explanation.masks() as f64, value)
+    });
+    let shares: Vec<(f64, f64)> = shares.collect();
+    let mean: f64 = shares.iter().map(|(share, value)| share * value).sum();
+    let squares = shares
+        .iter()
+        .map(|(share, value)| (share * (value - mean)).powi(2));
+    (8.0 / 7.0 * squares.sum::<f64>()).sqrt()
+}
+
 fn coverage(kind: &Kind, scene: &Scene, block: usize, masks: u64) {
     const REPETITIONS: u64 = 1500;
     let (difference, pass) = truth(scene);
@@ -123,7 +139,7 @@ fn coverage(kind: &Kind, scene: &Scene, block: usize, masks: u64) {
         .map(|i| if i % 2 == 0 { 1.0 } else { -0.5 })
         .collect();
     let dim = (scene.table.planes(), scene.shape[1], scene.shape[2]);
-    let array = ndarray::Array3::from_shape_vec(dim, weights.clone()).unwrap();
+    let array = Array3::from_shape_vec(dim, weights.clone()).unwrap();
     let once = |seed: u64| {
         let run = scene.explainer(kind, block, masks, seed);
         let explanation = run
@@ -143,15 +159,15 @@ fn coverage(kind: &Kind, scene: &Scene, block: usize, masks: u64) {
             let (value, error) = explanation.contrast(0, &array).unwrap();
             let t: f64 = truth.iter().zip(&weights).map(|(t, w)| t * w).sum();
             let contrast = (value - t).abs() < 1.96 * error.unwrap();
-            [inside.count() as f64, f64::from(u8::from(contrast))]
+            let by_parts = (value - t).abs() < 2.365 * error_by_parts(&explanation, &array);
+            let [contrast, by_parts] = [contrast, by_parts].map(|hit| f64::from(u8::from(hit)));
+            [inside.count() as f64, contrast, by_parts]
         })
     };
     let hits: Vec<_> = (0..REPETITIONS).into_par_iter().map(once).collect();
     for (i, estimator) in ESTIMATORS.into_iter().enumerate() {
-        for (which, (what, each)) in [("pixels", size as f64), ("contrast", 1.0)]
-            .into_iter()
-            .enumerate()
-        {
+        let all = [("pixels", size as f64), ("contrast", 1.0), ("parts", 1.0)];
+        for (which, (what, each)) in all.into_iter().enumerate() {
             let covered: f64 = hits.iter().map(|h| h[i][which]).sum();
             let rate = covered / (each * REPETITIONS as f64);
             assert!(

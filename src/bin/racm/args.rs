@@ -232,6 +232,11 @@ pub struct MapArgs {
     /// Show the planes that carry most first, in panel and summary [default: in the order of the channels]
     #[arg(long)]
     pub sort: bool,
+    /// Also write report.html, one file that shows all in a browser, without a network. Its Insertion and Deletion curves ask
+    /// the model up to 202 times more for each of the first 8 maps (`racm merge` has no model, and no curves); curves.json
+    /// keeps them, so that a finished run given again asks nothing
+    #[arg(long)]
+    pub report: bool,
     #[command(flatten)]
     pub figure: FigureArgs,
 }

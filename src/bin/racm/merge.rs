@@ -12,6 +12,7 @@ use crate::explain::channels::numbered;
 use crate::explain::evaluated::with_nan;
 use crate::explain::kept::{LEDGER, lock, say_torn};
 use crate::explain::origin::Origin;
+use crate::explain::page;
 use crate::explain::part::span;
 use crate::explain::report::{self, Stage};
 use crate::explain::say_written;
@@ -22,6 +23,9 @@ use crate::model::{class_names, file_name};
 use crate::say::{SayArgs, document, line, warn_of_names, warning};
 use crate::target::TargetArg;
 use crate::{Failure, read, whole};
+
+/// Why there are no curves.
+const NO_MODEL: &str = "They ask the model about more images, and racm merge has no model.";
 
 /// The arguments of `racm merge`. What ledgers know (masks, seed, classes, unmasked scores) is not asked for.
 /// They do not know estimator, effect and link, which change no score.
@@ -177,11 +181,15 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         true => Stage::Finished,
         false => Stage::Unfinished,
     };
-    let written = report::write(&origin, &explainer, &explanation, &stage)?;
+    let mut written = report::write(&origin, &explainer, &explanation, &stage)?;
+    match args.map.report {
+        true => page::write(&origin, &explanation, &mut written, Err(NO_MODEL))?,
+        false => page::remove(&origin)?,
+    }
     print_summary(&origin, &explanation, &written)?;
     warn_of_names(&names, explanation.ledger().model_outputs())?;
     say_written(&origin, &explanation, &written.files)?;
-    document(&written.report)
+    document(&written.told(origin.out))
 }
 
 /// The names of an image's channels, as far as planes of one channel each have them.

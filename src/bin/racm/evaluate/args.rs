@@ -9,8 +9,9 @@ use serde_json::{Value as Json, json};
 
 use super::list::Item;
 use super::methods::{Kind, MethodArg, cases};
-use super::store::{Case, fingerprint};
+use super::store::Case;
 use crate::args::{MaskArgs, named, size, value_name, whole_number};
+use crate::fingerprint::fingerprint;
 use crate::image::{ImageArgs, Input, contents};
 use crate::model::{Model, ModelArgs};
 use crate::say::SayArgs;
@@ -103,6 +104,9 @@ pub struct Args {
         allow_hyphen_values = true
     )]
     pub shard: Option<Shard>,
+    /// Also write report.html: the tables and curves in one file that a browser shows without a network
+    #[arg(long)]
+    pub report: bool,
     /// Images a model call [default: 32, or what fits into 5 MiB]
     #[arg(long, help_heading = "Evaluation", value_name = "B", value_parser = size)]
     pub batch: Option<usize>,

@@ -8,11 +8,14 @@ use racm::{Explanation, Region};
 
 use crate::explain::evaluated::fill_outside;
 
-/// The map by channel of the only class (Eq. 12 for MC-RISE), or its one plane.
-pub fn channel_map(explanation: &Explanation, negated: bool) -> Array3<f32> {
+/// One of the maps by channel (Eq. 12 for MC-RISE), or its one plane.
+pub fn channel_map(explanation: &Explanation, index: usize, negated: bool) -> Array3<f32> {
     let mut map = match explanation.channel_maps() {
-        Some(maps) => maps.index_axis_move(Axis(0), 0),
-        None => explanation.map().to_owned(),
+        Some(maps) => maps.index_axis_move(Axis(0), index),
+        None => explanation
+            .maps()
+            .index_axis_move(Axis(0), index)
+            .to_owned(),
     };
     if negated {
         map.mapv_inplace(|v| -v);

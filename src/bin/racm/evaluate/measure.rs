@@ -187,11 +187,11 @@ impl Bench<'_> {
             let shape = subject.image.dim().into();
             let explanation =
                 self.timed("estimate map", || reader.explain_ledger(shape, prefix))?;
-            let map = channel_map(&explanation, kind.negated);
+            let map = channel_map(&explanation, 0, kind.negated);
             let again = |image: ArrayView3<'_, f32>| {
                 let again = explainer(&image.to_owned(), kind.masks)?;
                 let explanation = again.explain(self.model, &image, subject.class)?;
-                Ok(channel_map(&explanation, kind.negated))
+                Ok(channel_map(&explanation, 0, kind.negated))
             };
             let dcc = self.args.dcc_masks().contains(&kind.masks);
             scores.push(self.score(subject, &map, dcc.then_some(&again))?);

@@ -3,9 +3,10 @@
 mod args;
 pub mod counted;
 pub mod list;
-mod maps;
+pub mod maps;
 mod measure;
 mod methods;
+mod page;
 mod plot;
 mod records;
 mod store;
@@ -25,6 +26,7 @@ use crate::model::Model;
 use crate::say::{count_of, differing, document, line, quiet, warn_of_names, warning};
 use crate::signals::Signals;
 use crate::white_box::WhiteBox;
+use crate::whole;
 use counted::Counted;
 use list::Item;
 use measure::Bench;
@@ -83,7 +85,15 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     let records = records.into_vec();
     let table = table::Table::new(args.columns(), &cases, &records);
     let mut written = table.write(&args.out, &parameters, &records, &names)?;
-    written.extend(plot::write_all(&args.out, &cases, &records)?);
+    let protocols = plot::protocols(&cases, &records);
+    written.extend(plot::write_all(&args.out, &protocols)?);
+    match args.report {
+        true => {
+            page::write(&args.out, &table, &protocols, &parameters, &records, &names)?;
+            written.push(page::FILE);
+        }
+        false => whole::remove(&args.out.join(page::FILE))?,
+    }
     line(table.markdown())?;
     let differ: Vec<_> = records.iter().filter_map(|r| r.differing).collect();
     if let Some(first) = differ.first() {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use plotters::prelude::*;
+use racm::metrics::Summary;
 
 use super::store::{Case, Record};
 use super::table::label;
@@ -23,40 +24,73 @@ const COLOURS: [(u8, u8, u8); 7] = [
     (0, 0, 0),
 ];
 
-/// Writes a picture for each protocol that has curves.
-pub fn write_all(
-    folder: &Path,
-    cases: &[Case],
-    records: &[Record],
-) -> Result<Vec<&'static str>, Failure> {
-    let mut written = Vec::new();
-    for (protocol, file, x, y) in [
-        ("rank", "curves-rank.svg", "fraction of the image", "score"),
+/// The curves of a protocol.
+pub struct Protocol {
+    pub name: &'static str,
+    pub file: &'static str,
+    /// What the axes are.
+    pub x: &'static str,
+    pub y: &'static str,
+    pub panels: Vec<Panel>,
+}
+
+/// The mean curves of a metric, one a case.
+pub struct Panel {
+    pub title: String,
+    pub lines: Vec<Line>,
+}
+
+/// Points of a mean curve: x, the mean over the images, and its standard error.
+pub struct Line {
+    pub name: String,
+    pub points: Vec<(f64, f64, Option<f64>)>,
+}
+
+/// Those that there are curves of.
+pub fn protocols(cases: &[Case], records: &[Record]) -> Vec<Protocol> {
+    let known = [
+        (
+            "rank",
+            "rank order",
+            "curves-rank.svg",
+            "fraction of the image",
+            "score",
+        ),
         (
             "threshold",
+            "value threshold",
             "curves-threshold.svg",
             "thresholds passed, from the highest",
             "score, rescaled",
         ),
-    ] {
-        let panels: Vec<Panel> = ["insertion", "deletion"]
-            .iter()
+    ];
+    let protocols = known.into_iter().map(|(protocol, name, file, x, y)| {
+        let metrics = ["insertion", "deletion"].iter();
+        let panels = metrics
             .map(|metric| panel(&format!("{metric}_{protocol}"), cases, records))
             .filter(|panel| !panel.lines.is_empty())
             .collect();
-        if panels.is_empty() {
-            continue;
+        Protocol {
+            name,
+            file,
+            x,
+            y,
+            panels,
         }
-        let svg = draw(&panels, x, y).map_err(|e| format!("{file}: {e}"))?;
-        write(&folder.join(file), svg.as_bytes())?;
-        written.push(file);
-    }
-    Ok(written)
+    });
+    protocols.filter(|p| !p.panels.is_empty()).collect()
 }
 
-struct Panel {
-    title: String,
-    lines: Vec<(String, Vec<(f64, f64)>)>,
+/// Writes a picture for each protocol.
+pub fn write_all(folder: &Path, protocols: &[Protocol]) -> Result<Vec<&'static str>, Failure> {
+    for Protocol {
+        file, x, y, panels, ..
+    } in protocols
+    {
+        let svg = draw(panels, x, y).map_err(|e| format!("{file}: {e}"))?;
+        write(&folder.join(file), svg.as_bytes())?;
+    }
+    Ok(protocols.iter().map(|protocol| protocol.file).collect())
 }
 
 fn panel(curve: &str, cases: &[Case], records: &[Record]) -> Panel {
@@ -71,10 +105,14 @@ fn panel(curve: &str, cases: &[Case], records: &[Record]) -> Panel {
         }
         let points = (0..POINTS).map(|i| {
             let x = i as f64 / (POINTS - 1) as f64;
-            let sum: f64 = curves.iter().map(|curve| at(curve, x)).sum();
-            (x, sum / curves.len() as f64)
+            let values = curves.iter().map(|curve| Ok(at(curve, x)));
+            let summary = Summary::of(values);
+            (x, summary.mean.unwrap_or_default(), summary.standard_error)
         });
-        lines.push((label(case), points.collect()));
+        lines.push(Line {
+            name: label(case),
+            points: points.collect(),
+        });
     }
     let metric = curve.split('_').next().unwrap_or(curve);
     let better = if metric == "insertion" { "high" } else { "low" };
@@ -122,7 +160,7 @@ fn draw_panel(
     y: &str,
     height: u32,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let values = || panel.lines.iter().flat_map(|(_, points)| points.iter());
+    let values = || panel.lines.iter().flat_map(|line| line.points.iter());
     let high = values().fold(0.0, |high: f64, p| high.max(p.1));
     let low = values().fold(0.0, |low: f64, p| low.min(p.1));
     let top = if high > low { high } else { low + 1.0 };
@@ -140,11 +178,12 @@ fn draw_panel(
         .y_desc(y)
         .label_style(("sans-serif", 15))
         .draw()?;
-    for (i, (name, points)) in panel.lines.iter().enumerate() {
+    for (i, Line { name, points }) in panel.lines.iter().enumerate() {
         let (r, g, b) = COLOURS[i % COLOURS.len()];
         let width = if i < COLOURS.len() { 2 } else { 1 };
         let style = RGBColor(r, g, b).stroke_width(width);
-        chart.draw_series(LineSeries::new(points.iter().copied(), style))?;
+        let points = points.iter().map(|&(x, y, _)| (x, y));
+        chart.draw_series(LineSeries::new(points, style))?;
         let line = 18 * i as i32 + 8;
         legend.draw(&PathElement::new([(56, line), (80, line)], style))?;
         legend.draw(&Text::new(name.clone(), (86, line - 6), ("sans-serif", 15)))?;

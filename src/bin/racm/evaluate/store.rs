@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::list::{Item, file_name};
+use crate::fingerprint::fingerprint;
 use crate::whole::{self, tidy, write};
 use crate::{Failure, read};
 
@@ -254,15 +255,4 @@ fn refuse_others(folder: &Path, path: &Path, stored: &str, asked: &str) -> Resul
         name,
     }
     .into())
-}
-
-/// FNV-1a, 64 bits, over parts and their lengths.
-pub fn fingerprint<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for part in parts {
-        for &byte in (part.len() as u64).to_le_bytes().iter().chain(part) {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-    format!("{hash:016x}")
 }

@@ -14,7 +14,7 @@ use crate::say::count_of;
 use crate::whole::write;
 
 /// Columns that belong together, the two protocols apart: they measure different things.
-const SECTIONS: [(&str, &[&str]); 4] = [
+pub const SECTIONS: [(&str, &[&str]); 4] = [
     (
         "Insertion and Deletion, rank order",
         &["insertion_rank", "deletion_rank"],
@@ -34,7 +34,7 @@ const SECTIONS: [(&str, &[&str]); 4] = [
 ];
 
 /// What a column is called, and which way is better.
-fn title(column: &str) -> &'static str {
+pub fn title(column: &str) -> &'static str {
     match column {
         "insertion_rank" | "insertion_threshold" => "Insertion (higher is better)",
         "deletion_rank" | "deletion_threshold" => "Deletion (lower is better)",
@@ -49,7 +49,7 @@ fn title(column: &str) -> &'static str {
 }
 
 /// One number of the table.
-struct Cell {
+pub struct Cell {
     summary: Summary,
     missing: usize,
 }
@@ -90,7 +90,7 @@ impl Cell {
         text
     }
 
-    fn json(&self) -> Json {
+    pub fn json(&self) -> Json {
         json!({
             "mean": self.summary.mean,
             "standard_error": self.summary.standard_error,
@@ -102,17 +102,17 @@ impl Cell {
 }
 
 /// Cells by row and column.
-struct Row {
-    case: Case,
-    cells: BTreeMap<String, Cell>,
+pub struct Row {
+    pub case: Case,
+    pub cells: BTreeMap<String, Cell>,
 }
 
 pub struct Table {
-    columns: Vec<&'static str>,
-    images: usize,
-    rows: Vec<Row>,
+    pub columns: Vec<&'static str>,
+    pub images: usize,
+    pub rows: Vec<Row>,
     /// Each row less the first, image by image: what the images share drops out.
-    differences: Vec<Row>,
+    pub differences: Vec<Row>,
 }
 
 impl Table {
@@ -228,7 +228,7 @@ impl Table {
     }
 
     /// Why values are undefined or missing, and on which images.
-    fn reasons(&self, records: &[Record]) -> Vec<Json> {
+    pub fn reasons(&self, records: &[Record]) -> Vec<Json> {
         let mut reasons: BTreeMap<(usize, &str, &str), Vec<&str>> = BTreeMap::new();
         for record in records {
             for (row, scores) in record.scores.iter().enumerate() {

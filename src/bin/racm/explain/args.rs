@@ -263,6 +263,7 @@ impl Args {
             ("--quantity", self.map.quantity.is_some()),
             ("--sort", self.map.sort),
             ("--preview", self.preview.is_some()),
+            ("--report", self.map.report),
             ("--ledger", self.ledger.ledger.is_some()),
             ("--restart", self.ledger.restart),
             ("--shard", self.ledger.shard.is_some()),

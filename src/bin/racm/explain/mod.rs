@@ -6,12 +6,15 @@ mod bar;
 mod baseline;
 mod cam;
 pub mod channels;
+mod curves;
 pub mod evaluated;
 mod first_look;
 pub mod kept;
 mod loaded;
 pub mod origin;
+pub mod page;
 pub mod part;
+mod parts;
 mod pictures;
 mod pilot;
 pub mod plot;
@@ -38,6 +41,7 @@ use args::Method;
 pub use args::{Args, method_names};
 use bar::Bar;
 use baseline::warn_of_baseline;
+use curves::Asked;
 use evaluated::with_nan;
 use first_look::FirstLook;
 use kept::Kept;
@@ -45,14 +49,14 @@ use loaded::Loaded;
 use origin::Origin;
 use pilot::with_best_p_pix;
 use refined::refined_by;
-use report::Stage;
+use report::{Stage, Written};
 use space::{check_rgb, name_in, with_planes};
 use summary::print_summary;
 
 use crate::Failure;
 use crate::image::{highest, in_both};
 use crate::say::{differing, document, line, warn_of_names, warning};
-use crate::signals::Signals;
+use crate::signals::{Signals, Stopped};
 
 /// What stands below the help.
 pub const EXAMPLES: &str = "\
@@ -165,6 +169,7 @@ fn explain(args: &Args, loaded: &Loaded) -> Result<Option<Done>, Failure> {
         target: &args.target,
         name: name_in(args.model.name()?, space),
         reading: args.reading.options(),
+        batch: args.batch,
         kept,
         signals: loaded.signals()?,
     };
@@ -215,6 +220,8 @@ struct Job<'a> {
     name: String,
     /// The options with which the image was read.
     reading: String,
+    /// Images a model call, where that was asked for.
+    batch: Option<usize>,
     kept: Kept,
     signals: &'a Signals,
 }
@@ -283,7 +290,8 @@ impl Job<'_> {
             Some(stopped) => Stage::StoppedBy(stopped.name),
             None => Stage::Finished,
         };
-        let written = report::write(origin, explainer, &explanation, &stage)?;
+        let mut written = report::write(origin, explainer, &explanation, &stage)?;
+        let stopped = self.page(origin, &explanation, &mut written, stopped)?;
         print_summary(origin, &explanation, &written)?;
         warn(&explanation.run_stats().repeats)?;
         warn_of_names(origin.names, explanation.ledger().model_outputs())?;
@@ -291,14 +299,36 @@ impl Job<'_> {
             preview::show(origin, &explanation, &written.carried)?;
         }
         say_written(origin, &explanation, &written.files)?;
-        document(&written.report)?;
+        let report = written.told(origin.out);
+        document(&report)?;
         match stopped {
             Some(stopped) => Err(stopped.into()),
             None => Ok(Done {
                 brief: summary::brief(origin, &explanation, &written)?,
-                report: written.report,
+                report,
             }),
         }
+    }
+
+    /// Writes the page, if it is asked for; a signal may end its curves, too.
+    fn page(
+        &self,
+        origin: &Origin<'_>,
+        explanation: &Explanation,
+        written: &mut Written,
+        stopped: Option<Stopped>,
+    ) -> Result<Option<Stopped>, Failure> {
+        let asked = Asked {
+            explainer: self.explainer,
+            model: self.model,
+            name: &self.name,
+            image: self.image,
+            batch: self.batch,
+            signals: self.signals,
+        };
+        page::of_run(origin, explanation, written, &asked, stopped.is_some())?;
+        let left = || self.kept.left(explanation.ledger());
+        Ok(stopped.or_else(|| self.signals.stopped(left())))
     }
 }
 

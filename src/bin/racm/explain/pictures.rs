@@ -159,7 +159,8 @@ fn method(explanation: &Explanation) -> (String, Option<&'static str>) {
     (name, Some(estimator.name()))
 }
 
-fn caption(
+/// Method, subject and masks, for below a picture.
+pub fn caption(
     origin: &Origin<'_>,
     subject: &Subject,
     explanation: &Explanation,

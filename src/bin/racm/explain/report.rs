@@ -49,14 +49,14 @@ pub enum Stage<'a> {
 
 /// What was written.
 pub struct Written {
-    /// What programs are told: the report but for the explainer, which may be long, and where the files are.
-    pub report: Value,
     /// The names of the files.
     pub files: Vec<&'static str>,
     /// The standard errors of the maps.
     pub errors: Option<Array4<f32>>,
     /// For each target.
     pub carried: Vec<Carried>,
+    /// What `report.json` says.
+    pub report: Value,
 }
 
 /// Writes everything into the folder, also while the run goes on.
@@ -94,14 +94,21 @@ pub fn write(
     let text = serde_json::to_string_pretty(&report)? + "\n";
     whole::write(&path, text.as_bytes())?;
     Ok(Written {
-        report: told(report, origin.out, &written),
         files: written,
         errors,
         carried,
+        report,
     })
 }
 
-/// A report as programs are told of it.
+impl Written {
+    /// What programs are told.
+    pub fn told(&self, out: &Path) -> Value {
+        told(self.report.clone(), out, &self.files)
+    }
+}
+
+/// What programs are told of a report: all but the explainer, which may be long, and where the files are.
 pub fn told(mut report: Value, out: &Path, files: &[&str]) -> Value {
     if let Some(entries) = report.as_object_mut() {
         entries.remove("explainer");

@@ -1,0 +1,180 @@
+//! Insertion and Deletion of an explanation's maps, for the page that shows it.
+
+use std::path::Path;
+
+use racm::metrics::{Curves, InsertionDeletion};
+use racm::ndarray::{Array2, Array3, ArrayView4};
+use racm::{Baseline, BlackBoxModel, BoxError, Explainer, Explanation, Link, Target};
+use serde::{Deserialize, Serialize};
+
+use super::pictures::ROWS;
+use crate::evaluate::maps::channel_map;
+use crate::fingerprint::fingerprint;
+use crate::say::line;
+use crate::signals::Signals;
+use crate::{Failure, whole};
+
+/// The file that keeps them, so that a run given again asks the model nothing.
+pub const FILE: &str = "curves.json";
+
+/// Why there are none after a signal.
+pub const STOPPED: &str = "The run was stopped before the model was asked for them.";
+
+/// Removes the file, which would be of another map.
+pub fn remove(out: &Path) -> Result<(), Failure> {
+    whole::remove(&out.join(FILE))
+}
+
+/// What is asked, and about what.
+pub struct Asked<'a> {
+    pub explainer: &'a Explainer,
+    pub model: &'a dyn BlackBoxModel,
+    /// The model's name.
+    pub name: &'a str,
+    /// As the masks see it.
+    pub image: &'a Array3<f32>,
+    /// Images a model call.
+    pub batch: Option<usize>,
+    pub signals: &'a Signals,
+}
+
+/// The curves of the first maps, with all that they depend on.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    of: String,
+    /// Those of the whole way, from the baseline to the image and back.
+    curves: Vec<Curves>,
+}
+
+/// A model whose one score is what a map is of.
+struct Explained<'a> {
+    asked: &'a Asked<'a>,
+    terms: Vec<(f32, usize)>,
+    link: Link,
+}
+
+impl BlackBoxModel for Explained<'_> {
+    fn predict(&self, batch: ArrayView4<'_, f32>) -> Result<Array2<f32>, BoxError> {
+        if self.asked.signals.caught() {
+            return Err("a signal came".into());
+        }
+        let scores = self.asked.model.predict(batch)?;
+        let sum = |n: usize| {
+            let terms = self.terms.iter();
+            terms
+                .map(|&(weight, class)| weight * self.link.apply(scores[[n, class]]))
+                .sum()
+        };
+        Ok(Array2::from_shape_fn((scores.dim().0, 1), |(n, _)| sum(n)))
+    }
+}
+
+impl Asked<'_> {
+    /// Those that are kept in the folder, or else new ones: about 202 images a map, from and to the baseline of the masks.
+    /// Or why there are none, in words: a map is no worse where its curves cannot be measured.
+    pub fn curves(
+        &self,
+        out: &Path,
+        explanation: &Explanation,
+    ) -> Result<Result<Vec<Curves>, String>, Failure> {
+        let base = self.baseline()?;
+        let of = self.of(explanation, &base);
+        let path = out.join(FILE);
+        // What cannot be read is made again.
+        let kept = std::fs::read(&path).ok();
+        let kept = kept.and_then(|text| serde_json::from_slice::<Kept>(&text).ok());
+        if let Some(kept) = kept.filter(|kept| kept.of == of) {
+            return Ok(Ok(kept.curves));
+        }
+        remove(out)?;
+        let mut curves = Vec::new();
+        for (index, terms) in terms(explanation).into_iter().enumerate().take(ROWS) {
+            let model = Explained {
+                asked: self,
+                terms,
+                link: explanation.link(),
+            };
+            match self.of_map(&model, explanation, index, &base) {
+                Ok(found) => curves.push(found),
+                Err(_) if self.signals.caught() => return Ok(Err(STOPPED.to_owned())),
+                Err(error) => {
+                    line(format_args!(
+                        "warning: the report has no Insertion and Deletion: {error}"
+                    ))?;
+                    return Ok(Err(format!("They could not be measured: {error}.")));
+                }
+            }
+        }
+        let calls = |curves: &Curves| curves.insertion.scores.len() + curves.deletion.scores.len();
+        line(format_args!(
+            "Insertion and Deletion for the report took {} model calls, and are kept in {FILE}",
+            curves.iter().map(calls).sum::<usize>()
+        ))?;
+        let kept = Kept { of, curves };
+        whole::write(&path, serde_json::to_string(&kept)?.as_bytes())?;
+        Ok(Ok(kept.curves))
+    }
+
+    /// As `racm evaluate` measures: channels of pixels one by one in 100 parts, by the map by channel.
+    fn of_map(
+        &self,
+        model: &Explained<'_>,
+        explanation: &Explanation,
+        index: usize,
+        base: &Array3<f32>,
+    ) -> racm::Result<Curves> {
+        const BYTES: usize = 5 << 20;
+        let map = channel_map(explanation, index, false);
+        let map = match map.broadcast(self.image.dim()) {
+            Some(map) => map,
+            None => map.view(),
+        };
+        let fitting = || (BYTES / (4 * self.image.len())).clamp(1, 32);
+        InsertionDeletion::pixel_channels()
+            .batch(self.batch.unwrap_or_else(fitting))
+            .insertion_start(Baseline::Image(base.clone()))
+            .deletion_end(Baseline::Image(base.clone()))
+            .curves(model, self.image.view(), map, 0)
+    }
+
+    fn baseline(&self) -> Result<Array3<f32>, Failure> {
+        let spec = self.explainer.spec();
+        Ok(match (self.explainer.baseline(), &spec.segments) {
+            (Baseline::SegmentMeans, Some(segments)) => segments.means(self.image)?,
+            (baseline, _) => baseline.image(self.image)?,
+        })
+    }
+
+    /// Two explanations with the same of these have the same curves.
+    fn of(&self, explanation: &Explanation, base: &Array3<f32>) -> String {
+        let bytes = |values: Vec<f32>| -> Vec<u8> {
+            values.into_iter().flat_map(f32::to_le_bytes).collect()
+        };
+        let words = format!(
+            "{}; {}; {}",
+            self.name,
+            explanation.target(),
+            explanation.link()
+        );
+        let arrays = [
+            explanation.maps().iter().copied().collect(),
+            self.image.iter().copied().collect(),
+            base.iter().copied().collect(),
+        ];
+        let arrays = arrays.map(bytes);
+        let arrays = arrays.iter().map(Vec::as_slice);
+        fingerprint(arrays.chain([words.as_bytes()]))
+    }
+}
+
+/// What each map is of: weights and classes.
+fn terms(explanation: &Explanation) -> Vec<Vec<(f32, usize)>> {
+    let classes = explanation.targets().into_iter();
+    match explanation.target() {
+        Target::Sum(terms) => {
+            let weights = terms.iter().map(|(weight, _)| *weight as f32);
+            vec![weights.zip(classes).collect()]
+        }
+        _ => classes.map(|class| vec![(1.0, class)]).collect(),
+    }
+}
