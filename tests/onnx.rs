@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use ndarray::{Array2, Array4, ArrayView4, Axis, s};
 use racm::{
-    BlackBoxModel, Device, Error, Layout, OnnxOptions, Preprocess, Result, SplitModel,
+    BlackBoxModel, Device, Error, Layout, OnnxOptions, Preprocess, Preset, Result, SplitModel,
     WhiteBoxModel,
 };
 
@@ -214,7 +214,7 @@ fn normalises_inside<A: Adapter>() {
     let with = options("pixels", odd_preprocess().unwrap());
     let model = A::from_bytes(toy(&Fed::open(Layout::Nchw)), &with).unwrap();
     assert_eq!(model.scores(batch.view()), rows(&by_hand(&batch)));
-    let with = options("means", Preprocess::imagenet());
+    let with = options("means", Preset::ImageNet.into());
     let model = A::from_bytes(toy(&Fed::open(Layout::Nchw)), &with).unwrap();
     let black = model.scores(Array4::zeros((1, 3, 2, 2)).view());
     let expected = ndarray::arr2(&[[-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225]]);

@@ -9,11 +9,11 @@ use crate::models::preprocess::Preprocess;
 /// How an ONNX model is loaded and called, whichever runtime runs it.
 ///
 /// ```
-/// use racm::{OnnxOptions, Preprocess};
+/// use racm::{OnnxOptions, Preset};
 ///
 /// let mut options = OnnxOptions::default();
 /// options.output = Some("logits".to_owned());
-/// options.preprocess = Preprocess::imagenet();
+/// options.preprocess = Preset::ImageNet.into();
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -3,7 +3,6 @@
 use ndarray::{ArrayView4, CowArray, Ix4};
 
 use crate::error::{Error, Result};
-use crate::models::preset::Preset;
 use crate::text::{joined, named};
 
 /// The order of the axes that a network expects.
@@ -41,7 +40,7 @@ named!(Layout, "layout", Nchw = "nchw", Nhwc = "nhwc");
 ///
 /// in the [`Layout`] asked for. `scale`, `mean` and `std` stand in the *network's* channel order and
 /// have one value a channel, or a single value for all channels. [`Preprocess::new`] changes nothing
-/// and copies nothing; a [`Preset`] is what a usual kind of network wants.
+/// and copies nothing; a [`Preset`](crate::Preset) is what a usual kind of network wants.
 ///
 /// ```
 /// use racm::{Layout, Preprocess};
@@ -139,12 +138,6 @@ impl Preprocess {
             mean: Vec::new(),
             std: Vec::new(),
         }
-    }
-
-    /// The usual statistics of ImageNet for an RGB image in \[0, 1\]: mean 0.485, 0.456, 0.406 and
-    /// standard deviation 0.229, 0.224, 0.225, as torchvision's classifiers expect.
-    pub fn imagenet() -> Self {
-        Preset::ImageNet.into()
     }
 
     /// The order of the axes that the network expects.

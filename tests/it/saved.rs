@@ -4,8 +4,8 @@ use ndarray::{Array2, Array3};
 use racm::metrics::{Averaging, Curve, Dcc, Outcome, Summary, Undefined, average_dcc};
 use racm::{
     Baseline, Budget, Effect, Enlargement, Estimator, Explainer, Layout, Link, MaskSpec, McRise,
-    OnnxOptions, Placement, Plan, Preprocess, Racm, Region, Rise, RunStats, Segments, StopRule,
-    Target,
+    OnnxOptions, Placement, Plan, Preprocess, Preset, Racm, Region, Rise, RunStats, Segments,
+    StopRule, Target,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -135,7 +135,9 @@ fn options_and_results_go_round() {
     options.output = Some("logits".to_owned());
     options.threads = 3;
     options.device = racm::Device::Cuda(2);
-    let preprocess = Preprocess::imagenet().layout(Layout::Nhwc).scale(255.0);
+    let preprocess = Preprocess::from(Preset::ImageNet)
+        .layout(Layout::Nhwc)
+        .scale(255.0);
     options.preprocess = preprocess.unwrap().channels([2, 1, 0]).unwrap();
     assert_eq!(through(&options), options);
     let stats = RunStats::default();
