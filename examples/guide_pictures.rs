@@ -10,18 +10,17 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use image::codecs::jpeg::JpegEncoder;
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::imageops::replace;
 use image::{Rgb, RgbImage};
 use racm::ndarray::{Array2, Array3, ArrayView4, Axis, s, stack};
-use racm::render::{Bands, BarChart, Figure, Panel, SeriesPlot, to_rgb};
+use racm::render::{Bands, BarChart, Doubt, Figure, Panel, SeriesPlot, png, to_rgb};
 use racm::{
     Baseline, BoxError, Effect, Estimator, Explainer, FnModel, MaskFamily, MaskSpec, Masker,
     McRise, Plan, Racm, Rise, demo,
 };
 
-/// The side of the drawn signs: the network sees no more, and files stay small.
-const SIDE: usize = 48;
+/// The side of the drawn signs, small because the pictures are part of the published package.
+const SIDE: usize = 32;
 
 fn main() -> Result<(), BoxError> {
     let folder = std::env::args().nth(1);
@@ -40,32 +39,14 @@ fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// A picture as HTML: `data` is the file behind its kind, as URLs have it.
-fn html(data: &str, about: &str) -> String {
-    format!("<p><img alt=\"{about}\" src=\"data:image/{data}\"></p>")
+/// A picture as HTML, from a file of the kind that browsers call `kind`.
+fn html(kind: &str, file: &[u8], about: &str) -> String {
+    let data = STANDARD.encode(file);
+    format!("<p><img alt=\"{about}\" src=\"data:image/{kind};base64,{data}\"></p>")
 }
 
-fn of_pixels(picture: &RgbImage, about: &str) -> Result<String, BoxError> {
-    let mut file = Vec::new();
-    let encoder =
-        PngEncoder::new_with_quality(&mut file, CompressionType::Best, FilterType::NoFilter);
-    picture.write_with_encoder(encoder)?;
-    let data = STANDARD.encode(&file);
-    Ok(html(&format!("png;base64,{data}"), about))
-}
-
-/// With what ends a URL or an attribute escaped.
-fn of_lines(figure: &Figure<'_>, about: &str) -> Result<String, BoxError> {
-    let mut data = "svg+xml,".to_owned();
-    for letter in figure.svg()?.chars() {
-        match letter {
-            '%' | '#' | '"' | '<' | '>' | ' ' | '\n' => {
-                data += &format!("%{:02X}", u32::from(letter));
-            }
-            _ => data.push(letter),
-        }
-    }
-    Ok(html(&data, about))
+fn figure(figure: &Figure<'_>, about: &str) -> Result<String, BoxError> {
+    Ok(html("png", &png(&figure.draw()?)?, about))
 }
 
 /// The stop sign, and two masked copies by each family.
@@ -94,11 +75,14 @@ fn masked_copies() -> Result<String, BoxError> {
     for (tile, at) in tiles.iter().zip(0..) {
         replace(&mut row, tile, i64::from(at * (width + GAP)), 0);
     }
+    // As PNG it would be three times as large.
     let mut file = Vec::new();
     row.write_with_encoder(JpegEncoder::new_with_quality(&mut file, 85))?;
-    let data = STANDARD.encode(&file);
-    let about = "A drawn stop sign, and behind it two masked copies each of RISE, RaCM and MC-RISE";
-    Ok(html(&format!("jpeg;base64,{data}"), about))
+    Ok(html(
+        "jpeg",
+        &file,
+        "A drawn stop sign, and behind it two masked copies each of RISE, RaCM and MC-RISE",
+    ))
 }
 
 /// One run, read in two ways.
@@ -115,20 +99,20 @@ fn map_and_own_effects() -> Result<String, BoxError> {
         Panel::new(map, &names)
             .image(&image)
             .standard_error(error)
+            .doubt(Doubt::Fade)
+            .tile_size(128)
             .caption(caption)
     };
-    of_lines(
-        &Figure::new()
-            .with(panel(
-                &map,
-                &error,
-                "the map: where, and with what passes along",
-            ))
-            .with(panel(
-                &own_map,
-                &own_error,
-                "own effects: which channel, by itself",
-            )),
+    let (with_others, alone) = (
+        panel(&map, &error, "the map: where, and with what passes along"),
+        panel(
+            &own_map,
+            &own_error,
+            "own effects: which channel, by itself",
+        ),
+    );
+    figure(
+        &Figure::new().with(with_others).with(alone),
         "A stop sign, its map with a plane for each channel, and its own effects, where red stands out",
     )
 }
@@ -152,8 +136,11 @@ fn more_and_more_masks() -> Result<String, BoxError> {
     }
     let views: Vec<_> = planes.iter().map(|plane| plane.view()).collect();
     let map = stack(Axis(0), &views)?;
-    let panel = Panel::new(&map, &names).image(&image).columns(3);
-    of_lines(
+    let panel = Panel::new(&map, &names)
+        .image(&image)
+        .columns(3)
+        .tile_size(128);
+    figure(
         &Figure::from(panel.caption("the red plane: number of masks, estimator, certainty")),
         "Maps of 100, 300, 1000 and 10,000 masks, less and less noisy, and one of 300 by the surrogate, which is smooth",
     )
@@ -202,8 +189,8 @@ fn series_and_table() -> Result<String, BoxError> {
     let bars = BarChart::new(&values, &["income", "debt", "shoe size"])
         .standard_error(&errors)
         .width(600);
-    of_pixels(
-        &Figure::new().with(plot).with(bars).draw()?,
+    figure(
+        &Figure::new().with(plot).with(bars),
         "A series of two sensors with its importance below each line, and bars for the features of a table",
     )
 }

@@ -62,7 +62,7 @@ mod widths;
 
 pub use bars::BarChart;
 pub use figure::{Figure, FigurePart};
-pub use file::{read_grey_or_rgb, read_image, write_png};
+pub use file::{png, read_grey_or_rgb, read_image, write_png};
 pub use image::RgbImage;
 pub use panel::Panel;
 pub use picture::{Bands, resize, to_rgb};

@@ -1,15 +1,14 @@
 //! A drawing as SVG.
 
-use std::io::Cursor;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use image::{ImageFormat, RgbImage, imageops};
+use image::{RgbImage, imageops};
 
 use super::drawing::{Anchor, Drawing, Item, PAPER, outline};
+use super::file;
 use super::paper::Paper;
 use super::text::{BASELINE, EM, INK};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// The file's text. Numbers have two digits behind the point, so that the same drawing is the same text.
 pub(super) fn svg(drawing: &Drawing, paper: &Paper) -> Result<String> {
@@ -111,13 +110,7 @@ fn png(pixels: &RgbImage, [width, height]: [u32; 2]) -> Result<Vec<u8>> {
         h * factor,
         imageops::FilterType::Nearest,
     );
-    let mut png = Cursor::new(Vec::new());
-    let written = pixels.write_to(&mut png, ImageFormat::Png);
-    written.map_err(|e| Error::Adapter {
-        what: "writing a figure as SVG".to_owned(),
-        reason: e.to_string(),
-    })?;
-    Ok(png.into_inner())
+    file::png(&pixels)
 }
 
 fn hex([r, g, b]: [u8; 3]) -> String {

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use racm::render::RgbImage;
+use racm::render::{RgbImage, png};
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -91,9 +91,7 @@ pub fn encoded(bytes: &[u8]) -> String {
 
 /// A picture as the address of its own PNG.
 pub fn picture(image: &RgbImage) -> Result<String, Failure> {
-    let mut png = std::io::Cursor::new(Vec::new());
-    image.write_to(&mut png, ::image::ImageFormat::Png)?;
-    Ok(format!("data:image/png;base64,{}", encoded(png.get_ref())))
+    Ok(format!("data:image/png;base64,{}", encoded(&png(image)?)))
 }
 
 /// The command that the program was started with, as a POSIX shell takes it.
