@@ -88,7 +88,7 @@ fn maps(image: &Array3<f32>, class: usize) -> Result<[Array3<f32>; 4], Error> {
         racm.map().to_owned(),
         // The plane of RISE stands for every channel.
         Array3::from_shape_fn(image.dim(), |(_, y, x)| plane[[y, x]]),
-        random_map(shape, class as u64).mapv(|v| v as f32),
+        random_map(shape, class as u64),
     ])
 }
 
