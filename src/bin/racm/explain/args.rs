@@ -10,10 +10,10 @@ use racm::{
 };
 
 use super::channels::ChannelArgs;
+use super::images::ImagesArgs;
 use super::kept::{Part, blocks};
 use super::preview::Preview;
 use super::saved::Saved;
-use super::several::ImagesArgs;
 use super::space::SpaceArg;
 use crate::Failure;
 use crate::args::{MapArgs, MaskArgs, only_rgb, size, whole_number};

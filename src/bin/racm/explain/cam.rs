@@ -7,11 +7,11 @@ use racm::render::{Figure, Panel, Scale, Tile};
 use racm::{CamMap, CamMethod, Region, Target};
 use serde_json::json;
 
-use super::Done;
 use super::about::about;
 use super::args::Args;
 use super::channels::names_of;
 use super::evaluated::with_nan;
+use super::job::Done;
 use super::loaded::Loaded;
 use super::pictures::{ROWS, write_pictures};
 use super::plot::Plot;

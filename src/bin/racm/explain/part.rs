@@ -6,8 +6,8 @@ use racm::{Effect, Estimator, Explainer, Link, Target};
 use serde_json::json;
 
 use super::bar::Bar;
+use super::job::{Job, go_on, warn};
 use super::kept::Part;
-use super::{Job, go_on, warn};
 use crate::Failure;
 use crate::say::{document, line};
 

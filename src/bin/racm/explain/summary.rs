@@ -119,3 +119,18 @@ pub fn brief(
     );
     Ok(text)
 }
+
+/// The last line: how many masks, and which files.
+pub fn say_written(
+    origin: &Origin<'_>,
+    explanation: &Explanation,
+    files: &[&str],
+) -> Result<(), Failure> {
+    line(format_args!(
+        "{} masks, {}; wrote {} to {}",
+        explanation.masks(),
+        said(explanation.certainty()?),
+        files.join(", "),
+        origin.out.display()
+    ))
+}
