@@ -20,7 +20,7 @@
 //! | nothing yet | `quickstart`: the embedded network, and a picture |
 //! | a function, or a service of your own | `custom_model`: one method, and a failure in the middle |
 //! | a service behind HTTP | `remote/`: requests in flight, time limits, retries |
-//! | an ONNX file | [`OnnxModel`](crate::OnnxModel), [`OrtModel`](crate::OrtModel), or the program |
+//! | an ONNX file | `OnnxModel` or `OrtModel`, or the program |
 //! | a network in candle, burn or tract | `candle/`, `burn/` (with gradients), `tract/` |
 //! | a detector, an embedding, two models | `detector`, `similarity`, `two_models` |
 //! | an RGB model, and a question about hue | `hsv` |

@@ -222,6 +222,9 @@ impl ModelArgs {
     /// Takes of the preset the numbers that were not given.
     pub fn take_preset(&mut self) {
         let Some(preset) = self.preset else { return };
+        // They stand in the network's order of channels, which may have been given.
+        let turned =
+            matches!(self.channel_order(), ChannelOrder::Bgr) != (preset.channels() == BGR);
         for (given, usual) in [
             (&mut self.scale, preset.scale()),
             (&mut self.mean, preset.mean()),
@@ -229,6 +232,9 @@ impl ModelArgs {
         ] {
             if given.is_empty() {
                 *given = usual.to_vec();
+                if turned {
+                    given.reverse();
+                }
             }
         }
     }

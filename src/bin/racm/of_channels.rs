@@ -13,12 +13,22 @@ impl ModelArgs {
     /// Reads the file about channels; what it holds takes the place of options that were not given, and the preset of what
     /// it does not hold.
     pub fn complete(&mut self, baseline: &mut Option<Baseline>) -> Result<(), Failure> {
+        if self.model == "demo" && self.preset.is_some() {
+            return Err(
+                "--preset is about a model of your own, and the demo takes its images as they are"
+                    .into(),
+            );
+        }
         self.read_channel_file(baseline)?;
         self.take_preset();
         Ok(())
     }
 
     fn read_channel_file(&mut self, baseline: &mut Option<Baseline>) -> Result<(), Failure> {
+        // Read already, for another method of the same comparison.
+        if self.of_channels.is_some() {
+            return Ok(());
+        }
         let Some(path) = &self.channel_file else {
             return Ok(());
         };

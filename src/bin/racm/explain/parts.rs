@@ -12,7 +12,7 @@ use crate::html::packed;
 const LEAST: usize = 8;
 /// Parts of the run: an error of so many is known to a sixth of itself.
 const MOST: usize = 20;
-/// Numbers of all parts, and tiles along a side: what lies inside a tile is as good as the same, as maps are smooth.
+/// Numbers of all parts, and tiles along a side, or more where cells are small.
 const NUMBERS: usize = 400_000;
 const TILES: usize = 32;
 
@@ -24,7 +24,8 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// `None` where parts would say nothing: few blocks, or an estimator that fits all masks at once.
+    /// `None` where parts would say nothing, for there are few blocks, or an estimator that fits all masks at once; and where
+    /// they would take too much of the page, as for a thousand planes.
     pub fn of(explanation: &Explanation) -> Result<Option<Self>, Failure> {
         let blocks = explanation.ledger().blocks();
         if !explanation.estimator().is_sum_over_blocks() || blocks < LEAST {
@@ -34,8 +35,17 @@ impl Parts {
         let [_, height, width] = explanation.plan().shape();
         let maps = explanation.maps().dim().0.min(ROWS);
         let most = NUMBERS / (count * explanation.plan().planes() * maps);
-        let most = (most as f64).sqrt() as usize;
-        let tiles = [height, width].map(|side| side.min(most.clamp(4, TILES)));
+        let usual = TILES.min((most as f64).sqrt() as usize);
+        // Within half a cell, a map is as good as the same.
+        let grid = match &explanation.plan().spec().segments {
+            Some(_) => [1, 1],
+            None => explanation.plan().grid(),
+        };
+        let sides = [(height, grid[0]), (width, grid[1])];
+        let tiles = sides.map(|(side, cells)| side.min(usual.max(2 * cells)));
+        if tiles[0] * tiles[1] > most {
+            return Ok(None);
+        }
         let (mut deviations, mut shares) = (Vec::new(), Vec::new());
         for part in 0..count {
             let part = match explanation.part(part, count) {

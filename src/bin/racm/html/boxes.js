@@ -119,9 +119,9 @@ const rustText = (text) => JSON.stringify(String(text));
 function rust(a, b) {
   if (!a || !b) return '';
   const { ledger, estimator, effect, link, target: asked } = data.report;
-  const range = (from, to, of, step) => `${of(from) - Math.floor(step / 2)}..${of(to) - Math.floor(step / 2) + step}`;
+  const range = (from, to, of, step, full) => `${of(from) - Math.floor(step / 2)}..${Math.min(of(to) - Math.floor(step / 2) + step, full)}`;
   const add = (box, sign) => {
-    const [down, along] = [range(box[0], box[2], rowOf, rowStep), range(box[1], box[3], columnOf, columnStep)];
+    const [down, along] = [range(box[0], box[2], rowOf, rowStep, fullRows), range(box[1], box[3], columnOf, columnStep, fullColumns)];
     // What was not evaluated is 0 in maps.
     const area = boxMean(0, box).count * rowStep * columnStep;
     return `weights.slice_mut(s![0, ${down}, ${along}]).mapv_inplace(|w| w ${sign} 1.0 / ${area}.0);`;
