@@ -6,14 +6,15 @@ use ndarray::{ArrayRef, ArrayViewD, Dimension};
 use super::drawing::{Drawing, MARGIN, Marks, PAPER};
 use super::legend::{LINE, SWATCH, swatch};
 use super::plot::{
-    Axis, ERRORS, Foot, NUMBERS, Sample, check_names, colour, numbers_below, owned, ruled, sheet,
+    Axis, ERRORS, Foot, NUMBERS, Sample, Width, check_names, colour, numbers_below, owned, ruled,
+    sheet,
 };
 use super::text::{INK, Letters};
 use super::{check_errors, check_finite, check_not_empty, check_shape, text};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
-/// Of plots, in pixels.
-const WIDTH: std::ops::RangeInclusive<usize> = 100..=8192;
+/// The least width of a plot, in pixels.
+const LEAST: usize = 100;
 /// The height of a bar in its line.
 const BAR: u32 = 14;
 /// The longest name that is not cut.
@@ -50,7 +51,7 @@ pub struct BarChart<'a> {
     beside: Option<(ArrayViewD<'a, f32>, String)>,
     sorted: bool,
     caption: String,
-    width: usize,
+    pub(super) width: Width,
 }
 
 impl<'a> BarChart<'a> {
@@ -63,7 +64,7 @@ impl<'a> BarChart<'a> {
             beside: None,
             sorted: false,
             caption: String::new(),
-            width: 480,
+            width: Width::new(480, LEAST),
         }
     }
 
@@ -98,7 +99,7 @@ impl<'a> BarChart<'a> {
 
     /// The width of the bars' plot, without names and numbers, in pixels (default: 480).
     pub fn width(mut self, pixels: usize) -> Self {
-        self.width = pixels;
+        self.width.pixels = pixels;
         self
     }
 
@@ -112,38 +113,16 @@ impl<'a> BarChart<'a> {
         Ok(self.lay_out(Letters::Bitmap)?.draw())
     }
 
-    /// The same with a plot of another width.
-    pub(super) fn zoomed(&self, zoom: f64) -> Self {
-        let width = (self.width as f64 * zoom).round() as usize;
-        Self {
-            width,
-            ..self.clone()
-        }
-    }
-
-    /// Whether the width is one that can be drawn.
-    pub(super) fn has_width(&self) -> bool {
-        WIDTH.contains(&self.width)
-    }
-
-    /// The same in the least width.
-    pub(super) fn narrowest(&self) -> Self {
-        Self {
-            width: *WIDTH.start(),
-            ..self.clone()
-        }
-    }
-
     /// The width of all of it.
     pub(super) fn total_width(&self, letters: Letters) -> u64 {
         let bars = self.bars();
         let [names, after] = beside(letters, &bars, &numbers(&bars));
-        u64::from(2 * MARGIN + names + after + 2 * GAP) + self.width as u64
+        u64::from(2 * MARGIN + names + after + 2 * GAP) + self.width.pixels as u64
     }
 
     pub(super) fn lay_out(&self, letters: Letters) -> Result<Drawing> {
         self.check()?;
-        let (bars, width) = (self.bars(), self.width as u32);
+        let (bars, width) = (self.bars(), self.width.pixels as u32);
         let [low, high] = range(&bars);
         // What stands at an end needs some room.
         let beyond = (high - low) * f64::from(2 * HALF) / f64::from(width);
@@ -192,14 +171,7 @@ impl<'a> BarChart<'a> {
             )?;
             check_finite("the list of values to compare with", others)?;
         }
-        if !self.has_width() {
-            return Err(Error::parameter(
-                "width",
-                self.width,
-                format!("{} to {} pixels", WIDTH.start(), WIDTH.end()),
-            ));
-        }
-        Ok(())
+        self.width.check()
     }
 
     fn bars(&self) -> Vec<Bar<'_>> {

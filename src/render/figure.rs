@@ -6,6 +6,7 @@ use super::drawing::{Drawing, MOST_PIXELS};
 use super::face::Face;
 use super::paper::{Paper, millimetres, pixels};
 use super::picture::LONGEST;
+use super::plot::Width;
 use super::text::Letters;
 use super::{BarChart, Panel, SeriesPlot, pdf, svg};
 use crate::error::{Error, Result};
@@ -306,9 +307,25 @@ impl FigurePart<'_> {
     fn zoomed(&self, zoom: f64) -> Self {
         match self {
             FigurePart::Panel(panel) => panel.zoomed(zoom).into(),
-            FigurePart::Series(plot) => plot.zoomed(zoom).into(),
-            FigurePart::Bars(chart) => chart.zoomed(zoom).into(),
+            plot => plot.with_plot_width(|width| width.zoomed(zoom)),
         }
+    }
+
+    /// The width of its plots.
+    fn plot_width(&mut self) -> Option<&mut Width> {
+        match self {
+            FigurePart::Panel(_) => None,
+            FigurePart::Series(plot) => Some(&mut plot.width),
+            FigurePart::Bars(chart) => Some(&mut chart.width),
+        }
+    }
+
+    fn with_plot_width(&self, change: impl Fn(Width) -> Width) -> Self {
+        let mut changed = self.clone();
+        if let Some(width) = changed.plot_width() {
+            *width = change(*width);
+        }
+        changed
     }
 
     fn in_columns(&self, most: usize) -> Self {
@@ -337,8 +354,7 @@ impl FigurePart<'_> {
     fn narrowest(&self) -> Self {
         match self {
             FigurePart::Panel(panel) => panel.zoomed(ZOOM[0]).into(),
-            FigurePart::Series(plot) => plot.narrowest().into(),
-            FigurePart::Bars(chart) => chart.narrowest().into(),
+            plot => plot.with_plot_width(Width::narrowest),
         }
     }
 
@@ -346,8 +362,8 @@ impl FigurePart<'_> {
     fn fits(&self, letters: Letters, room: f64) -> bool {
         let can = match self {
             FigurePart::Panel(_) => true,
-            FigurePart::Series(plot) => plot.has_width(),
-            FigurePart::Bars(chart) => chart.has_width(),
+            FigurePart::Series(plot) => plot.width.can_be_drawn(),
+            FigurePart::Bars(chart) => chart.width.can_be_drawn(),
         };
         can && self.total_width(letters) as f64 <= room
     }

@@ -14,6 +14,46 @@ const TICKS_APART: u32 = 120;
 /// Standard errors to either side of a value that plots show.
 pub(super) const ERRORS: f64 = 2.0;
 
+/// The width of a plot, without what stands beside it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Width {
+    pub pixels: usize,
+    least: usize,
+}
+
+impl Width {
+    const MOST: usize = 8192;
+
+    pub fn new(pixels: usize, least: usize) -> Self {
+        Width { pixels, least }
+    }
+
+    pub fn zoomed(self, zoom: f64) -> Self {
+        let pixels = (self.pixels as f64 * zoom).round() as usize;
+        Width { pixels, ..self }
+    }
+
+    /// The least that can be drawn.
+    pub fn narrowest(self) -> Self {
+        Width::new(self.least, self.least)
+    }
+
+    pub fn can_be_drawn(self) -> bool {
+        (self.least..=Self::MOST).contains(&self.pixels)
+    }
+
+    pub fn check(self) -> Result<()> {
+        match self.can_be_drawn() {
+            true => Ok(()),
+            false => Err(Error::parameter(
+                "width",
+                self.pixels,
+                format!("{} to {} pixels", self.least, Self::MOST),
+            )),
+        }
+    }
+}
+
 /// From numbers to pixels along one side of a plot.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Axis {

@@ -7,15 +7,16 @@ use super::drawing::{Anchor, Drawing, MARGIN, Marks, PAPER};
 use super::legend::{LINE, TICK, hatched_swatch, swatch};
 use super::marks::ground;
 use super::plot::{
-    Axis, ERRORS, Foot, NUMBERS, Sample, check_names, colour, numbers_below, owned, ruled, sheet,
+    Axis, ERRORS, Foot, NUMBERS, Sample, Width, check_names, colour, numbers_below, owned, ruled,
+    sheet,
 };
 use super::rows::{Block, GAP, HEIGHT, Rows, SEAM, areas, beside_plot, runs, strip};
 use super::text::{INK, Letters};
 use super::{check_errors, check_finite, check_finite_or_nan, check_not_empty, check_shape};
 use crate::error::{Error, Result};
 
-/// Of plots, in pixels.
-const WIDTH: std::ops::RangeInclusive<usize> = 200..=8192;
+/// The least width of a plot, in pixels.
+const LEAST: usize = 200;
 /// Half of a line's thickness.
 const PEN: f64 = 0.8;
 /// How much of what lies below it a band covers.
@@ -58,7 +59,7 @@ pub struct SeriesPlot<'a> {
     step: f64,
     label: String,
     caption: String,
-    width: usize,
+    pub(super) width: Width,
 }
 
 impl<'a> SeriesPlot<'a> {
@@ -75,7 +76,7 @@ impl<'a> SeriesPlot<'a> {
             step: 1.0,
             label: "sample".to_owned(),
             caption: String::new(),
-            width: 800,
+            width: Width::new(800, LEAST),
         }
     }
 
@@ -121,7 +122,7 @@ impl<'a> SeriesPlot<'a> {
 
     /// The width of the plots, without the numbers beside them, in pixels (default: 800).
     pub fn width(mut self, pixels: usize) -> Self {
-        self.width = pixels;
+        self.width.pixels = pixels;
         self
     }
 
@@ -135,37 +136,15 @@ impl<'a> SeriesPlot<'a> {
         Ok(self.lay_out(Letters::Bitmap)?.draw())
     }
 
-    /// The same with plots of another width.
-    pub(super) fn zoomed(&self, zoom: f64) -> Self {
-        let width = (self.width as f64 * zoom).round() as usize;
-        Self {
-            width,
-            ..self.clone()
-        }
-    }
-
-    /// Whether the width is one that can be drawn.
-    pub(super) fn has_width(&self) -> bool {
-        WIDTH.contains(&self.width)
-    }
-
-    /// The same in the least width.
-    pub(super) fn narrowest(&self) -> Self {
-        Self {
-            width: *WIDTH.start(),
-            ..self.clone()
-        }
-    }
-
     /// The width of all of it.
     pub(super) fn total_width(&self, letters: Letters) -> u64 {
         let beside = self.beside(letters, &self.lines());
-        u64::from(2 * MARGIN + beside) + self.width as u64
+        u64::from(2 * MARGIN + beside) + self.width.pixels as u64
     }
 
     pub(super) fn lay_out(&self, letters: Letters) -> Result<Drawing> {
         self.check()?;
-        let (width, blocks) = (self.width as u32, self.blocks());
+        let (width, blocks) = (self.width.pixels as u32, self.blocks());
         let (lines, importance) = (self.lines(), self.importance());
         let beside = self.beside(letters, &lines);
         let heights = blocks.iter().map(Block::height).map(u64::from);
@@ -254,14 +233,7 @@ impl<'a> SeriesPlot<'a> {
                 "a finite start, and steps above 0 that lead away from it",
             ));
         }
-        if !self.has_width() {
-            return Err(Error::parameter(
-                "width",
-                self.width,
-                format!("{} to {} pixels", WIDTH.start(), WIDTH.end()),
-            ));
-        }
-        Ok(())
+        self.width.check()
     }
 
     /// T.
@@ -271,7 +243,7 @@ impl<'a> SeriesPlot<'a> {
 
     /// The samples that a column of pixels shows.
     fn samples_in(&self, column: usize) -> std::ops::Range<usize> {
-        let (samples, width) = (self.samples(), self.width);
+        let (samples, width) = (self.samples(), self.width.pixels);
         let from = column * samples / width;
         from..((column + 1) * samples / width).max(from + 1)
     }
@@ -317,7 +289,7 @@ impl<'a> SeriesPlot<'a> {
         let half = self.step / 2.0;
         let end = self.start + self.step * self.samples() as f64 - half;
         // Samples are as wide as the step, and their numbers stand in the middle.
-        let axis = Axis::new(self.start - half, end, self.width as u32);
+        let axis = Axis::new(self.start - half, end, self.width.pixels as u32);
         let ticks = axis.ticks(self.step).into_iter();
         ticks
             .map(|(tick, label)| (axis.pixel(tick), label))
@@ -334,7 +306,7 @@ impl<'a> SeriesPlot<'a> {
             .map(|&v| v.into())
             .collect();
         let last = series.len() - 1;
-        let samples_a_pixel = series.len() as f64 / self.width as f64;
+        let samples_a_pixel = series.len() as f64 / self.width.pixels as f64;
         // On straight lines from the middle of one sample to that of the next.
         let value = |x: usize| {
             let at = (x as f64 * samples_a_pixel - 0.5).clamp(0.0, last as f64);
@@ -351,7 +323,7 @@ impl<'a> SeriesPlot<'a> {
             });
             (low <= high).then(|| strip(rows.row(high) - PEN, rows.row(low) + PEN))
         };
-        let columns: Vec<_> = (0..self.width).map(column).collect();
+        let columns: Vec<_> = (0..self.width.pixels).map(column).collect();
         areas(sheet, at, &columns, |column| *column, |_| INK, 1.0);
     }
 
@@ -376,7 +348,7 @@ impl<'a> SeriesPlot<'a> {
             let band = errors.as_ref().map(|errors| ERRORS * mean(errors));
             (!kept.is_empty()).then(|| (mean(&map), band))
         };
-        let columns: Vec<_> = (0..self.width).map(column).collect();
+        let columns: Vec<_> = (0..self.width.pixels).map(column).collect();
         for gap in runs(&columns, |column| column.is_none().then_some(())) {
             let (x, width) = (at[0] + gap.start as u32, gap.len() as u32);
             let pixel = RgbImage::from_pixel(1, 1, Rgb(ground(None)));
