@@ -100,7 +100,7 @@ impl<M: BlackBoxModel + ?Sized> Run<'_, M> {
             plan: &plan,
             seed: self.explainer.seed,
             classes: ranking.count,
-            size: self.explainer.batch(masker.image().len()),
+            size: self.explainer.batch_for(plan.shape()),
             batches: Vec::new(),
             targets,
             total: missing.iter().map(|r| r.end - r.start).sum(),

@@ -110,12 +110,24 @@ impl Explainer {
         &self.budget
     }
 
-    /// Images a model call: as asked, or 32 but no more than 5 MiB: the batch that the model reads
-    /// and the one that is being made then stay in a cache (8 images of 224 x 224 x 3).
-    pub(crate) fn batch(&self, pixels: usize) -> usize {
+    /// Images a model call, for images `[C, H, W]`: as asked, or 32 but no more than 5 MiB: the batch that the model reads
+    /// and the one that is being made then stay in a cache.
+    ///
+    /// ```
+    /// use racm::Explainer;
+    ///
+    /// let explainer = Explainer::builder().build()?;
+    /// assert_eq!(explainer.batch_for([3, 96, 96]), 32);
+    /// assert_eq!(explainer.batch_for([3, 224, 224]), 8);
+    /// # Ok::<(), racm::Error>(())
+    /// ```
+    pub fn batch_for(&self, shape: [usize; 3]) -> usize {
         const AUTO_BYTES: usize = 5 << 20;
-        self.batch
-            .unwrap_or_else(|| (AUTO_BYTES / (4 * pixels)).clamp(1, 32))
+        let bytes = shape
+            .iter()
+            .fold(4, |product: usize, side| product.saturating_mul(*side));
+        let fitting = || (AUTO_BYTES / bytes.max(1)).clamp(1, 32);
+        self.batch.unwrap_or_else(fitting)
     }
 }
 

@@ -236,3 +236,28 @@ fn compare_refuses_what_it_cannot_do() {
     );
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("kernel-shap"));
 }
+
+#[test]
+fn a_channel_file_is_of_every_method() {
+    let [model, image, out] = skipping("compare-channel-file");
+    let bands = out.with_file_name("bands.csv");
+    fs::write(
+        &bands,
+        "name,mean,baseline\na,0.1,0.2\nb,0.2,0.3\nc,0.3,0.4\n",
+    )
+    .unwrap();
+    let files = [
+        ("--model", &*model),
+        ("--image", &*image),
+        ("--channel-file", &*bands),
+        ("--out", &*out),
+    ];
+    succeeds("compare --methods racm,rise --masks 32 --grid 2", &files);
+    for entry in entries(&out) {
+        let report = json(
+            &out.join(entry["method"].as_str().unwrap())
+                .join("report.json"),
+        );
+        assert_eq!(report["baseline"], "0.2,0.3,0.4");
+    }
+}

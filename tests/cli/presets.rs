@@ -53,6 +53,15 @@ fn a_preset_is_the_options_that_it_stands_for() {
             "--scale 255 --mean 0",
         ),
         ("imagenet --std 1", "--mean 0.485,0.456,0.406 --std 1"),
+        // The numbers go with their channels.
+        (
+            "imagenet --channel-order bgr",
+            "--channel-order bgr --mean 0.406,0.456,0.485 --std 0.225,0.224,0.229",
+        ),
+        (
+            "keras-caffe --layout nchw --channel-order rgb",
+            "--scale 255 --mean 123.68,116.779,103.939",
+        ),
     ] {
         succeeds(&format!("{EXPLAIN} --restart --preset {preset}"), &files);
         let map = fs::read(out.join("map.npy")).unwrap();
@@ -109,6 +118,9 @@ fn a_model_that_is_fed_otherwise_is_warned_of() {
     // A run that is done asks no more, and one that goes on asks about the image first.
     let said = succeeds(EXPLAIN, &files);
     assert!(!said.contains("warning"), "{said}");
+    // What its report asks begins with another image.
+    let said = succeeds(&format!("{EXPLAIN} --report --batch 1"), &files);
+    assert!(said.contains("took") && !said.contains("warning"), "{said}");
     let said = succeeds("explain --masks 64 --grid 2 --batch 1", &files);
     assert_eq!(said.matches(warning).count(), 1, "{said}");
     assert_eq!(json(&out.join("report.json"))["masks_from_ledger"], 32);

@@ -1,4 +1,4 @@
-//! Arguments about masks, which both commands share, and how values of the library are read.
+//! Arguments about masks, which several commands share, and how values of the library are read.
 
 use std::str::FromStr;
 

@@ -16,9 +16,10 @@ pub use args::Args;
 
 use crate::args::only_rgb;
 use crate::evaluate::counted::Counted;
+use crate::evaluate::maps::least_outside;
 use crate::explain;
 use crate::explain::channels::names_of;
-use crate::explain::evaluated::{fill_outside, with_nan};
+use crate::explain::evaluated::with_nan;
 use crate::model::Model;
 use crate::read::csv_field;
 use crate::say::{self, document, line, warn_of_names};
@@ -126,9 +127,7 @@ fn curves(
         _ => found.map.clone(),
     };
     if let Some(region) = &found.region {
-        // What was not evaluated is least important.
-        let lowest = map.iter().fold(f32::INFINITY, |low, &v| low.min(v));
-        fill_outside(&mut map, &Region::from_pixels(region.clone())?, lowest);
+        least_outside(&mut map, &Region::from_pixels(region.clone())?);
     }
     // A single plane stands for every channel.
     let map = match map.broadcast(image.dim()) {

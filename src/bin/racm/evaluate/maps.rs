@@ -20,27 +20,23 @@ pub fn channel_map(explanation: &Explanation, index: usize, negated: bool) -> Ar
     if negated {
         map.mapv_inplace(|v| -v);
     }
-    // What was not evaluated counts as least important, which is where Eq. 10 puts it.
     if let Some(region) = explanation.region() {
-        let mut lowest = f32::INFINITY;
-        for plane in map.outer_iter() {
-            for (&v, _) in plane
-                .iter()
-                .zip(region.pixels())
-                .filter(|(_, inside)| **inside)
-            {
-                lowest = lowest.min(v);
-            }
-        }
-        for mut plane in map.outer_iter_mut() {
-            plane.zip_mut_with(region.pixels(), |v, &inside| {
-                if !inside {
-                    *v = lowest;
-                }
-            });
-        }
+        least_outside(&mut map, region);
     }
     map
+}
+
+/// What was not evaluated counts as least important, which is where Eq. 10 puts it.
+pub fn least_outside(map: &mut Array3<f32>, region: &Region) {
+    let pixels = region.pixels();
+    let inside = map.outer_iter().flat_map(|plane| {
+        let values = plane.into_iter().zip(pixels);
+        values
+            .filter(|(_, inside)| **inside)
+            .map(|(&value, _)| value)
+    });
+    let lowest = inside.fold(f32::INFINITY, f32::min);
+    fill_outside(map, region, lowest);
 }
 
 /// A map for what looks for the highest values: pixels without a value are below all others, and hold nothing.

@@ -7,6 +7,7 @@ use racm::ndarray::{Array2, Array3, ArrayView4};
 use racm::{Baseline, BlackBoxModel, BoxError, Explainer, Explanation, Link, Target};
 use serde::{Deserialize, Serialize};
 
+use super::baseline::excluded;
 use super::pictures::ROWS;
 use crate::evaluate::maps::channel_map;
 use crate::fingerprint::fingerprint;
@@ -33,8 +34,6 @@ pub struct Asked<'a> {
     pub name: &'a str,
     /// As the masks see it.
     pub image: &'a Array3<f32>,
-    /// Images a model call.
-    pub batch: Option<usize>,
     pub signals: &'a Signals,
 }
 
@@ -77,7 +76,7 @@ impl Asked<'_> {
         out: &Path,
         explanation: &Explanation,
     ) -> Result<Result<Vec<Curves>, String>, Failure> {
-        let base = self.baseline()?;
+        let base = excluded(self.explainer, self.image)?;
         let of = self.of(explanation, &base);
         let path = out.join(FILE);
         // What cannot be read is made again.
@@ -123,26 +122,16 @@ impl Asked<'_> {
         index: usize,
         base: &Array3<f32>,
     ) -> racm::Result<Curves> {
-        const BYTES: usize = 5 << 20;
         let map = channel_map(explanation, index, false);
         let map = match map.broadcast(self.image.dim()) {
             Some(map) => map,
             None => map.view(),
         };
-        let fitting = || (BYTES / (4 * self.image.len())).clamp(1, 32);
         InsertionDeletion::pixel_channels()
-            .batch(self.batch.unwrap_or_else(fitting))
+            .batch(self.explainer.batch_for(self.image.dim().into()))
             .insertion_start(Baseline::Image(base.clone()))
             .deletion_end(Baseline::Image(base.clone()))
             .curves(model, self.image.view(), map, 0)
-    }
-
-    fn baseline(&self) -> Result<Array3<f32>, Failure> {
-        let spec = self.explainer.spec();
-        Ok(match (self.explainer.baseline(), &spec.segments) {
-            (Baseline::SegmentMeans, Some(segments)) => segments.means(self.image)?,
-            (baseline, _) => baseline.image(self.image)?,
-        })
     }
 
     /// Two explanations with the same of these have the same curves.

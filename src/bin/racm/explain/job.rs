@@ -36,8 +36,6 @@ pub struct Job<'a> {
     pub name: String,
     /// The options with which the image was read.
     pub reading: String,
-    /// Images a model call, where that was asked for.
-    pub batch: Option<usize>,
     pub kept: Kept,
     pub signals: &'a Signals,
 }
@@ -139,7 +137,6 @@ impl Job<'_> {
             model: self.model,
             name: &self.name,
             image: self.image,
-            batch: self.batch,
             signals: self.signals,
         };
         page::of_run(origin, explanation, written, &asked, stopped.is_some())?;

@@ -99,7 +99,6 @@ pub fn explain(args: &Args, loaded: &Loaded) -> Result<Option<Done>, Failure> {
         target: &args.target,
         name: name_in(args.model.name()?, space),
         reading: args.reading.options(),
-        batch: args.batch,
         kept,
         signals: loaded.signals()?,
     };

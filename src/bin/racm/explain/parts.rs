@@ -1,5 +1,7 @@
 //! What a page needs to know how far the mean of a box, or the difference of two, is known.
 
+use std::borrow::Cow;
+
 use racm::Explanation;
 use racm::ndarray::{Array4, ArrayView4, Axis};
 use serde_json::{Value, json};
@@ -33,7 +35,15 @@ impl Parts {
         }
         let count = blocks.min(MOST);
         let [_, height, width] = explanation.plan().shape();
-        let maps = explanation.maps().dim().0.min(ROWS);
+        // Of more maps than are shown, parts would be made for nothing.
+        let shown = match explanation.targets() {
+            targets if explanation.maps().dim().0 > ROWS => {
+                Cow::Owned(explanation.with_target(&targets[..ROWS])?)
+            }
+            _ => Cow::Borrowed(explanation),
+        };
+        let explanation = &*shown;
+        let maps = explanation.maps().dim().0;
         let most = NUMBERS / (count * explanation.plan().planes() * maps);
         let usual = TILES.min((most as f64).sqrt() as usize);
         // Within half a cell, a map is as good as the same.
@@ -98,4 +108,38 @@ fn means(
         sums[[t, j, row, column]] += value;
     }
     sums / counts.mapv(|count| count.max(1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use racm::ndarray::Array2;
+    use racm::{Explainer, FnModel, Target};
+
+    use super::*;
+
+    #[test]
+    fn tiles_are_no_larger_than_half_a_cell() {
+        let model = FnModel::new(|batch: ArrayView4<'_, f32>| {
+            Array2::from_shape_fn((batch.dim().0, 12), |(n, k)| batch[[n, 0, 0, 30 * k]])
+        });
+        let series = racm::ndarray::Array3::ones((2, 1, 400));
+        let explainer = Explainer::builder()
+            .grid(1, 100)
+            .masks(320)
+            .build()
+            .unwrap();
+        let explanation = explainer.explain(&model, &series, Target::All).unwrap();
+        let parts = Parts::of(&explanation).unwrap().unwrap();
+        assert_eq!(parts.tiles, [1, 200]);
+        // Of the maps that are shown.
+        assert!(
+            parts
+                .deviations
+                .iter()
+                .all(|part| part.dim() == (ROWS, 2, 1, 200))
+        );
+        let coarse = explainer.to_builder().grid(1, 4).build().unwrap();
+        let coarse = coarse.explain(&model, &series, 0).unwrap();
+        assert_eq!(Parts::of(&coarse).unwrap().unwrap().tiles, [1, TILES]);
+    }
 }

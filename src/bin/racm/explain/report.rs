@@ -145,7 +145,7 @@ fn write_npy(path: &Path, explanation: &Explanation, maps: Array4<f32>) -> Resul
     }
 }
 
-/// Whether there is an overlay.
+/// What `report.json` says.
 fn report(
     origin: &Origin<'_>,
     explainer: &Explainer,
