@@ -77,3 +77,21 @@ pub fn random_of(image: &ArrayView3<'_, f32>, seed: u64) -> Array3<f32> {
     }
     random_map(image.dim().into(), hash)
 }
+
+#[cfg(test)]
+mod tests {
+    use racm::ndarray::{arr2, arr3};
+
+    use super::*;
+
+    #[test]
+    fn nothing_inside_comes_behind_what_was_not_evaluated() {
+        let mut map = arr3(&[[[0.3, -9.0], [0.1, 9.0]], [[-0.2, 0.0], [0.4, 0.0]]]);
+        let region = Region::from_pixels(arr2(&[[true, false], [true, false]])).unwrap();
+        least_outside(&mut map, &region);
+        assert_eq!(
+            map,
+            arr3(&[[[0.3, -0.2], [0.1, -0.2]], [[-0.2, -0.2], [0.4, -0.2]]])
+        );
+    }
+}
