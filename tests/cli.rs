@@ -176,9 +176,13 @@ fn explain_refuses_what_it_cannot_do() {
         ),
         ("--p-pix -0.5", ("--image", &picture), "p_pix is -0.5"),
         ("--calls 0", ("--image", &picture), "masks is 0"),
-        ("--until -1", ("--image", &picture), "certainty is -1"),
-        ("--until 1.01", ("--image", &picture), "certainty is 1.01"),
-        ("--until-stable 0", ("--image", &picture), "agreement is 0"),
+        ("--until -1", ("--image", &picture), "--until is -1"),
+        ("--until 1.01", ("--image", &picture), "--until is 1.01"),
+        (
+            "--until-stable 0",
+            ("--image", &picture),
+            "--until-stable is 0",
+        ),
         ("--seconds -1", ("--image", &picture), "seconds is -1"),
         ("--seconds NaN", ("--image", &picture), "seconds is NaN"),
         (
@@ -1597,10 +1601,10 @@ fn shards_of_regions_and_segments_merge() {
 #[cfg(target_os = "linux")]
 #[test]
 fn signals_end_a_run_in_order() {
-    let start = |out: &Path, part: &str| {
+    let start = |out: &Path, options: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_racm"));
-        command.args("explain --model demo --masks 5000000 --batch 4 --report --out".split(' '));
-        command.arg(out).args(part.split_whitespace());
+        command.args("explain --model demo --masks 5000000 --batch 4 --out".split(' '));
+        command.arg(out).args(options.split_whitespace());
         let pipe = std::process::Stdio::piped;
         command.stdout(pipe()).stderr(pipe()).spawn().unwrap()
     };
@@ -1619,15 +1623,16 @@ fn signals_end_a_run_in_order() {
             String::from_utf8(output.stderr).unwrap(),
         )
     };
-    let wait_for = |path: &Path| {
+    let wait_for = |path: &Path, child: &mut std::process::Child| {
         while fs::metadata(path).map_or(0, |about| about.len()) < 4000 {
+            assert!(child.try_wait().unwrap().is_none());
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
     };
     for (signal, status) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
         let out = folder(&format!("signal_{signal}"));
-        let child = start(&out, "");
-        wait_for(&out.join("ledger.racm"));
+        let mut child = start(&out, "--report");
+        wait_for(&out.join("ledger.racm"), &mut child);
         // Nobody else writes here meanwhile.
         fails(
             "explain --model demo --masks 40",
@@ -1663,9 +1668,9 @@ fn signals_end_a_run_in_order() {
         assert_eq!(map_of(&out), map_of(&exact));
     }
     let out = folder("signal_shard");
-    let child = start(&out, "--shard 2/2");
+    let mut child = start(&out, "--shard 2/2");
     let ledger = out.join("ledger-2-of-2.racm");
-    wait_for(&ledger);
+    wait_for(&ledger, &mut child);
     let (code, error) = stop(child, "TERM");
     assert_eq!(code, Some(143), "{error}");
     let ledger = racm::Ledger::read_from(fs::File::open(ledger).unwrap()).unwrap();

@@ -4,7 +4,7 @@ use image::RgbImage;
 
 use super::drawing::{Drawing, MOST_PIXELS};
 use super::face::Face;
-use super::paper::{Paper, millimetres, pixels};
+use super::paper::{Paper, pixels};
 use super::picture::LONGEST;
 use super::plot::Width;
 use super::text::Letters;
@@ -18,6 +18,8 @@ const LONGEST_PAGE: f64 = 5080.0;
 /// From one size of tiles to the next smaller one that is tried, and how often what lies between is halved.
 const STEP: f64 = 0.9;
 const HALVINGS: usize = 8;
+/// The largest width, in millimetres.
+const WIDEST: f64 = 2000.0;
 /// Tiles and plots are enlarged and made smaller by this much at most.
 const ZOOM: [f64; 2] = [0.0625, 8.0];
 /// Tiles that would be made smaller than this stand in more rows instead.
@@ -207,7 +209,35 @@ impl<'a> Figure<'a> {
 
     /// The parts with tiles and plots as large as the width allows, and more rows of tiles where these would be small.
     fn fitted(&self, letters: Letters, parts: &[FigurePart<'a>]) -> Result<Vec<FigurePart<'a>>> {
-        let room = pixels(self.width_mm.unwrap_or(PAGE), self.font_size);
+        let width = self.width_mm.unwrap_or(PAGE);
+        if let Some(fitted) = self.fitted_to(width, letters, parts) {
+            return Ok(fitted);
+        }
+        // The least whole number of millimetres: `narrow` is too narrow.
+        let (mut narrow, mut wide) = (width.floor(), WIDEST);
+        while wide - narrow > 1.0 {
+            let middle = ((narrow + wide) / 2.0).floor();
+            match self.fitted_to(middle, letters, parts) {
+                Some(_) => wide = middle,
+                None => narrow = middle,
+            }
+        }
+        let size = self.font_size;
+        Err(Error::parameter(
+            "width_mm",
+            width,
+            format!("at least {wide} with letters of {size} points"),
+        ))
+    }
+
+    /// The same in this width, if they can be made so small.
+    fn fitted_to(
+        &self,
+        width: f64,
+        letters: Letters,
+        parts: &[FigurePart<'a>],
+    ) -> Option<Vec<FigurePart<'a>>> {
+        let room = pixels(width, self.font_size);
         let largest = self.width_mm.map_or(1.0, |_| ZOOM[1]);
         let most = parts.iter().map(FigurePart::cells).max().unwrap_or(1);
         let mut best: Option<(f64, Vec<FigurePart<'a>>)> = None;
@@ -233,26 +263,17 @@ impl<'a> Figure<'a> {
                 break;
             }
         }
-        if let Some((zoom, parts)) = best {
-            return Ok(parts.iter().map(|part| part.zoomed(zoom)).collect());
-        }
-        let narrow = parts.iter().map(|part| part.in_columns(1).narrowest());
-        let least = narrow.map(|part| part.total_width(letters)).max();
-        let least = millimetres(least.unwrap_or(0) as f64, self.font_size);
-        Err(Error::parameter(
-            "width_mm",
-            self.width_mm.unwrap_or(PAGE),
-            format!(
-                "at least {:.0} with letters of {} points",
-                least.ceil(),
-                self.font_size
-            ),
-        ))
+        let (zoom, parts) = best?;
+        Some(parts.iter().map(|part| part.zoomed(zoom)).collect())
     }
 
     fn check(&self) -> Result<()> {
-        if let Some(width) = self.width_mm.filter(|w| !(20.0..=2000.0).contains(w)) {
-            return Err(Error::parameter("width_mm", width, "20 to 2000"));
+        if let Some(width) = self.width_mm.filter(|w| !(20.0..=WIDEST).contains(w)) {
+            return Err(Error::parameter(
+                "width_mm",
+                width,
+                format!("20 to {WIDEST}"),
+            ));
         }
         if !(2.0..=72.0).contains(&self.font_size) {
             let expected = "2 to 72 points";
@@ -347,14 +368,6 @@ impl FigurePart<'_> {
             FigurePart::Panel(panel) => panel.total_width(letters),
             FigurePart::Series(plot) => plot.total_width(letters),
             FigurePart::Bars(chart) => chart.total_width(letters),
-        }
-    }
-
-    /// As small as it can be drawn.
-    fn narrowest(&self) -> Self {
-        match self {
-            FigurePart::Panel(panel) => panel.zoomed(ZOOM[0]).into(),
-            plot => plot.with_plot_width(Width::narrowest),
         }
     }
 

@@ -26,7 +26,7 @@ pub(super) fn pixels(width_mm: f64, font_size: f64) -> f64 {
 }
 
 /// The width on paper of so many pixels of a drawing.
-pub(super) fn millimetres(pixels: f64, font_size: f64) -> f64 {
+fn millimetres(pixels: f64, font_size: f64) -> f64 {
     (pixels - f64::from(2 * (MARGIN - EDGE))) * font_size / f64::from(EM) * POINT
 }
 

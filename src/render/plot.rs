@@ -33,11 +33,6 @@ impl Width {
         Width { pixels, ..self }
     }
 
-    /// The least that can be drawn.
-    pub fn narrowest(self) -> Self {
-        Width::new(self.least, self.least)
-    }
-
     pub fn can_be_drawn(self) -> bool {
         (self.least..=Self::MOST).contains(&self.pixels)
     }

@@ -89,16 +89,25 @@ fn wrong_figures_are_refused_before_a_mask_is_scored() {
         ("--figure svg --font-size 8mm", "a number of points"),
         (
             "--figure svg --figure-width 1mm",
-            "width_mm is 1, expected 20 to 2000",
+            "--figure-width, in mm, is 1, expected 20 to 2000",
         ),
-        ("--figure svg --figure-width=-84mm", "width_mm is -84"),
-        ("--figure pdf --figure-width nanmm", "width_mm is NaN"),
-        ("--figure pdf --figure-width 1e300mm", "width_mm is"),
+        (
+            "--figure svg --figure-width=-84mm",
+            "--figure-width, in mm, is -84",
+        ),
+        (
+            "--figure pdf --figure-width nanmm",
+            "--figure-width, in mm, is NaN",
+        ),
+        (
+            "--figure pdf --figure-width 1e300mm",
+            "--figure-width, in mm, is",
+        ),
         (
             "--figure pdf --font-size 0",
-            "font_size is 0, expected 2 to 72 points",
+            "--font-size is 0, expected 2 to 72 points",
         ),
-        ("--figure pdf --font-size inf", "font_size is inf"),
+        ("--figure pdf --font-size inf", "--font-size is inf"),
         ("--figure svg --font <script>", "the name of a font"),
         ("--figure svg --font \"';", "the name of a font"),
         (

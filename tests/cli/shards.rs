@@ -118,6 +118,10 @@ fn an_image_that_others_began_comes_last() {
     };
     assert!(time("c") < time("b") && time("b") < time("a"));
     assert!(marks.iter().all(|mark| !mark.exists()));
+    // Of a process that was killed when its results were there.
+    fs::File::create(&marks[0]).unwrap();
+    succeeds(SMALL, &more);
+    assert!(!marks[0].exists());
 }
 
 /// Starts an evaluation of a small image and a large one, and waits until the small one is measured.

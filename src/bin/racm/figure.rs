@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::ValueEnum;
 use racm::render::{Figure, write_png};
 
+use crate::args::by_option;
 use crate::{Failure, whole};
 
 /// Which files, and how they are set.
@@ -69,8 +70,8 @@ impl FigureArgs {
                 continue;
             }
             let bytes = match format {
-                Format::Svg => figure.svg()?.into_bytes(),
-                Format::Pdf => figure.pdf()?,
+                Format::Svg => figure.svg().map_err(by_option)?.into_bytes(),
+                Format::Pdf => figure.pdf().map_err(by_option)?,
             };
             whole::write(&out.join(name), &bytes)?;
             written.push(name);
@@ -84,7 +85,7 @@ impl FigureArgs {
         let one = racm::render::BarChart::new(&nothing, &["-"]).width(100);
         match self.figure.is_empty() {
             true => Ok(()),
-            false => Ok(self.set(one.into()).svg().map(drop)?),
+            false => Ok(self.set(one.into()).svg().map(drop).map_err(by_option)?),
         }
     }
 

@@ -13,11 +13,22 @@ impl ModelArgs {
     /// Reads the file about channels; what it holds takes the place of options that were not given, and the preset of what
     /// it does not hold.
     pub fn complete(&mut self, baseline: &mut Option<Baseline>) -> Result<(), Failure> {
-        if self.model == "demo" && self.preset.is_some() {
-            return Err(
-                "--preset is about a model of your own, and the demo takes its images as they are"
-                    .into(),
-            );
+        let about_input = [
+            ("--preset", self.preset.is_some()),
+            ("--layout", self.layout.is_some()),
+            ("--channel-order", self.channel_order.is_some()),
+            ("--scale", !self.scale.is_empty()),
+            ("--mean", !self.mean.is_empty()),
+            ("--std", !self.std.is_empty()),
+            ("--input", self.input.is_some()),
+            ("--output", self.output.is_some()),
+        ];
+        let given = about_input.iter().find(|(_, given)| *given);
+        if let (Some((option, _)), "demo") = (given, &*self.model) {
+            return Err(format!(
+                "{option} is about a model of your own, and the demo takes its images as they are"
+            )
+            .into());
         }
         self.read_channel_file(baseline)?;
         self.take_preset();

@@ -166,8 +166,13 @@ fn first_of(
                     0 => String::new(),
                     more => format!(" and {more} more"),
                 };
+                let alike = |class: &usize| names[*class].trim() == names[found[0]].trim();
+                let how = match found.iter().all(alike) {
+                    true => "give the number",
+                    false => "give more of the name, or the number",
+                };
                 return Err(format!(
-                    "{} may be any of {}{more}; give more of the name, or the number",
+                    "{} may be any of {}{more}; {how}",
                     quoted(text),
                     listed(found.iter().take(LISTED), names)
                 ));
@@ -301,9 +306,12 @@ mod tests {
         for (text, expected) in [
             (
                 "crane",
-                "\"crane\" may be any of 3 (crane), 7 (crane); give more",
+                "\"crane\" may be any of 3 (crane), 7 (crane); give the number",
             ),
-            ("speed", "5 (speed limit 30), 6 (speed limit 50)"),
+            (
+                "speed",
+                "5 (speed limit 30), 6 (speed limit 50); give more of the name",
+            ),
             (
                 "goldfihs",
                 "no class is called \"goldfihs\"; the nearest are 1 (gold",

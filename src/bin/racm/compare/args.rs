@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, ValueEnum};
-use racm::{CamMethod, Target};
+use racm::{Baseline, CamMethod, Target};
 
 use crate::Failure;
 use crate::args::{MaskArgs, size, whole_number};
@@ -22,13 +22,13 @@ pub struct Args {
     #[command(flatten)]
     pub model: ModelArgs,
     /// The image to explain, as in `racm explain`; give it again for more images
-    #[arg(long, value_name = "FILE|DIR")]
+    #[arg(long, value_name = "FILE|DIR", help_heading = "Image")]
     pub image: Vec<PathBuf>,
     #[command(flatten)]
     pub reading: ImageArgs,
     /// The folder for the results. Each method has a folder there, as `racm explain` writes it (of several images: each image
     /// has one, with those of the methods), and the same command goes on from what it finds
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub out: PathBuf,
     /// The methods, in the order of the figure's rows; mc-rise takes images of 3 channels only, and class activation maps
     /// an ONNX file
@@ -37,6 +37,7 @@ pub struct Args {
         value_delimiter = ',',
         default_value = "racm,mc-rise,rise",
         value_name = "METHOD[,METHOD...]",
+        help_heading = "Comparison",
         value_parser = PossibleValuesParser::new(method_names())
     )]
     pub methods: Vec<String>,
@@ -45,25 +46,26 @@ pub struct Args {
         long = "target",
         default_value = "top",
         value_name = "top|CLASS",
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        help_heading = "Comparison"
     )]
     pub asked: TargetArg,
     /// The same, by number.
     #[arg(skip)]
     pub target: Target,
     /// The number of masks, each a model call, of every method that draws masks
-    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = whole_number)]
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = whole_number, help_heading = "Comparison")]
     pub masks: u64,
-    /// Measure Insertion and Deletion in so many steps, by the order of pixel-channels as in RaCM's table: 2 (STEPS + 1) more
-    /// model calls for each map, again whenever the command is given. mc-rise counts by channel (Eq. 12), as it is: what
-    /// painting a pixel over adds
-    #[arg(long, value_name = "STEPS", value_parser = size)]
+    /// Measure Insertion and Deletion in so many steps (at most one for each channel of each pixel), by the order of
+    /// pixel-channels as in RaCM's table: 2 (STEPS + 1) more model calls for each map. mc-rise counts by channel (Eq. 12), as
+    /// it is: what painting a pixel over adds
+    #[arg(long, value_name = "STEPS", value_parser = size, help_heading = "Comparison")]
     pub curves: Option<usize>,
     /// The colours of the maps
-    #[arg(long, value_enum, default_value_t = Colours::Each)]
+    #[arg(long, value_enum, default_value_t = Colours::Each, help_heading = "Comparison")]
     pub colours: Colours,
     /// Images a model call [default: 32, or what fits into 5 MiB]
-    #[arg(long, value_name = "B", value_parser = size)]
+    #[arg(long, value_name = "B", value_parser = size, help_heading = "Comparison")]
     pub batch: Option<usize>,
     #[command(flatten)]
     pub layer: LayerArgs,
@@ -98,10 +100,17 @@ impl Args {
         if self.curves == Some(0) {
             return Err("--curves is 0, expected at least 1".into());
         }
-        self.layer
-            .check(self.methods.iter().any(|method| cam(method).is_some()))?;
+        if self.curves.is_some() && self.mask.baseline == Some(Baseline::SegmentMeans) {
+            return Err("--curves has no way from --baseline segment-means to the image: leave one of them out".into());
+        }
+        self.layer.check(self.has_cam())?;
         self.figure.check()?;
         self.folders().map(drop)
+    }
+
+    /// Whether a method is a class activation map.
+    pub fn has_cam(&self) -> bool {
+        self.methods.iter().any(|method| cam(method).is_some())
     }
 
     /// The class by its number.
@@ -149,7 +158,7 @@ impl Args {
         Ok(images.zip(folders?).collect())
     }
 
-    /// What `racm explain` is asked for.
+    /// What `racm explain` is asked for, complete and checked.
     pub fn of_method(
         &self,
         image: Option<&Path>,
@@ -164,8 +173,12 @@ impl Args {
         args.reading = self.reading.clone();
         args.out = out;
         args.asked = TargetArg::Numbers(self.target.clone());
+        args.target = self.target.clone();
         if cam(method).is_some() {
             args.layer = self.layer.clone();
+            args.check()?;
+            // It fills what has no value, as for the others.
+            args.mask.baseline = self.mask.baseline.clone();
             return Ok(args);
         }
         args.mask = self.mask.clone();
@@ -175,6 +188,7 @@ impl Args {
         }
         args.budget.masks = Some(self.masks);
         args.batch = self.batch;
+        args.check()?;
         Ok(args)
     }
 }

@@ -25,7 +25,27 @@ pub struct Found {
     /// `None` where an earlier run took some, and did not come to its end.
     pub seconds: Option<f64>,
     /// The areas under Insertion and Deletion.
-    pub curves: Option<[f64; 2]>,
+    pub curves: Option<Areas>,
+}
+
+/// The areas under Insertion and Deletion of a map.
+pub struct Areas {
+    pub insertion: f64,
+    pub deletion: f64,
+    /// All that they depend on.
+    pub of: String,
+}
+
+impl Areas {
+    /// Those of an earlier comparison, if they are of the same.
+    pub fn known(before: Option<&Value>, of: &str) -> Option<Self> {
+        let before = before.filter(|before| before["curves_of"] == of)?;
+        Some(Areas {
+            insertion: before["insertion"].as_f64()?,
+            deletion: before["deletion"].as_f64()?,
+            of: of.to_owned(),
+        })
+    }
 }
 
 impl Found {
@@ -48,6 +68,7 @@ impl Found {
         map.mapv_inplace(|v| if v.is_nan() { 0.0 } else { v });
 
         let calls = number("model_calls").ok_or_else(|| lacks("model_calls"))?;
+        let calls = calls + report["pilot"]["model_calls"].as_u64().unwrap_or(0);
         let from_ledger = number("masks_from_ledger").unwrap_or(0);
         let seconds = match cam(method) {
             Some(_) => report["seconds"].as_f64(),
@@ -99,15 +120,18 @@ impl Found {
             "model_calls": self.model_calls,
             "head_calls": self.head_calls,
             "seconds": self.seconds,
-            "insertion": self.curves.map(|curves| curves[0]),
-            "deletion": self.curves.map(|curves| curves[1]),
+            "insertion": self.curves.as_ref().map(|areas| areas.insertion),
+            "deletion": self.curves.as_ref().map(|areas| areas.deletion),
+            "curves_of": self.curves.as_ref().map(|areas| &areas.of),
         })
     }
 
     /// A line of the table, behind the image's name.
     pub fn to_csv(&self) -> String {
         let or_nothing = |value: Option<String>| value.unwrap_or_default();
-        let curve = |side: usize| or_nothing(self.curves.map(|curves| curves[side].to_string()));
+        let areas = self.curves.as_ref();
+        let areas = areas.map(|areas| [areas.insertion, areas.deletion]);
+        let curve = |side: usize| or_nothing(areas.map(|areas| areas[side].to_string()));
         [
             self.method.clone(),
             self.class.to_string(),

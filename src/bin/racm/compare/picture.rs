@@ -107,12 +107,15 @@ fn caption(names: &[String], compared: &Compared, found: &Found) -> String {
         Some(seconds) => caption += &format!(", {} s", short(seconds, 2)),
         None => {}
     }
-    if let Some([insertion, deletion]) = found.curves {
+    if let Some(areas) = &found.curves {
         caption += &format!(
             "; Insertion {}, Deletion {}",
-            short(insertion, 3),
-            short(deletion, 3)
+            short(areas.insertion, 3),
+            short(areas.deletion, 3)
         );
+    }
+    if found.method == "mc-rise" {
+        caption += "; + where painting over raises the score";
     }
     caption
 }

@@ -23,7 +23,13 @@ pub struct Records<'a> {
 impl<'a> Records<'a> {
     /// Those that are there.
     pub fn read(args: &'a Args, store: &'a Store, items: &'a [Item]) -> Result<Self, Failure> {
-        let read = |item| store.load(item, &args.inputs(item)?.1);
+        let read = |item| {
+            let record = store.load(item, &args.inputs(item)?.1)?;
+            if record.is_some() {
+                store.forget_mark(item);
+            }
+            Ok(record)
+        };
         let known = items.iter().map(read).collect::<Result<_, Failure>>()?;
         Ok(Records {
             args,

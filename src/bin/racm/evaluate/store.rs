@@ -185,6 +185,11 @@ impl Store {
         self.mark(item).metadata().ok()?.modified().ok()
     }
 
+    /// Removes the mark of an image that is ready, which a process leaves that is killed between the two.
+    pub fn forget_mark(&self, item: &Item) {
+        drop(Begun(self.mark(item)));
+    }
+
     fn mark(&self, item: &Item) -> PathBuf {
         self.path(item).with_extension("begun")
     }

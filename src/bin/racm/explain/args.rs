@@ -147,6 +147,17 @@ pub struct LedgerArgs {
 }
 
 impl LedgerArgs {
+    /// The option that asks for a part of the run.
+    fn part_option(&self) -> Option<&'static str> {
+        let given = [
+            ("--shard", self.shard.is_some()),
+            ("--blocks", self.blocks.is_some()),
+        ];
+        given
+            .into_iter()
+            .find_map(|(name, given)| given.then_some(name))
+    }
+
     /// The part of the run that is asked for, if it is not the whole.
     pub fn part(&self) -> Option<Part> {
         let shard = self.shard.map(Part::Shard);
@@ -275,6 +286,18 @@ impl Args {
             .map(|(name, _)| name)
     }
 
+    /// An option that was given and only means something where files with a map are written.
+    fn about_files(&self) -> Option<&'static str> {
+        let given = [
+            ("--report", self.map.report),
+            ("--figure", !self.map.figure.figure.is_empty()),
+            ("--preview", self.preview.is_some()),
+        ];
+        given
+            .into_iter()
+            .find_map(|(name, given)| given.then_some(name))
+    }
+
     /// Refuses options that would say nothing.
     pub fn check(&self) -> Result<(), Failure> {
         let by_cam = matches!(self.method, Some(Method::Cam(_)));
@@ -297,6 +320,12 @@ impl Args {
                 "--effect says nothing beside lime and kernel-shap: their slopes are own effects"
                     .into(),
             );
+        }
+        if let (Some(part), Some(option)) = (self.ledger.part_option(), self.about_files()) {
+            return Err(format!(
+                "{option} is about the map, and a run with {part} makes none: give it to racm merge"
+            )
+            .into());
         }
         if regression || self.segments.is_some() {
             self.mask.check_segments(self.segments.is_some())?;

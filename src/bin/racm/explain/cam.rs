@@ -13,6 +13,7 @@ use super::channels::names_of;
 use super::evaluated::with_nan;
 use super::job::Done;
 use super::loaded::Loaded;
+use super::page;
 use super::pictures::{ROWS, write_pictures};
 use super::plot::Plot;
 use super::report::{say_input, told};
@@ -133,7 +134,8 @@ fn write_arrays(args: &Args, found: &[CamMap], known: Option<&Region>) -> Result
         1 => npy::write(&path, &maps.index_axis_move(Axis(0), 0))?,
         _ => npy::write(&path, &maps)?,
     }
-    // That of an earlier run would be another map's.
+    // Those of an earlier run would be another map's.
+    page::remove(&args.out)?;
     whole::remove(&args.out.join("standard_error.npy"))
 }
 

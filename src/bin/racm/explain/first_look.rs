@@ -11,17 +11,34 @@ use crate::model::{BGR, ChannelOrder, ModelArgs};
 use crate::numbers::short;
 use crate::say::{count_of, warning};
 
-/// Below this top score, the other presets are tried. MobileNetV2 gave 18 photos of its classes 0.61 and more, and less
-/// than this in 61 of 90 cases where they were fed by a preset that was not its own.
-const DOUBTED: f32 = 0.5;
-/// A preset is named if its top score is higher by this factor and this much. In all those 61 cases one was named: its own,
-/// or in three of them -1-1, with the same class.
-fn clearly(higher: f32, score: f32) -> bool {
-    higher >= 1.5 * score && higher >= score + 0.2
+/// A preset is named if its top score is higher by this factor and this much.
+fn clearly(preset: Preset, higher: f32, score: f32) -> bool {
+    // Large inputs make a network sure, whatever they show.
+    let factor = match preset.scale() {
+        [] => FACTOR,
+        _ => 2.0,
+    };
+    higher >= factor * score && higher >= score + 0.2
 }
+const FACTOR: f32 = 1.5;
+/// Below this top score, the other presets are tried: no score is clearly higher than a higher one.
+const DOUBTED: f32 = 1.0 / FACTOR;
+/// A preset whose top score is this part of the best one's may be the right one as well.
+const NEAR: f32 = 0.9;
 
 /// A preset, and the top class and score that it gives.
 type Found = (Preset, usize, f32);
+
+/// What the presets give.
+#[derive(Default)]
+struct Tried {
+    /// The one that gives a clearly higher score, if there is one.
+    best: Option<Found>,
+    /// Others that give nearly as much.
+    near: Vec<Preset>,
+    /// What this took.
+    calls: usize,
+}
 
 /// Below this one, there is a warning in any case.
 const LOW: f32 = 0.2;
@@ -101,8 +118,8 @@ impl FirstLook<'_> {
 
     /// Says that the score is low, and how the model would give a higher one.
     fn doubt(&self, top: usize, score: f32, classes: usize) -> Result<(), Failure> {
-        let (found, calls) = self.better_preset(score)?;
-        if found.is_none() && score >= LOW {
+        let Tried { best, near, calls } = self.better_presets(score)?;
+        if best.is_none() && score >= LOW {
             return Ok(());
         }
         let said = |top, score: f32| {
@@ -113,12 +130,25 @@ impl FirstLook<'_> {
             "The other presets were tried, by {}",
             count_of(calls, "model call")
         );
-        let end = match found {
-            Some((preset, other, higher)) => format!(
-                "{tried}: --preset {preset}{} makes it {}. If that is what the image shows, the model wants it so",
-                self.beside(preset),
-                said(other, higher)
-            ),
+        let end = match best {
+            Some((preset, other, higher)) => {
+                let beside = self.beside(preset);
+                let as_good = match &near[..] {
+                    [] => String::new(),
+                    near => format!(
+                        " ({} nearly so: which of them it was trained with, only its origin tells)",
+                        near.iter()
+                            .map(Preset::to_string)
+                            .collect::<Vec<_>>()
+                            .join(", ")
+                    ),
+                };
+                format!(
+                    "{tried}: --preset {preset}{beside} makes it {}{as_good}. If that is what the image shows, the model \
+                     wants it so",
+                    said(other, higher)
+                )
+            }
             None => format!(
                 "It shows none of the classes, or the model is fed otherwise than it was trained: see --layout, \
                  --channel-order, --mean, --std and --output. {tried}: none makes it clearly higher"
@@ -130,11 +160,9 @@ impl FirstLook<'_> {
         ))
     }
 
-    /// The preset that gives a clearly higher score, if there is one, its top class and score, and the model calls that
-    /// this took.
-    fn better_preset(&self, score: f32) -> Result<(Option<Found>, usize), Failure> {
+    fn better_presets(&self, score: f32) -> Result<Tried, Failure> {
         let mut seen = vec![self.args.preprocess()?.layout(Layout::Nchw)];
-        let (mut calls, mut of_unit, mut of_bytes) = (0, None, None);
+        let (mut calls, mut found) = (0, Vec::new());
         for &preset in Preset::ALL {
             let other = Preprocess::from(preset).layout(Layout::Nchw);
             if seen.contains(&other) {
@@ -143,28 +171,35 @@ impl FirstLook<'_> {
             // A model that refuses it would not be helped by it.
             let top = |image| self.top(&self.scores(image, &other).ok()?);
             calls += 1;
-            let found = top(self.image);
-            if let Some((class, higher)) = found.filter(|(_, higher)| clearly(*higher, score)) {
+            let higher = top(self.image).filter(|(_, higher)| clearly(preset, *higher, score));
+            if let Some((class, higher)) = higher {
                 calls += 1;
-                // Inputs that are far too large make a network sure, whatever they show.
+                // For that reason, too.
                 let nothing = top(&self.mean_colour()).map_or(1.0, |(_, score)| score);
-                let best = match preset.scale() {
-                    [] => &mut of_unit,
-                    _ => &mut of_bytes,
-                };
-                let is_best = best.is_none_or(|(_, _, best)| higher > best);
-                if 2.0 * nothing <= higher && is_best {
-                    *best = Some((preset, class, higher));
+                if 2.0 * nothing <= higher {
+                    found.push((preset, class, higher));
                 }
             }
             seen.push(other);
         }
-        let best = match (of_unit, of_bytes) {
+        let best_of = |bytes: bool| {
+            let found = found.iter().copied();
+            let alike = found.filter(|(preset, ..)| preset.scale().is_empty() != bytes);
+            alike.reduce(|best, next| if next.2 > best.2 { next } else { best })
+        };
+        let best = match (best_of(false), best_of(true)) {
             // For the same reason.
             (Some(unit), Some(bytes)) if bytes.2 < 2.0 * unit.2 => Some(unit),
             (unit, bytes) => bytes.or(unit),
         };
-        Ok((best, calls))
+        let near = found.iter().filter(|(preset, _, score)| {
+            best.is_some_and(|(best, _, highest)| *preset != best && *score >= NEAR * highest)
+        });
+        Ok(Tried {
+            best,
+            near: near.map(|(preset, ..)| *preset).collect(),
+            calls,
+        })
     }
 
     /// An image of one colour, that of the mean.

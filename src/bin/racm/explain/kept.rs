@@ -104,6 +104,14 @@ impl Kept {
             // Its path is in the message.
             (Error::LedgerFormat { .. }, _) => format!("{cause}; {anew}").into(),
             (Error::Io { .. }, _) | (_, None) => cause.into(),
+            // The same command would find all its masks here, and fail again.
+            (Error::TooFewMasks { .. }, Some(ledger))
+                if ledger
+                    .wanted_masks()
+                    .is_some_and(|wanted| ledger.masks() >= wanted) =>
+            {
+                format!("{cause}\n{}", masks_in(ledger, &self.path)).into()
+            }
             (_, Some(ledger)) => self.with_masks(cause.into(), ledger),
         }
     }

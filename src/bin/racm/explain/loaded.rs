@@ -20,6 +20,17 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// A model that many runs share, whose arguments are complete.
+    pub fn shared(names: Vec<String>, model: Model, white_box: Option<WhiteBox>) -> Self {
+        Loaded {
+            saved: None,
+            names,
+            model,
+            white_box,
+            signals: OnceCell::new(),
+        }
+    }
+
     /// Reads what the arguments name, but for images, and completes them.
     pub fn new(args: &mut Args) -> Result<Self, Failure> {
         let saved = args.spec.as_deref().map(Saved::read).transpose()?;

@@ -6,7 +6,7 @@ mod bar;
 mod baseline;
 mod cam;
 pub mod channels;
-mod curves;
+pub mod curves;
 pub mod evaluated;
 mod first_look;
 mod images;
@@ -30,7 +30,8 @@ pub mod space;
 pub mod subject;
 pub mod summary;
 pub use args::{Args, method_names};
-use loaded::Loaded;
+pub use loaded::Loaded;
+pub use one::explain as explain_one;
 
 use crate::Failure;
 

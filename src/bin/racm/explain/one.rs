@@ -18,6 +18,7 @@ use super::refined::refined_by;
 use super::space::{check_rgb, name_in, with_planes};
 use super::{cam, channels, report};
 use crate::Failure;
+use crate::args::by_option;
 use crate::image::{highest, in_both};
 
 /// Explains the image of the arguments. A part of the masks makes no map.
@@ -41,7 +42,7 @@ pub fn explain(args: &Args, loaded: &Loaded) -> Result<Option<Done>, Failure> {
     let names_of_channels = channels::names_of(&args.model, &input);
     let is_picture = input.is_picture;
     let mut builder = args.builder(saved, [height, width])?;
-    let asked = builder.clone().build()?;
+    let asked = builder.clone().build().map_err(by_option)?;
     let (image, known) = input.filled(Some(asked.baseline()))?;
     let missing = known.as_ref().map_or(0, |r| height * width - r.count());
     let stored = channels::Known {

@@ -1,5 +1,7 @@
 //! The page that shows an explanation: `report.html`.
 
+use std::path::Path;
+
 use racm::metrics::{Curve, Curves};
 use racm::ndarray::{Array3, ArrayView2, ArrayView3, Axis};
 use racm::render::{Bands, Scale, to_rgb};
@@ -28,9 +30,10 @@ const COLOURS: usize = 257;
 /// The curves, or why there are none.
 pub type Measured<'a> = Result<&'a [Curves], &'a str>;
 
-/// Removes the page of an earlier run, which would be another map's.
-pub fn remove(origin: &Origin<'_>) -> Result<(), Failure> {
-    whole::remove(&origin.out.join(FILE))
+/// Removes page and curves of an earlier run, which would be another map's.
+pub fn remove(out: &Path) -> Result<(), Failure> {
+    curves::remove(out)?;
+    whole::remove(&out.join(FILE))
 }
 
 /// Writes the page of a run with its curves, or removes what an earlier run left, as is asked for.
@@ -42,8 +45,7 @@ pub fn of_run(
     stopped: bool,
 ) -> Result<(), Failure> {
     if !origin.map.report {
-        curves::remove(origin.out)?;
-        return remove(origin);
+        return remove(origin.out);
     }
     let curves = match stopped {
         true => curves::remove(origin.out).map(|()| Err(curves::STOPPED.to_owned())),

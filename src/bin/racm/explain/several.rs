@@ -104,7 +104,14 @@ fn listed(args: &ImagesArgs) -> Result<Vec<PathBuf>, Failure> {
             false => paths.push(given.clone()),
         }
     }
-    Ok(paths)
+    match paths.iter().find(|path| !path.exists()) {
+        Some(path) => Err(format!(
+            "{}: there is no such file, expected an image",
+            path.display()
+        )
+        .into()),
+        None => Ok(paths),
+    }
 }
 
 /// The files of a list with a file a line, which lie in its folder or below.

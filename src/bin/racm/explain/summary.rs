@@ -67,7 +67,10 @@ pub fn print_summary(
             line(row.trim_end())?;
         }
     }
-    Ok(())
+    match subjects.len().saturating_sub(CLASSES) {
+        0 => Ok(()),
+        more => line(format_args!("and {more} more: report.json has them all")),
+    }
 }
 
 /// The highest value of a plane, with its error and its place, or the value of its only pixel.

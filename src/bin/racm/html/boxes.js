@@ -41,10 +41,10 @@ function errorOf(weights) {
 }
 
 /** A mean with what is known of its error. */
-const withError = ({ value, bound, weights }) => ({
+const withError = ({ value, bound, weights, exact = null }) => ({
   value,
-  error: shown().parts ? errorOf(weights) : null,
-  bound: shown().parts || !shown().errors ? null : bound,
+  error: exact ?? (shown().parts ? errorOf(weights) : null),
+  bound: exact !== null || shown().parts || !shown().errors ? null : bound,
 });
 
 const difference = (a, b) => ({
@@ -118,7 +118,7 @@ const rustText = (text) => JSON.stringify(String(text));
 /** The lines that compute the difference of one plane exactly, of the ledger. */
 function rust(a, b) {
   if (!a || !b) return '';
-  const { ledger, estimator, effect, link, target: asked } = data.report;
+  const { ledger, masks, missing_masks: missing = [], estimator, effect, link, target: asked } = data.report;
   const range = (from, to, of, step, full) => `${of(from) - Math.floor(step / 2)}..${Math.min(of(to) - Math.floor(step / 2) + step, full)}`;
   const add = (box, sign) => {
     const [down, along] = [range(box[0], box[2], rowOf, rowStep, fullRows), range(box[1], box[3], columnOf, columnStep, fullColumns)];
@@ -129,7 +129,8 @@ function rust(a, b) {
   const index = data.targets.length > 1 ? state.target : 0;
   return [
     'let file = std::fs::File::open(' + rustText(ledger) + ')?;',
-    'let ledger = racm::Ledger::read_from(file)?;',
+    // The file may have more masks by now.
+    `let ledger = racm::Ledger::read_from(file)?${missing.length > 0 ? '' : `.prefix(${masks})`};`,
     `let explanation = racm::Explanation::from_ledger(ledger.plan()?, ledger, ${rustText(estimator)}.parse()?)?`,
     `    .with_target(${rustText(asked)}.parse::<racm::Target>()?)?`,
     `    .with_link(${rustText(link)}.parse()?)?`,
@@ -200,7 +201,8 @@ function startFeatures() {
     node.addEventListener('change', draw);
     return node;
   };
-  const mean = (node) => boxMean(Number(node.value), [0, 0, 0, 0]);
+  // Of one value, the error is that of the map.
+  const mean = (node) => ({ ...boxMean(Number(node.value), [0, 0, 0, 0]), exact: errorAt(Number(node.value), 0) });
   const draw = () => {
     const head = ['A', 'B', 'A − B', 'A − B, 95 %'];
     byId('boxes-head').replaceChildren(element('tr', {}, ...head.map((text) => element('th', { scope: 'col' }, text))));

@@ -51,9 +51,12 @@ function section({ name, columns, rows, differences }) {
     const cells = of.map((row) => [{ text: row.name, value: row.name }, ...row.cells.map(summary)]);
     return element('div', { class: 'scroll' }, sortable(['Map', ...columns], cells).table);
   };
+  if (rows.every((row) => row.cells.every((cell) => summary(cell).value === null))) {
+    return element('section', {}, element('h2', {}, name), element('p', { class: 'quiet' }, 'No image has a value: why not stands below.'));
+  }
   const nodes = [element('h2', {}, name), table(rows)];
   if (differences.length > 0) {
-    nodes.push(element('h3', {}, `Less ${rows[0].name}, image by image`), table(differences));
+    nodes.push(element('h3', {}, `Differences: each map less ${rows[0].name}, image by image`), table(differences));
   }
   return element('section', {}, ...nodes);
 }

@@ -110,10 +110,14 @@ function drawCurves() {
     return;
   }
   const calls = curves.insertion.x.length + curves.deletion.x.length;
-  byId('curves-note').textContent = 'The image’s channels and pixels, most important first by this map, are shown from the baseline '
-    + `(${data.report.baseline}) on, or removed from the image: the score on the way, ${calls} model calls.`;
+  const places = { image: 'pixels', series: 'samples', table: 'features' }[kind];
+  const elements = data.report.image_shape[0] > 1 && kind !== 'table' ? `channels of ${places}` : places;
+  const painting = data.report.method === 'mc-rise';
+  byId('curves-note').textContent = `The ${elements}, most important first by this map, are shown from the baseline (${data.report.baseline}) on, or removed from the image: the score on the way, ${calls} model calls.`
+    + (painting ? ' This map says what painting over adds: what it has first matters least to the class.' : '');
   const y = ends([...curves.insertion.y, ...curves.deletion.y], [0]);
-  const panels = [['Insertion', curves.insertion, 'shown', 'higher'], ['Deletion', curves.deletion, 'removed', 'lower']];
+  const better = painting ? ['lower', 'higher'] : ['higher', 'lower'];
+  const panels = [['Insertion', curves.insertion, 'shown', better[0]], ['Deletion', curves.deletion, 'removed', better[1]]];
   byId('curves').append(...panels.map(([name, curve, done, better], index) => {
     const lines = [{ name, index, points: curve.x.map((x, i) => [x, curve.y[i]]) }];
     const { svg } = chart({ label: `${name} curve`, lines, x: [0, 1], y, xLabel: `fraction ${done}`, yLabel: data.quantity || 'score', filled: true });
@@ -168,6 +172,7 @@ function startWords() {
   byId('json').textContent = JSON.stringify(data.report, null, 1);
   const words = [];
   if (kind === 'image') words.push('Draw two boxes into the picture to compare them.');
+  if (data.report.method === 'mc-rise') words.push('A plane says what painting a pixel in its colour adds to the score.');
   if (kind === 'series') words.push('Draw over the series to mark what is to be compared.');
   if (rowStep * columnStep > 1) words.push(`The page has every ${rowStep}. row and every ${columnStep}. column of ${fullRows} x ${fullColumns}.`);
   if (data.of_targets > data.targets.length) words.push(`${data.of_targets - data.targets.length} more maps are in map.npy only.`);

@@ -56,6 +56,10 @@ impl Input {
                 let hint = match (given, expected) {
                     (1, 3) => "; --convert makes three equal channels of it",
                     (3, 1) => "; --convert makes grey of it",
+                    (1, expected) if h == expected && !is_picture && taken.hint.is_empty() => {
+                        "; it has as many rows: a series of so many channels is [C, 1, T] (series[:, None, :] in numpy), and \
+                         [H, W] an image of one channel"
+                    }
                     (_, expected) if w == expected && taken.hint.is_empty() => {
                         "; its last axis has as many: save it as [C, H, W] (numpy.moveaxis(image, -1, 0))"
                     }
