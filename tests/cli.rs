@@ -176,6 +176,26 @@ fn explain_refuses_what_it_cannot_do() {
         ),
         ("--p-pix -0.5", ("--image", &picture), "p_pix is -0.5"),
         ("--calls 0", ("--image", &picture), "masks is 0"),
+        (
+            "--scale 255",
+            ("--image", &picture),
+            "--scale is about a model of your own",
+        ),
+        (
+            "--layout nhwc",
+            ("--image", &picture),
+            "--layout is about a model of your own",
+        ),
+        (
+            "--shard 1/2 --report",
+            ("--image", &picture),
+            "--report is about the map, and a run with --shard makes none",
+        ),
+        (
+            "--blocks 0..2 --figure pdf",
+            ("--image", &picture),
+            "--figure is about the map, and a run with --blocks makes none",
+        ),
         ("--until -1", ("--image", &picture), "--until is -1"),
         ("--until 1.01", ("--image", &picture), "--until is 1.01"),
         (
@@ -1595,6 +1615,29 @@ fn shards_of_regions_and_segments_merge() {
         let read = |out: &Path| fs::read(out.join("map.npy")).unwrap();
         assert_eq!(read(merged), read(whole), "{name}");
     }
+}
+
+#[test]
+fn what_is_not_said_is_named() {
+    let out = folder("all_classes");
+    let said = succeeds(
+        "explain --model demo --masks 16 --target all",
+        &[("--out", &out)],
+    );
+    assert!(
+        said.contains("and 7 more: report.json has them all"),
+        "{said}"
+    );
+    // One mask makes no map, and the same command would not either.
+    let output = racm(
+        "explain --model demo --masks 1",
+        &[("--out", &folder("one_mask"))],
+    );
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        error.contains("needs at least 2 masks") && !error.contains("goes on"),
+        "{error}"
+    );
 }
 
 /// A signal ends a run in order: its results so far are there, and the status says which signal it was.

@@ -74,6 +74,24 @@ fn methods_are_compared_and_gone_on_with() {
     for (name, before) in pictures.iter().zip(before) {
         assert_eq!(fs::read(out.join(name)).unwrap(), before, "{name}");
     }
+    // What is known is not measured again, and stays where a method fails.
+    let known = "\"insertion\": 0.125";
+    let path = out.join("compare.json");
+    let told = fs::read_to_string(&path).unwrap();
+    let (head, tail) = told.split_once("\"insertion\": ").unwrap();
+    let rest = tail.split_once(',').unwrap().1;
+    fs::write(&path, format!("{head}{known},{rest}")).unwrap();
+    succeeds(run, &[("--out", &out)]);
+    assert!(fs::read_to_string(&path).unwrap().contains(known));
+    succeeds(&run.replace("--curves 6", "--curves 7"), &[("--out", &out)]);
+    assert!(!fs::read_to_string(&path).unwrap().contains(known));
+    fs::rename(out.join("rise"), out.join("kept")).unwrap();
+    fs::write(out.join("rise"), "no folder").unwrap();
+    fails(run, &[("--out", &out)], "rise");
+    assert_eq!(entries(&out).len(), 4);
+    fs::remove_file(out.join("rise")).unwrap();
+    fs::rename(out.join("kept"), out.join("rise")).unwrap();
+    succeeds(run, &[("--out", &out)]);
     // More masks go on from those, and are counted with them.
     let more = run
         .replace("--masks 96", "--masks 160")
@@ -167,7 +185,8 @@ fn class_activation_maps_and_several_images_are_rows_as_well() {
 #[test]
 fn compare_refuses_what_it_cannot_do() {
     let out = folder("compare_refuses");
-    let grey = out.join("grey.npy");
+    let (grey, series) = (out.join("grey.npy"), out.join("series.npy"));
+    npy::write(&series, &Array3::<f32>::ones((3, 1, 20)));
     npy::write(&grey, &Array3::<f32>::ones((1, 8, 8)));
     let [model, image, _] = skipping("compare_refused");
     let demo = "compare --model demo";
@@ -220,9 +239,19 @@ fn compare_refuses_what_it_cannot_do() {
         ),
         (skipping.clone(), Some(&grey), "grey.npy"),
         (
-            format!("{skipping} --methods grad-cam --layer none"),
+            format!("{skipping} --methods rise,grad-cam --layer none"),
             Some(&image),
             "none",
+        ),
+        (
+            format!("{demo} --methods rise,lime --baseline segment-means --curves 3"),
+            None,
+            "--curves has no way from --baseline segment-means",
+        ),
+        (
+            format!("{demo} --colours shared"),
+            Some(&series),
+            "this one is a series or a table",
         ),
     ] {
         let mut more = vec![("--out", &*out)];
@@ -230,6 +259,8 @@ fn compare_refuses_what_it_cannot_do() {
         fails(&arguments, &more, expected);
     }
     assert!(!out.join("compare.png").exists());
+    // All is refused before the first method.
+    assert!(!out.join("racm").exists() && !out.join("rise").exists());
     let unknown = racm(
         &format!("{demo} --methods racm,nothing"),
         &[("--out", &out)],

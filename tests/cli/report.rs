@@ -87,11 +87,14 @@ fn a_merged_run_has_a_page_without_curves() {
             .to_string()
     });
     let merged = out.join("merged");
+    fs::create_dir(&merged).unwrap();
+    fs::write(merged.join("curves.json"), "of another map").unwrap();
     let said = succeeds(
         &format!("merge {} {} --report", parts[0], parts[1]),
         &[("--out", &merged)],
     );
     assert!(said.contains("report.html"), "{said}");
+    assert!(!merged.join("curves.json").exists());
     let page = data(&merged);
     assert_eq!(page["targets"][0]["curves"], Value::Null);
     let why = page["without_curves"].as_str().unwrap();
@@ -135,6 +138,17 @@ fn a_class_activation_map_has_no_page() {
         &[("--out", &out), ("--model", &model), ("--image", &picture)],
         "--report is about random masks",
     );
+    // Nor does that of another map stay.
+    let [model, picture, out] = skipping("report_cam_after");
+    fs::create_dir(&out).unwrap();
+    for file in ["report.html", "curves.json"] {
+        fs::write(out.join(file), "of another map").unwrap();
+    }
+    succeeds(
+        "explain --method grad-cam --layer early",
+        &[("--out", &out), ("--model", &model), ("--image", &picture)],
+    );
+    assert!(!out.join("report.html").exists() && !out.join("curves.json").exists());
 }
 
 #[test]

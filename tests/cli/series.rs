@@ -51,6 +51,14 @@ fn grid_and_picture_are_chosen_by_the_shape() {
             _ => {}
         }
     }
+    // The channels of a series are not rows.
+    let rows = out.join("rows.npy");
+    npy::write(&rows, &Array2::<f32>::ones((3, 300)));
+    fails(
+        command,
+        &[("--image", &rows), ("--out", &out)],
+        "a series of so many channels is [C, 1, T]",
+    );
     // What was chosen is what can be asked for.
     let picture = image(&out, 1, 300);
     let more = [("--image", &*picture), ("--out", &*out)];

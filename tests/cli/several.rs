@@ -123,7 +123,20 @@ fn files_and_lists_are_images_too() {
     ] {
         assert_eq!(run(&[&both[0]], wrong).status.code(), Some(2), "{wrong}");
     }
+    // What is named and not there is most likely misspelt.
+    let never = out.join("never");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_racm"));
+    command.args(EXPLAIN.split(' ')).arg("--out").arg(&never);
+    let output = command.args(["--images", "nowhere"]).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("nowhere: there is no such file"), "{error}");
+    assert!(!never.exists());
     for (file, text, expected) in [
+        (
+            "missing.txt",
+            "a.png\nz.png\n",
+            "z.png: there is no such file",
+        ),
         ("empty.txt", "\n\n", "it names no image"),
         ("nobody.csv", "name\na\n", "no column `file`"),
     ] {

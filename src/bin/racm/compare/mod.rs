@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use indicatif::ProgressBar;
 use racm::metrics::{InsertionDeletion, Steps};
 use racm::ndarray::{Array3, Axis};
-use racm::{BlackBoxModel, Explainer, Family, MaskFamily, McRise, Region};
+use racm::{BlackBoxModel, Explainer, Family, MaskFamily, McRise, Region, Target};
 use serde_json::{Value, json};
 
 pub use args::Args;
@@ -139,6 +139,15 @@ fn read(args: &Args, loaded: &Loaded, image: Option<&Path>) -> Result<Compared, 
         return Err("--colours shared is about images, and this one is a series or a table: its maps are lines or bars".into());
     }
     let scores = model.predict(filled.view().insert_axis(Axis(0)))?;
+    let outputs = scores.dim().1;
+    if let Target::Classes(classes) = &args.target {
+        if let Some(class) = classes.iter().find(|&&class| class >= outputs) {
+            return Err(format!(
+                "--target is class {class}, expected one of the model's {outputs}, from 0"
+            )
+            .into());
+        }
+    }
     if let Some(white_box) = &loaded.white_box {
         white_box.check(model, &filled)?;
     }
@@ -154,7 +163,7 @@ fn read(args: &Args, loaded: &Loaded, image: Option<&Path>) -> Result<Compared, 
         filled,
         channels,
         maps: Vec::new(),
-        outputs: scores.dim().1,
+        outputs,
     })
 }
 

@@ -54,12 +54,12 @@ impl Input {
             (3, 1) if args.convert => (luma(&values), None),
             (given, expected) => {
                 let hint = match (given, expected) {
-                    (1, 3) => "; --convert makes three equal channels of it",
-                    (3, 1) => "; --convert makes grey of it",
                     (1, expected) if h == expected && !is_picture && taken.hint.is_empty() => {
                         "; it has as many rows: a series of so many channels is [C, 1, T] (series[:, None, :] in numpy), and \
                          [H, W] an image of one channel"
                     }
+                    (1, 3) => "; --convert makes three equal channels of it",
+                    (3, 1) => "; --convert makes grey of it",
                     (_, expected) if w == expected && taken.hint.is_empty() => {
                         "; its last axis has as many: save it as [C, H, W] (numpy.moveaxis(image, -1, 0))"
                     }
