@@ -45,8 +45,13 @@ fn html(kind: &str, file: &[u8], about: &str) -> String {
     format!("<p><img alt=\"{about}\" src=\"data:image/{kind};base64,{data}\"></p>")
 }
 
+/// With colours to 6 bits, which nobody sees, and which makes the file a third smaller.
 fn figure(figure: &Figure<'_>, about: &str) -> Result<String, BoxError> {
-    Ok(html("png", &png(&figure.draw()?)?, about))
+    let mut picture = figure.draw()?;
+    for value in picture.iter_mut() {
+        *value = (*value & 0xfc) | (*value >> 6);
+    }
+    Ok(html("png", &png(&picture)?, about))
 }
 
 /// The stop sign, and two masked copies by each family.

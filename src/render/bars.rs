@@ -106,9 +106,9 @@ impl<'a> BarChart<'a> {
     /// Draws it.
     ///
     /// # Errors
-    /// [`Error::Shape`] for no value, another number of names than values, or errors or other values of another shape;
-    /// [`Error::NotFinite`]; [`Error::Parameter`] for a negative error, a width out of its range, or more bars than a picture
-    /// holds.
+    /// [`Error::Shape`](crate::Error::Shape) for no value, another number of names than values, or errors or other values of
+    /// another shape; [`Error::NotFinite`](crate::Error::NotFinite); [`Error::Parameter`](crate::Error::Parameter) for a
+    /// negative error, a width out of its range, or more bars than a picture holds.
     pub fn draw(&self) -> Result<RgbImage> {
         Ok(self.lay_out(Letters::Bitmap)?.draw())
     }
