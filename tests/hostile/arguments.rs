@@ -1,7 +1,7 @@
 //! Arguments that ask for too much, for nothing, or for what there is not.
 
 use crate::bytes::png;
-use crate::{Case, Room};
+use crate::{Case, Room, proto};
 
 pub fn cases(room: &Room) -> Vec<Case> {
     let image = room.file("ramp.png", png(16, 8, 2));
@@ -17,9 +17,9 @@ pub fn cases(room: &Room) -> Vec<Case> {
         ("--p-pix 0", "p_pix is 0"),
         ("--p-pix 1", "p_pix is 1"),
         ("--p-pix NaN", "p_pix is NaN"),
-        ("--until NaN", "certainty is NaN"),
-        ("--until 2", "certainty is 2"),
-        ("--until-stable inf", "agreement is inf"),
+        ("--until NaN", "--until is NaN"),
+        ("--until 2", "--until is 2"),
+        ("--until-stable inf", "--until-stable is inf"),
         ("--seconds -1", "seconds is -1"),
         ("--seconds inf", "seconds is inf"),
         ("--seconds NaN", "seconds is NaN"),
@@ -31,11 +31,6 @@ pub fn cases(room: &Room) -> Vec<Case> {
             "--target 18446744073709551615",
             "class 18446744073709551615",
         ),
-        ("--scale NaN", "scale is NaN"),
-        ("--scale 0", "scale is 0"),
-        ("--std 0", "std"),
-        ("--std 1,NaN,1", "std"),
-        ("--mean inf", "mean"),
         ("--baseline NaN", "baseline"),
         ("--baseline 0,0", "baseline"),
         ("--baseline blur:0", "sigma"),
@@ -60,6 +55,24 @@ pub fn cases(room: &Room) -> Vec<Case> {
         let all = format!("{explain} {arguments}");
         cases.push(Case::refused(arguments, &all, &[word]));
     }
+    // How a model of one's own takes its input.
+    let model = room.file("means.onnx", proto::means(3, None));
+    let own = format!("explain --model {model} --image {image} --grid 4");
+    for (arguments, word) in [
+        ("--scale NaN", "scale is NaN"),
+        ("--scale 0", "scale is 0"),
+        ("--std 0", "std"),
+        ("--std 1,NaN,1", "std"),
+        ("--mean inf", "mean"),
+    ] {
+        cases.push(Case::refused(
+            arguments,
+            &format!("{own} {arguments}"),
+            &[word],
+        ));
+    }
+    let tiny = "--masks 16 --scale 1e-30";
+    cases.push(Case::either(tiny, &format!("{own} {tiny}"), &[]));
     for (grid, word) in [
         ("0", "grid"),
         ("17", "grid"),
@@ -154,7 +167,6 @@ pub fn cases(room: &Room) -> Vec<Case> {
         "--masks 16 --batch 18446744073709551615",
         "--masks 16 --baseline -1e30",
         "--masks 16 --target 0,0",
-        "--masks 16 --scale 1e-30",
     ] {
         let all = format!("{explain} {arguments}");
         cases.push(Case::either(arguments, &all, &[]));

@@ -56,27 +56,6 @@ pub fn named<T: Copy + Send + Sync + 'static>(
     })
 }
 
-/// The error with the option in the place of the parameter that it sets, where they have other names.
-pub fn by_option(error: racm::Error) -> Failure {
-    let racm::Error::Parameter {
-        name,
-        given,
-        expected,
-        ..
-    } = &error
-    else {
-        return error.into();
-    };
-    let option = match *name {
-        "certainty" => "--until",
-        "agreement" => "--until-stable",
-        "width_mm" => "--figure-width, in mm,",
-        "font_size" => "--font-size",
-        _ => return error.into(),
-    };
-    format!("{option} is {given}, expected {expected}").into()
-}
-
 /// Why mc-rise cannot explain an image of so many channels.
 pub fn only_rgb(channels: usize) -> String {
     format!(

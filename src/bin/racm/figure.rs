@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::ValueEnum;
 use racm::render::{Figure, write_png};
 
-use crate::args::by_option;
+use crate::say::by_option;
 use crate::{Failure, whole};
 
 /// Which files, and how they are set.

@@ -181,6 +181,27 @@ pub fn differing(repeats: &Repeats) -> String {
     )
 }
 
+/// The error with the option in the place of the parameter that it sets, where they have other names.
+pub fn by_option(error: racm::Error) -> Failure {
+    let racm::Error::Parameter {
+        name,
+        given,
+        expected,
+        ..
+    } = &error
+    else {
+        return error.into();
+    };
+    let option = match *name {
+        "certainty" => "--until",
+        "agreement" => "--until-stable",
+        "width_mm" => "--figure-width, in mm,",
+        "font_size" => "--font-size",
+        _ => return error.into(),
+    };
+    format!("{option} is {given}, expected {expected}").into()
+}
+
 /// A line about a list of class names that is not of this model's classes.
 pub fn warn_of_names(names: &[String], outputs: Option<usize>) -> Result<(), Failure> {
     match outputs {

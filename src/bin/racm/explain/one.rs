@@ -18,8 +18,8 @@ use super::refined::refined_by;
 use super::space::{check_rgb, name_in, with_planes};
 use super::{cam, channels, report};
 use crate::Failure;
-use crate::args::by_option;
 use crate::image::{highest, in_both};
+use crate::say::by_option;
 
 /// Explains the image of the arguments. A part of the masks makes no map.
 pub fn explain(args: &Args, loaded: &Loaded) -> Result<Option<Done>, Failure> {
