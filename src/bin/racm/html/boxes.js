@@ -102,7 +102,8 @@ function drawContrasts() {
 function boxesNote() {
   const { parts, errors } = shown();
   if (parts) {
-    return `± is one standard error, from how far ${parts.count} equal parts of the masks lie apart, with what pixels have in `
+    const of = kind === 'table' ? ', of a difference' : ',';
+    return `± is one standard error${of} from how far ${parts.count} equal parts of the masks lie apart, with what they have in `
       + `common; at ${parts.count - 1} degrees of freedom 95 % is ${short(studentOf(parts.count - 1))} of them to either side. `
       + 'Bold: 0 lies outside.';
   }
