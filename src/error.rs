@@ -62,6 +62,15 @@ impl fmt::Display for Inputs {
 }
 
 /// Every error of this crate. Each variant says what was given, what was expected, and where.
+///
+/// ```
+/// use racm::{Error, Explainer};
+///
+/// match Explainer::builder().p_pix(1.0).build() {
+///     Err(Error::Parameter { name, given, .. }) => assert_eq!((name, &*given), ("p_pix", "1")),
+///     other => panic!("expected another error than {other:?}"),
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

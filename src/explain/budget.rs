@@ -170,6 +170,15 @@ impl StopRule {
 }
 
 /// What ended a run early.
+///
+/// ```
+/// use racm::{Budget, Explainer, StopReason, demo};
+///
+/// let explainer = Explainer::builder().budget(Budget::new()).build()?;
+/// let explanation = explainer.explain(&demo::Classifier, &demo::image(), 0)?;
+/// assert_eq!(explanation.run_stats().stopped, Some(StopReason::Certainty));
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]

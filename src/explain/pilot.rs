@@ -17,6 +17,16 @@ const MASKS: u64 = 256;
 const CELLS: usize = 4;
 
 /// What a pilot found: how well each `P_pix` shows the map.
+///
+/// ```
+/// use racm::{Explainer, Link, demo};
+///
+/// let explainer = Explainer::builder().build()?;
+/// let pilot = explainer.pilot(&demo::Classifier, &demo::image(), 0, &[0.2, 0.5, 0.8], &[Link::Identity])?;
+/// let best = pilot.best().expect("three were tried");
+/// println!("P_pix {}, after {} model calls", best.p_pix, pilot.model_calls);
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

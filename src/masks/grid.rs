@@ -34,6 +34,17 @@ pub enum Enlargement {
 }
 
 /// Where the cells lie on the image.
+///
+/// ```
+/// use racm::{MaskSpec, Placement, Plan, Racm};
+///
+/// // One row and one column of cells more, of which a part is outside of the image.
+/// let spec = MaskSpec::new(Racm).grid(8, 8);
+/// assert_eq!(Plan::new([3, 96, 96], &spec)?.cells(), [9, 9]);
+/// let fixed = spec.placement(Placement::Fixed);
+/// assert_eq!(Plan::new([3, 96, 96], &fixed)?.cells(), [8, 8]);
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Placement {

@@ -78,6 +78,18 @@ impl Start {
 }
 
 /// The two curves of one map.
+///
+/// ```
+/// use racm::metrics::InsertionDeletion;
+/// use racm::{Explainer, demo};
+///
+/// let image = demo::image();
+/// let explanation = Explainer::builder().masks(1000).build()?.explain(&demo::Classifier, &image, 0)?;
+/// let protocol = InsertionDeletion::pixel_channels();
+/// let curves = protocol.curves(&demo::Classifier, image.view(), explanation.map(), 0)?;
+/// assert!(curves.insertion.auc > 0.8 && curves.deletion.auc < 0.2);
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

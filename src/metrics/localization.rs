@@ -10,6 +10,14 @@ use crate::error::{Error, Result};
 ///
 /// Pixel (row, column) covers `[column, column + 1)` x `[row, row + 1)` and is inside the box if its
 /// centre is. With whole numbers x1..x2 and y1..y2 are the columns and rows inside.
+///
+/// ```
+/// use racm::metrics::BoundingBox;
+///
+/// let sign = BoundingBox::new(10.0, 20.0, 30.0, 40.0)?; // left, top, right, bottom
+/// assert!(sign.contains(20, 10) && !sign.contains(20, 30)); // row, column
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BoundingBox {
     x1: f64,

@@ -47,6 +47,17 @@ use crate::text::{saved_as_text, unreadable};
 /// Masks mix the planes of a pixel as they come. Every mixture of hue, saturation and value is a colour. In Lab and YCbCr some are
 /// not (a strong red without light), and these are clipped to RGB values in [0, 1]: what is masked in one plane then is seen a little
 /// in the others. Saturation and value are clipped to [0, 1] as well.
+///
+/// ```
+/// use racm::{ColourSpace, demo};
+///
+/// let image = demo::image();
+/// let space = ColourSpace::hsv_for(&image)?; // its excluded hue is one that the image has not
+/// let hsv = space.convert(&image)?;
+/// let back = space.to_rgb(&hsv)?;
+/// assert!(image.iter().zip(&back).all(|(a, b)| (a - b).abs() < 1e-4));
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ColourSpace {

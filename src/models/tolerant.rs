@@ -245,6 +245,15 @@ impl<M: fmt::Debug> fmt::Debug for Tolerant<M> {
 }
 
 /// What a [`Tolerant`] model tolerated.
+///
+/// ```
+/// use racm::{Explainer, Tolerant, demo};
+///
+/// let model = Tolerant::new(demo::Classifier).retries(3);
+/// Explainer::builder().masks(64).build()?.explain(&model, &demo::image(), 0)?;
+/// assert_eq!(model.tolerated().retries, 0); // this one never fails
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Tolerated {

@@ -32,6 +32,16 @@ const BESIDE_PIXELS: u64 = 64 << 20;
 /// images both agree.) The orientation that a camera writes into EXIF is not applied. Of an animation the first picture
 /// is read.
 ///
+/// ```
+/// use racm::render::{Bands, read_image, to_rgb, write_png};
+///
+/// let path = std::env::temp_dir().join("racm_read_image.png");
+/// write_png(&path, &to_rgb(&racm::demo::image(), Bands::Auto)?)?;
+/// let image = read_image(&path)?; // what a model takes after its own mean and standard deviation
+/// assert_eq!(image.dim(), (3, 96, 96));
+/// # Ok::<(), racm::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Io`] when the file cannot be read, [`Error::Adapter`] when it is not such an image, is cut short, or has more
 /// than 150 million pixels. Both name the file.
@@ -182,6 +192,14 @@ pub fn png(picture: &RgbImage) -> Result<Vec<u8>> {
 }
 
 /// Writes a picture as an 8-bit PNG file. An array becomes a picture with [`to_rgb`](super::to_rgb).
+///
+/// ```
+/// use racm::render::{Bands, to_rgb, write_png};
+///
+/// let picture = to_rgb(&racm::demo::image(), Bands::Auto)?;
+/// write_png(std::env::temp_dir().join("racm_write_png.png"), &picture)?;
+/// # Ok::<(), racm::Error>(())
+/// ```
 ///
 /// # Errors
 /// Those of [`png`], and [`Error::Io`], which names the file, when it cannot be written.

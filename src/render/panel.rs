@@ -20,6 +20,23 @@ pub(super) const CAPTION_LINES: usize = 3;
 /// of more than three times that are reduced by a whole factor (means over blocks). Many tiles wrap into rows.
 ///
 /// See the [module](super) for an example.
+///
+/// ```
+/// use racm::render::Panel;
+/// use racm::{Explainer, demo};
+///
+/// let image = demo::image();
+/// let explanation = Explainer::builder().masks(500).build()?.explain(&demo::Classifier, &image, 0)?;
+/// let errors = explanation.standard_error()?.expect("500 masks are enough");
+/// let map = explanation.map();
+/// let picture = Panel::new(&map, &explanation.plan().plane_names())
+///     .image(&image)
+///     .standard_error(&errors)
+///     .caption("a stop sign")
+///     .draw()?;
+/// assert!(picture.width() > 4 * 96);
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Panel<'a> {

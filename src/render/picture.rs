@@ -30,6 +30,16 @@ pub enum Bands {
 
 /// The image as a picture of the same size.
 ///
+/// ```
+/// use racm::ndarray::Array3;
+/// use racm::render::{Bands, to_rgb};
+///
+/// let fields = Array3::from_shape_fn((5, 20, 30), |(c, y, x)| (c * y + x) as f32);
+/// let picture = to_rgb(&fields, Bands::Rgb([4, 2, 0]))?; // three of five as red, green and blue
+/// assert_eq!(picture.dimensions(), (30, 20));
+/// # Ok::<(), racm::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::EmptyImage`], [`Error::NotFinite`], and [`Error::Parameter`] for a band that the image does not have.
 pub fn to_rgb(image: &ArrayRef3<f32>, bands: Bands) -> Result<RgbImage> {
@@ -137,6 +147,14 @@ fn stretched(plane: ArrayView2<f32>) -> Array2<f32> {
 /// over all pixels that fall together where it shrinks (Pillow's `BILINEAR`).
 ///
 /// Written here because the `image` crate's own clamps floats to `[0, 1]`, and channels may have any unit.
+///
+/// ```
+/// use racm::render::resize;
+///
+/// let small = resize(&racm::demo::image(), 32, 48)?; // rows, columns
+/// assert_eq!(small.dim(), (3, 32, 48));
+/// # Ok::<(), racm::Error>(())
+/// ```
 ///
 /// # Errors
 /// [`Error::EmptyImage`], [`Error::NotFinite`], and [`Error::Parameter`] for a size of 0 or above 65,535.

@@ -16,6 +16,18 @@ const COLOURS: usize = 513;
 /// A scale that contains 0 is *anchored*: 0 is near-white, positive values are red, negative values are blue, and the
 /// strength is the distance from 0 over the largest distance. A scale that does not contain 0 goes from violet to
 /// yellow (viridis), so that nobody takes its lower end for 0. Both can be told apart by colour-blind readers.
+///
+/// ```
+/// use racm::ndarray::arr3;
+/// use racm::render::Scale;
+///
+/// let scale = Scale::of(&arr3(&[[[-1.0, 0.0, 3.0]]]))?;
+/// assert_eq!((scale.low(), scale.high()), (-3.0, 3.0)); // as far to either side of 0
+/// assert!(scale.is_anchored()); // near-white means 0
+/// let [red, _, blue] = scale.colour(3.0);
+/// assert!(red > blue);
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scale {
     low: f32,

@@ -53,6 +53,16 @@ pub struct Tile<'a> {
 
 /// The heat map of a plane `[H, W]`, one pixel a value.
 ///
+/// ```
+/// use racm::ndarray::{Axis, arr3};
+/// use racm::render::{Scale, heat_map};
+///
+/// let map = arr3(&[[[-1.0, 0.0, 3.0], [0.0, 1.0, 2.0]]]);
+/// let picture = heat_map(&map.index_axis(Axis(0), 0), Scale::of(&map)?)?;
+/// assert_eq!(picture.dimensions(), (3, 2));
+/// # Ok::<(), racm::Error>(())
+/// ```
+///
 /// # Errors
 /// Those of [`Tile::draw`].
 pub fn heat_map(plane: &ArrayRef2<f32>, scale: Scale) -> Result<RgbImage> {
@@ -60,6 +70,18 @@ pub fn heat_map(plane: &ArrayRef2<f32>, scale: Scale) -> Result<RgbImage> {
 }
 
 /// The heat map of a plane `[H, W]` over the image `[C, H, W]` in grey, one pixel a value.
+///
+/// ```
+/// use racm::ndarray::Axis;
+/// use racm::render::{Scale, overlay};
+/// use racm::{Explainer, demo};
+///
+/// let image = demo::image();
+/// let map = Explainer::builder().masks(200).build()?.explain(&demo::Classifier, &image, 0)?.map().to_owned();
+/// let picture = overlay(&image, &map.index_axis(Axis(0), 0), Scale::of(&map)?)?;
+/// assert_eq!(picture.dimensions(), (96, 96));
+/// # Ok::<(), racm::Error>(())
+/// ```
 ///
 /// # Errors
 /// Those of [`Tile::draw`].

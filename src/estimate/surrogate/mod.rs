@@ -60,6 +60,18 @@ const FOLDS: usize = 5;
 /// 93 to 95 % of the truth, medians over 13 signs at 100 to 3000 masks). For an unbiased map and a
 /// standard error see [`Estimator::SurrogateCorrected`](crate::Estimator::SurrogateCorrected).
 ///
+/// ```
+/// use racm::{Explainer, Surrogate, demo};
+///
+/// let explainer = Explainer::builder().masks(300).build()?;
+/// let explanation = explainer.explain(&demo::Classifier, &demo::image(), 0)?;
+/// // The same scores, made a map in another way.
+/// let surrogate = Surrogate::fit(explanation.plan(), explanation.ledger(), 0)?;
+/// let (map, deviation) = (surrogate.map(), surrogate.standard_deviation());
+/// println!("red {:+.3} +- {:.3}", map[[0, 27, 37]], deviation[[0, 27, 37]]);
+/// # Ok::<(), racm::Error>(())
+/// ```
+///
 /// # References
 /// Rasmussen and Williams, *Gaussian Processes for Machine Learning*, 2006, chapters 2, 4 and 5; Solin
 /// and Särkkä, *Hilbert space methods for reduced-rank Gaussian process regression*, Statistics and

@@ -11,6 +11,15 @@ use crate::error::{Error, Result};
 /// same masks, scores and maps.
 ///
 /// Made by [`Racm::grouped`].
+///
+/// ```
+/// use racm::{MaskFamily, Racm};
+///
+/// let family = Racm::grouped([("temperature", vec![0]), ("wind", vec![1, 2])])?;
+/// assert_eq!(family.planes(3), 2);
+/// assert_eq!(family.plane_name(1, 3), "wind");
+/// # Ok::<(), racm::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupedRacm {
     names: Vec<String>,

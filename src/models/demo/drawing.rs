@@ -160,6 +160,16 @@ pub struct Truth {
 
 /// The truth about [`draw`] with the same arguments.
 ///
+/// ```
+/// use racm::demo;
+///
+/// // A sign whose rival differs in one channel: the truth about the question "why this one and not that?"
+/// let one = (0..12).find(|&class| demo::truth(class, 7, 96).is_ok_and(|t| t.channel.is_some()));
+/// let truth = demo::truth(one.expect("there are such pairs"), 7, 96)?;
+/// assert!(truth.pixels.iter().any(|&drawn| drawn));
+/// # Ok::<(), racm::Error>(())
+/// ```
+///
 /// # Errors
 /// Those of [`draw`].
 pub fn truth(class: usize, seed: u64, side: usize) -> Result<Truth> {

@@ -22,6 +22,15 @@ use resample::Shares;
 const OWN: (u64, usize) = (1_000_051, 96);
 
 /// A stop sign, `[3, 96, 96]`, RGB in [0, 1].
+///
+/// ```
+/// use racm::demo;
+///
+/// let image = demo::image();
+/// assert_eq!(image.dim(), (3, 96, 96));
+/// assert!(image[[0, 27, 37]] > 0.5 && image[[2, 27, 37]] < 0.2); // red
+/// assert!(demo::on_sign(27, 37) && !demo::on_sign(0, 0));
+/// ```
 pub fn image() -> Array3<f32> {
     drawing::drawn(0, OWN.0, OWN.1).image
 }
