@@ -112,7 +112,7 @@ fn wrong_figures_are_refused_before_a_mask_is_scored() {
         ("--figure svg --font \"';", "the name of a font"),
         (
             "--figure svg --figure-width 20mm --font-size 72",
-            "expected at least",
+            "expected more than",
         ),
     ] {
         let output = racm(&format!("{run} {options}"), &[("--out", &out)]);

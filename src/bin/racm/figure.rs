@@ -85,7 +85,12 @@ impl FigureArgs {
         let one = racm::render::BarChart::new(&nothing, &["-"]).width(100);
         match self.figure.is_empty() {
             true => Ok(()),
-            false => Ok(self.set(one.into()).svg().map(drop).map_err(by_option)?),
+            false => {
+                let checked = self.set(one.into()).svg().map(drop);
+                // How narrow the figure itself can be is known when there is a map: it has more than one bar.
+                let wider = |e| by_option(e).to_string().replace("at least", "more than");
+                checked.map_err(|e| wider(e).into())
+            }
         }
     }
 

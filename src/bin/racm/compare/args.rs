@@ -58,7 +58,7 @@ pub struct Args {
     pub masks: u64,
     /// Measure Insertion and Deletion in so many steps (at most one for each channel of each pixel), by the order of
     /// pixel-channels as in RaCM's table: 2 (STEPS + 1) more model calls for each map. mc-rise counts by channel (Eq. 12), as
-    /// it is: what painting a pixel over adds
+    /// it is: what painting a pixel over adds. All begin and end at --baseline, or 0, those of lime and kernel-shap, too
     #[arg(long, value_name = "STEPS", value_parser = size, help_heading = "Comparison")]
     pub curves: Option<usize>,
     /// The colours of the maps
