@@ -103,6 +103,16 @@ fn methods_are_compared_and_gone_on_with() {
         assert!(entry["seconds"].as_f64() > first["seconds"].as_f64());
     }
     assert!(!out.join("compare.svg").exists());
+    // Fewer do not have the cost of more.
+    succeeds(
+        &more.replace("--masks 160", "--masks 64"),
+        &[("--out", &out)],
+    );
+    for entry in entries(&out) {
+        assert_eq!(entry["masks"], 64);
+        assert!(entry["model_calls"].as_u64() < Some(96), "{entry}");
+        assert_eq!(entry["seconds"], Value::Null);
+    }
 }
 
 #[test]

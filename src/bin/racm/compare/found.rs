@@ -77,10 +77,12 @@ impl Found {
                 .map(|part| report[part].as_f64())
                 .sum(),
         };
-        let before = before.filter(|_| from_ledger > 0);
+        // What more masks took is not what these took.
+        let before =
+            before.filter(|before| from_ledger > 0 && before["masks"].as_u64() <= number("masks"));
         let (model_calls, seconds) = match (before, from_ledger) {
             (None, 0) => (calls, seconds),
-            (None, known) => (known + calls, None),
+            (None, known) => (known.min(number("masks").unwrap_or(known)) + calls, None),
             (Some(before), _) => {
                 let earlier = before["model_calls"].as_u64().unwrap_or(from_ledger);
                 // A run that asks nothing adds no time worth telling.
