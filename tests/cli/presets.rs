@@ -112,6 +112,7 @@ fn a_model_that_is_fed_otherwise_is_warned_of() {
         said.contains("--preset 0-255 makes it 1.0, of class 45"),
         "{said}"
     );
+    assert!(said.contains(" (keras-caffe nearly so: "), "{said}");
     // What was tried is not the run's.
     let report = json(&out.join("report.json"));
     assert_eq!(report["model_calls"], 32 + 1);

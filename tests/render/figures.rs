@@ -429,6 +429,20 @@ fn a_figure_draws_what_its_parts_draw() {
     assert_eq!(drawn, stack(&parts).unwrap());
 }
 
+/// A caption wraps by the width, and so has its say in how narrow a figure can be.
+#[test]
+fn the_least_width_that_is_named_is_enough() {
+    let (map, image) = (Array3::ones((3, 8, 8)), Array3::ones((3, 8, 8)));
+    let long = panel(&map, &image)
+        .caption("of a class with a long name, and a score that is said with it");
+    let narrow = Figure::from(long);
+    let error = narrow.clone().width_mm(21.0).svg().unwrap_err().to_string();
+    let (_, least) = error.split_once("at least ").expect(&error);
+    let least: f64 = least.split_once(' ').unwrap().0.parse().unwrap();
+    assert!(narrow.clone().width_mm(least).svg().is_ok(), "{error}");
+    assert!(narrow.width_mm(least - 1.0).svg().is_err(), "{error}");
+}
+
 #[test]
 fn wrong_settings_are_typed_errors() {
     let map = irregular((3, 12, 16)) - 0.5;

@@ -56,6 +56,14 @@ pub fn named<T: Copy + Send + Sync + 'static>(
     })
 }
 
+/// The first of these options that was given.
+pub fn first_given(
+    options: impl IntoIterator<Item = (&'static str, bool)>,
+) -> Option<&'static str> {
+    let mut given = options.into_iter().filter(|(_, given)| *given);
+    given.next().map(|(name, _)| name)
+}
+
 /// Why mc-rise cannot explain an image of so many channels.
 pub fn only_rgb(channels: usize) -> String {
     format!(
@@ -185,10 +193,8 @@ impl MaskArgs {
             ("--placement", self.placement.is_some()),
             ("--enlargement", self.enlargement.is_some()),
         ];
-        match given.iter().find(|(_, given)| *given) {
-            Some((name, _)) => {
-                Err(format!("{name} says nothing where masks are of segments").into())
-            }
+        match first_given(given) {
+            Some(name) => Err(format!("{name} says nothing where masks are of segments").into()),
             None => Ok(()),
         }
     }

@@ -9,7 +9,6 @@ use serde_json::{Map, Value, json};
 
 use crate::args::{MapArgs, whole_number};
 use crate::explain::channels::numbered;
-use crate::explain::curves;
 use crate::explain::evaluated::with_nan;
 use crate::explain::kept::{LEDGER, lock, say_torn};
 use crate::explain::origin::Origin;
@@ -183,10 +182,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     let mut written = report::write(&origin, &explainer, &explanation, &stage)?;
     match args.map.report {
-        true => {
-            curves::remove(&args.out)?;
-            page::write(&origin, &explanation, &mut written, Err(NO_MODEL))?;
-        }
+        true => page::write(&origin, &explanation, &mut written, Err(NO_MODEL))?,
         false => page::remove(&args.out)?,
     }
     print_summary(&origin, &explanation, &written)?;

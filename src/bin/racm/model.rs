@@ -2,7 +2,6 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, ValueEnum};
 use racm::ndarray::{Array2, ArrayView4};
@@ -129,14 +128,11 @@ impl BlackBoxModel for Model {
 impl ModelArgs {
     /// As many threads as were asked for, for everything but the model.
     pub fn start_threads(&self) -> Result<(), Failure> {
-        static STARTED: AtomicBool = AtomicBool::new(false);
         match self.threads {
             Some(threads) if !(1..=OnnxOptions::MAX_THREADS).contains(&threads) => {
                 let most = OnnxOptions::MAX_THREADS;
                 Err(format!("--threads is {threads}, expected 1 to {most}").into())
             }
-            // Once for all runs of one command.
-            Some(_) if STARTED.swap(true, Ordering::Relaxed) => Ok(()),
             Some(threads) => Ok(rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
                 .build_global()?),

@@ -5,6 +5,7 @@ use std::path::Path;
 use racm::{Baseline, Error};
 
 use crate::Failure;
+use crate::args::first_given;
 use crate::channel_file::ChannelFile;
 use crate::image::Input;
 use crate::model::{ChannelOrder, ModelArgs};
@@ -23,8 +24,7 @@ impl ModelArgs {
             ("--input", self.input.is_some()),
             ("--output", self.output.is_some()),
         ];
-        let given = about_input.iter().find(|(_, given)| *given);
-        if let (Some((option, _)), "demo") = (given, &*self.model) {
+        if let (Some(option), "demo") = (first_given(about_input), &*self.model) {
             return Err(format!(
                 "{option} is about a model of your own, and the demo takes its images as they are"
             )
@@ -36,10 +36,6 @@ impl ModelArgs {
     }
 
     fn read_channel_file(&mut self, baseline: &mut Option<Baseline>) -> Result<(), Failure> {
-        // Read already, for another method of the same comparison.
-        if self.of_channels.is_some() {
-            return Ok(());
-        }
         let Some(path) = &self.channel_file else {
             return Ok(());
         };

@@ -172,7 +172,6 @@ impl Args {
         args.image = image.map(Path::to_owned);
         args.reading = self.reading.clone();
         args.out = out;
-        args.asked = TargetArg::Numbers(self.target.clone());
         args.target = self.target.clone();
         if cam(method).is_some() {
             args.layer = self.layer.clone();

@@ -21,7 +21,7 @@ use crate::evaluate::maps::least_outside;
 use crate::explain::channels::names_of;
 use crate::explain::evaluated::with_nan;
 use crate::explain::{self, Loaded, explain_one};
-use crate::fingerprint::fingerprint;
+use crate::fingerprint::{bytes, fingerprint};
 use crate::read::csv_field;
 use crate::say::{self, document, line, warn_of_names};
 use crate::{Failure, whole};
@@ -140,12 +140,10 @@ fn read(args: &Args, loaded: &Loaded, image: Option<&Path>) -> Result<Compared, 
     }
     let scores = model.predict(filled.view().insert_axis(Axis(0)))?;
     let outputs = scores.dim().1;
-    if let Target::Classes(classes) = &args.target {
-        if let Some(class) = classes.iter().find(|&&class| class >= outputs) {
-            return Err(format!(
-                "--target is class {class}, expected one of the model's {outputs}, from 0"
-            )
-            .into());
+    if let Target::Classes(asked) = &args.target {
+        if let Some(&target) = asked.iter().find(|&&class| class >= outputs) {
+            let classes = outputs;
+            return Err(racm::Error::Target { target, classes }.into());
         }
     }
     if let Some(white_box) = &loaded.white_box {
@@ -196,17 +194,12 @@ impl Asked<'_> {
         if let Some(region) = &found.region {
             least_outside(&mut map, &Region::from_pixels(region.clone())?);
         }
-        let of = {
-            let bytes = |values: &Array3<f32>| -> Vec<u8> {
-                values.iter().flat_map(|v| v.to_le_bytes()).collect()
-            };
-            let words = format!(
-                "{}; {baseline}; {steps}; {}",
-                args.model.name()?,
-                found.class
-            );
-            fingerprint([&bytes(&map)[..], &bytes(image)[..], words.as_bytes()])
-        };
+        let words = format!(
+            "{}; {baseline}; {steps}; {}",
+            args.model.name()?,
+            found.class
+        );
+        let of = fingerprint([&bytes(&map)[..], &bytes(image)[..], words.as_bytes()]);
         if let Some(areas) = Areas::known(before, &of) {
             return Ok(areas);
         }

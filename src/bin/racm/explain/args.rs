@@ -16,7 +16,7 @@ use super::preview::Preview;
 use super::saved::Saved;
 use super::space::SpaceArg;
 use crate::Failure;
-use crate::args::{MapArgs, MaskArgs, only_rgb, size, whole_number};
+use crate::args::{MapArgs, MaskArgs, first_given, only_rgb, size, whole_number};
 use crate::image::ImageArgs;
 use crate::model::ModelArgs;
 use crate::npy::read_labels;
@@ -153,9 +153,7 @@ impl LedgerArgs {
             ("--shard", self.shard.is_some()),
             ("--blocks", self.blocks.is_some()),
         ];
-        given
-            .into_iter()
-            .find_map(|(name, given)| given.then_some(name))
+        first_given(given)
     }
 
     /// The part of the run that is asked for, if it is not the whole.
@@ -280,10 +278,7 @@ impl Args {
             ("--shard", self.ledger.shard.is_some()),
             ("--blocks", self.ledger.blocks.is_some()),
         ];
-        given
-            .into_iter()
-            .find(|(_, given)| *given)
-            .map(|(name, _)| name)
+        first_given(given)
     }
 
     /// An option that was given and only means something where files with a map are written.
@@ -293,9 +288,7 @@ impl Args {
             ("--figure", !self.map.figure.figure.is_empty()),
             ("--preview", self.preview.is_some()),
         ];
-        given
-            .into_iter()
-            .find_map(|(name, given)| given.then_some(name))
+        first_given(given)
     }
 
     /// Refuses options that would say nothing.

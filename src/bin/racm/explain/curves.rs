@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::baseline::excluded;
 use super::pictures::ROWS;
 use crate::evaluate::maps::channel_map;
-use crate::fingerprint::fingerprint;
+use crate::fingerprint::{bytes, fingerprint};
 use crate::say::line;
 use crate::signals::Signals;
 use crate::{Failure, whole};
@@ -136,21 +136,13 @@ impl Asked<'_> {
 
     /// Two explanations with the same of these have the same curves.
     fn of(&self, explanation: &Explanation, base: &Array3<f32>) -> String {
-        let bytes = |values: Vec<f32>| -> Vec<u8> {
-            values.into_iter().flat_map(f32::to_le_bytes).collect()
-        };
         let words = format!(
             "{}; {}; {}",
             self.name,
             explanation.target(),
             explanation.link()
         );
-        let arrays = [
-            explanation.maps().iter().copied().collect(),
-            self.image.iter().copied().collect(),
-            base.iter().copied().collect(),
-        ];
-        let arrays = arrays.map(bytes);
+        let arrays = [bytes(explanation.maps()), bytes(self.image), bytes(base)];
         let arrays = arrays.iter().map(Vec::as_slice);
         fingerprint(arrays.chain([words.as_bytes()]))
     }

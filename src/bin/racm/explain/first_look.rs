@@ -30,7 +30,6 @@ const NEAR: f32 = 0.9;
 type Found = (Preset, usize, f32);
 
 /// What the presets give.
-#[derive(Default)]
 struct Tried {
     /// The one that gives a clearly higher score, if there is one.
     best: Option<Found>,

@@ -6,7 +6,7 @@ mod bar;
 mod baseline;
 mod cam;
 pub mod channels;
-pub mod curves;
+mod curves;
 pub mod evaluated;
 mod first_look;
 mod images;
