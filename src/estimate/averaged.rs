@@ -9,6 +9,10 @@ use crate::estimate::surrogate::Surrogate;
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
 
+/// Of the surrogate's error, how much is in the centred map as well. Of the shares tried on signs and photos (0, 2/3, and 1, the surrogate
+/// alone) this has a squared error next to the surrogate's, and Insertion between both.
+const SHARED: f32 = 2.0 / 3.0;
+
 /// The average for one target.
 pub(super) struct Averaged<'a> {
     surrogate: Surrogate<'a>,
@@ -22,9 +26,10 @@ pub(super) struct Averaged<'a> {
 }
 
 impl<'a> Averaged<'a> {
-    /// With s and c the surrogate's and the centred map's errors, `l = s^2 / (s^2 + c^2)`: the map is
-    /// `(1 - l) surrogate + l centred`. Its variance is `s^2 (1 - l^2) + l^2 c^2`: what the data says
-    /// is in both, so that their errors' covariance is `s^2`, as it is for any posterior mean.
+    /// With s and c the surrogate's and the centred map's errors (c pooled over a plane, for at few blocks each by itself is
+    /// noise) and `k s^2` the covariance of both errors, the centred map counts
+    /// `l = (1 - k) s^2 / (s^2 + c^2 - 2 k s^2)`, which has the least variance,
+    /// `(1 - l)^2 s^2 + l^2 c^2 + 2 l (1 - l) k s^2`.
     pub fn new(
         plan: &'a Plan,
         ledger: &'a Ledger,
@@ -39,16 +44,20 @@ impl<'a> Averaged<'a> {
             .then(|| Fit::new(plan, ledger, target..target + 1, sums, mixing.cloned()))
             .transpose()?;
         if let Some(fit) = &centred {
-            let errors = fit.standard_error();
+            let errors = pooled(&fit.standard_error(), map.dim().0);
             let centred = fit.map.iter().zip(&errors);
             let averaged = map.iter_mut().zip(&mut error).zip(&mut weight);
             for (((map, error), weight), (&centred, &c)) in averaged.zip(centred) {
-                let (s, c) = (error.powi(2), (c as f32).powi(2));
+                let (s, c) = (error.powi(2), c as f32);
                 // Where neither has an error there is nothing to weigh: outside the region.
-                *weight = if s + c > 0.0 { s / (s + c) } else { 0.0 };
-                *map += *weight * (centred as f32 - *map);
-                let l = weight.powi(2);
-                *error = (s * (1.0 - l) + l * c).sqrt();
+                if s == 0.0 {
+                    continue;
+                }
+                let l = (1.0 - SHARED) * s / (s + c - 2.0 * SHARED * s).max((1.0 - SHARED) * s);
+                *weight = l;
+                *map += l * (centred as f32 - *map);
+                let both = 2.0 * l * (1.0 - l) * SHARED * s;
+                *error = ((1.0 - l).powi(2) * s + l * l * c + both).sqrt();
             }
         }
         Ok(Averaged {
@@ -60,8 +69,9 @@ impl<'a> Averaged<'a> {
         })
     }
 
-    /// The sum of weights times the map, and its error: with l as above, the variance is
-    /// `s^2(w) - s^2(l w) + c^2(l w)`.
+    /// The sum of weights w times the map, and its error: with l as above, s the surrogate's error of such a sum and c the
+    /// centred map's, the variance is
+    /// `s^2((1 - l) w) + c^2(l w) + k (s^2(w) - s^2((1 - l) w) - s^2(l w))`.
     pub fn contrast(&self, weights: &ArrayRef3<f64>) -> Result<(f64, f64)> {
         let value = self.map.iter().zip(weights);
         let value = value.map(|(&m, w)| f64::from(m) * w).sum();
@@ -71,8 +81,22 @@ impl<'a> Averaged<'a> {
         };
         let shared = self.weight.mapv(f64::from) * weights.view();
         let (_, part) = self.surrogate.contrast(&shared)?;
+        let (_, rest) = self.surrogate.contrast(&(&weights.view() - &shared))?;
         let shared: Vec<f64> = shared.into_iter().collect();
-        let variance = error.powi(2) - part.powi(2) + centred.contrast_error(&shared).powi(2);
+        let [error, part, rest] = [error, part, rest].map(|e| e.powi(2));
+        let own = centred.contrast_error(&shared).powi(2);
+        let variance = rest + own + f64::from(SHARED) * (error - rest - part);
         Ok((value, variance.max(0.0).sqrt()))
     }
+}
+
+/// The mean square of each plane's errors, at every pixel with an error.
+fn pooled(errors: &[f64], planes: usize) -> Vec<f64> {
+    let size = (errors.len() / planes.max(1)).max(1);
+    let of_plane = errors.chunks(size).flat_map(|plane| {
+        let count = plane.iter().filter(|&&e| e > 0.0).count();
+        let mean = plane.iter().map(|e| e * e).sum::<f64>() / count.max(1) as f64;
+        plane.iter().map(move |&e| if e > 0.0 { mean } else { 0.0 })
+    });
+    of_plane.collect()
 }

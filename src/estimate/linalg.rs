@@ -46,7 +46,8 @@ impl Cholesky {
         Some(Cholesky { lower: a, inverses })
     }
 
-    /// The factor; what stands above its diagonal is to be ignored.
+    /// The factor.
+    #[cfg(test)]
     pub fn lower(&self) -> Array2<f64> {
         Array2::from_shape_fn(self.lower.dim(), |(i, j)| {
             if j <= i { self.lower[[i, j]] } else { 0.0 }
@@ -59,13 +60,19 @@ impl Cholesky {
     }
 
     /// L⁻¹ B.
-    pub fn half_solve(&self, mut b: Array2<f64>) -> Array2<f64> {
-        let n = b.dim().0;
-        for (start, inverse) in (0..n).step_by(STEP).zip(&self.inverses) {
+    pub fn half_solve(&self, b: Array2<f64>) -> Array2<f64> {
+        self.half_solve_from(0, b)
+    }
+
+    /// The same for a B of which only the rows from `first` on, a multiple of STEP, are not 0 and given.
+    fn half_solve_from(&self, first: usize, mut b: Array2<f64>) -> Array2<f64> {
+        let n = first + b.dim().0;
+        let blocks = (first..n).step_by(STEP);
+        for (start, inverse) in blocks.zip(&self.inverses[first / STEP..]) {
             let end = (start + STEP).min(n);
-            let (mut head, mut tail) = b.view_mut().split_at(Axis(0), end);
+            let (mut head, mut tail) = b.view_mut().split_at(Axis(0), end - first);
             let columns = head.dim().1;
-            let mut rows = part(&mut head, start..end, 0..columns);
+            let mut rows = part(&mut head, start - first..end - first, 0..columns);
             let solved = inverse.dot(&rows);
             rows.assign(&solved);
             if end < n {
@@ -75,6 +82,40 @@ impl Cholesky {
             }
         }
         b
+    }
+
+    /// L⁻¹, in blocks of columns: each with its first row, from which on it is not 0.
+    fn inverse_blocks(&self) -> impl Iterator<Item = (usize, Array2<f64>)> {
+        let n = self.lower.dim().0;
+        (0..n).step_by(STEP).map(move |start| {
+            let width = STEP.min(n - start);
+            let unit =
+                Array2::from_shape_fn((n - start, width), |(i, j)| f64::from(u8::from(i == j)));
+            (start, self.half_solve_from(start, unit))
+        })
+    }
+
+    /// (L Lᵀ)⁻¹.
+    pub fn inverse(&self) -> Array2<f64> {
+        let n = self.lower.dim().0;
+        let mut transposed = Array2::zeros((n, n));
+        for (start, block) in self.inverse_blocks() {
+            let mut view = transposed.view_mut();
+            let columns = start..start + block.dim().1;
+            part(&mut view, columns, start..n).assign(&block.t());
+        }
+        let mut out = gram(transposed.view());
+        mirror(&mut out);
+        out
+    }
+
+    /// The diagonal of (L Lᵀ)⁻¹.
+    pub fn inverse_diagonal(&self) -> Array1<f64> {
+        let squares = self.inverse_blocks().flat_map(|(_, block)| {
+            let squares = block.mapv_into(|v| v * v).sum_axis(Axis(0));
+            squares.into_iter()
+        });
+        squares.collect()
     }
 
     /// (L Lᵀ)⁻¹ b.
@@ -136,6 +177,16 @@ fn inverted(lower: &ArrayViewMut2<'_, f64>) -> Array2<f64> {
     out
 }
 
+/// Copies the lower triangle above the diagonal.
+pub(super) fn mirror(a: &mut Array2<f64>) {
+    for i in 0..a.dim().0 {
+        let (mut done, below) = a.view_mut().split_at(Axis(0), i + 1);
+        let below = below.slice_axis(Axis(1), Slice::from(i..i + 1));
+        let mut row = done.slice_axis_mut(Axis(1), Slice::from(i + 1..));
+        row.row_mut(i).assign(&below.column(0));
+    }
+}
+
 /// A Aᵀ, of which only the lower triangle is right.
 pub(super) fn gram(a: ArrayView2<'_, f64>) -> Array2<f64> {
     let n = a.dim().0;
@@ -192,6 +243,11 @@ mod tests {
             let many = Array2::from_shape_fn((n, 5), |(i, j)| (i + 3 * j) as f64);
             let half = c.half_solve(many.clone());
             assert!((&l.dot(&half) - &many).iter().all(|e| e.abs() < 1e-7));
+            let inverse = c.inverse();
+            let unit = inverse.dot(&a) - Array2::<f64>::eye(n);
+            assert!(unit.iter().all(|e| e.abs() < 1e-8), "{n}");
+            let diagonal = c.inverse_diagonal() - inverse.diag();
+            assert!(diagonal.iter().all(|e| e.abs() < 1e-12));
             let log: f64 = l.diag().iter().map(|v| 2.0 * v.ln()).sum();
             assert!((c.log_determinant() - log).abs() < 1e-12);
             let g = gram(l.view());

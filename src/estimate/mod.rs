@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::estimate::averaged::Averaged;
 use crate::estimate::effect::Effect;
-use crate::estimate::surrogate::{CrossFit, Surrogate};
+use crate::estimate::surrogate::{CrossFit, Masks, Surrogate};
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
 use crate::text::named;
@@ -157,10 +157,15 @@ impl Estimator {
             return Ok((fit.maps(), errors));
         }
         match self {
-            Estimator::Surrogate => each_target(plan, ledger, |target| {
-                let fit = Surrogate::fit(plan, ledger, target)?.mixed(mixing);
-                Ok((fit.map(), errors.then(|| fit.standard_deviation())))
-            }),
+            Estimator::Surrogate => {
+                ledger.expect_plan(plan)?;
+                let blocks: Vec<_> = ledger.iter().collect();
+                let masks = Masks::new(plan, ledger.seed(), &blocks);
+                each_target(plan, ledger, |target| {
+                    let fit = Surrogate::of_masks(&masks, target)?.mixed(mixing);
+                    Ok((fit.map(), errors.then(|| fit.standard_deviation())))
+                })
+            }
             Estimator::Averaged => each_target(plan, ledger, |target| {
                 let average = Averaged::new(plan, ledger, target, mixing)?;
                 Ok((average.map, Some(average.error)))

@@ -10,11 +10,13 @@
 
 use std::f64::consts::PI;
 
-use ndarray::{Array2, Axis, Slice};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Slice};
 
-use crate::estimate::linalg::{Cholesky, gram};
 use crate::masks::grid::{Enlargement, GridAxis, Placement, Taps};
 use crate::masks::segments::Segments;
+
+/// Lengths to choose from, in cells.
+pub(super) const LENGTHS: [f64; 6] = [0.25, 0.5, 0.8, 1.2, 2.0, 3.5];
 
 /// Cells of margin on either side, so that the field is free at the image's edges.
 const MARGIN: f64 = 1.0;
@@ -38,129 +40,206 @@ impl Bump {
     }
 }
 
-/// One axis of the field.
+/// One axis of the field: cosines times the bump, not yet scaled by a length.
 pub(super) struct AxisBasis {
     /// For each offset A, `[cells, terms]`.
     pub cells: Vec<Array2<f64>>,
     /// T, `[pixels, terms]`.
     pub pixels: Array2<f64>,
-    /// What the cells see of each term's variance, relative to the first.
-    pub share: Vec<f64>,
+    waves: Waves,
+    /// For each term the sum of squares over the cells of all offsets.
+    squares: Vec<f64>,
+    count: f64,
 }
 
-/// The terms of one axis at every pixel, `[pixels, terms]`, and what the cells see of each term's variance.
-fn field(axis: &GridAxis, length: f64, bump: Option<Bump>) -> (Array2<f64>, Vec<f64>) {
-    let pitch = axis.pixels_per_cell();
-    let extent = axis.pixels as f64 / pitch + 2.0 * MARGIN;
-    // What a cell's extent leaves of a wave: sinc for a box, its square for a tent.
-    let seen = |w: f64| {
+/// The cosines of an axis.
+struct Waves {
+    waves: Vec<f64>,
+    extent: f64,
+    enlargement: Enlargement,
+}
+
+impl Waves {
+    /// Those that the cells see with the shortest length.
+    fn new(axis: &GridAxis) -> Self {
+        let extent = axis.pixels as f64 / axis.pixels_per_cell() + 2.0 * MARGIN;
+        let mut own = Waves {
+            waves: Vec::new(),
+            extent,
+            enlargement: axis.enlargement,
+        };
+        own.waves = (0..)
+            .map(|k| PI * k as f64 / extent)
+            .take_while(|&w| w < 2.0 * PI && own.density(w, LENGTHS[0]) * own.seen(w) > NEGLIGIBLE)
+            .collect();
+        own
+    }
+
+    /// What a cell's extent leaves of a wave: sinc for a box, its square for a tent.
+    fn seen(&self, w: f64) -> f64 {
         let sinc = if w == 0.0 {
             1.0
         } else {
             (w / 2.0).sin() / (w / 2.0)
         };
-        match axis.enlargement {
+        match self.enlargement {
             Enlargement::Nearest => sinc * sinc,
             Enlargement::Bilinear => sinc.powi(4),
         }
-    };
-    let spectrum = |k: usize| {
-        let w = PI * k as f64 / extent;
-        // (1 + (w l)² / 2ν)^(-ν - 1/2) at ν = 3/2.
-        let density = (1.0 + (w * length).powi(2) / 3.0).powi(-2);
-        (w, density, density * seen(w.min(2.0 * PI)))
-    };
-    let terms = (0..)
-        .map(spectrum)
-        .take_while(|&(w, _, seen)| w < 2.0 * PI && seen > NEGLIGIBLE);
-    let terms: Vec<(f64, f64, f64)> = terms
-        .enumerate()
-        .map(|(k, (w, density, seen))| {
-            let norm = if k == 0 { 1.0 } else { 2.0 };
-            (w, (norm * density / extent).sqrt(), seen)
+    }
+
+    /// (1 + (w l)² / 2ν)^(-ν - 1/2) at ν = 3/2.
+    fn density(&self, w: f64, length: f64) -> f64 {
+        (1.0 + (w * length).powi(2) / 3.0).powi(-2)
+    }
+
+    fn variances(&self, length: f64) -> Vec<f64> {
+        let norm = |w: f64| if w == 0.0 { 1.0 } else { 2.0 };
+        let waves = self.waves.iter();
+        waves
+            .map(|&w| norm(w) * self.density(w, length) / self.extent)
+            .collect()
+    }
+
+    /// What the cells see of each term's variance, relative to the first.
+    fn shares(&self, length: f64) -> Vec<f64> {
+        let waves = self.waves.iter();
+        waves
+            .map(|&w| self.density(w, length) * self.seen(w))
+            .collect()
+    }
+
+    /// The terms at every pixel, `[pixels, terms]`.
+    fn field(&self, axis: &GridAxis, bump: Option<Bump>) -> Array2<f64> {
+        let pitch = axis.pixels_per_cell();
+        Array2::from_shape_fn((axis.pixels, self.waves.len()), |(p, k)| {
+            let position = p as f64 + 0.5;
+            let envelope = bump.map_or(1.0, |b| b.at(position / axis.pixels as f64));
+            envelope * (self.waves[k] * (position / pitch + MARGIN)).cos()
         })
-        .collect();
-    let field = Array2::from_shape_fn((axis.pixels, terms.len()), |(p, k)| {
-        let (w, amplitude, _) = terms[k];
-        let position = p as f64 + 0.5;
-        let envelope = bump.map_or(1.0, |b| b.at(position / axis.pixels as f64));
-        envelope * amplitude * (w * (position / pitch + MARGIN)).cos()
-    });
-    (field, terms.iter().map(|&(_, _, seen)| seen).collect())
+    }
 }
 
 impl AxisBasis {
-    /// The basis for a length in cells, and for the bump, if there is one.
-    pub fn new(axis: &GridAxis, length: f64, bump: Option<Bump>) -> Self {
+    pub fn new(axis: &GridAxis, bump: Option<Bump>) -> Self {
         let pitch = axis.pixels_per_cell();
-        let (field, share) = field(axis, length, bump);
+        let waves = Waves::new(axis);
+        let field = waves.field(axis, bump);
         let taps: Vec<Taps> = (0..axis.offsets()).map(|o| axis.taps(o)).collect();
-        let mut basis = AxisBasis {
-            cells: taps
-                .iter()
-                .map(|t| down(t, axis.drawn(), &field) / pitch)
-                .collect(),
-            pixels: Array2::zeros((0, 0)),
-            share,
-        };
-        // The mean prior variance of a cell is 1.
-        let squares: f64 = basis.cells.iter().flatten().map(|a| a * a).sum();
-        let cells = (axis.drawn() * axis.offsets()) as f64;
-        let scale = (cells / squares).sqrt();
-        basis.cells.iter_mut().for_each(|a| *a *= scale);
-        if let [only] = &mut basis.cells[..] {
-            // One offset: as many terms as cells are enough, and exact.
-            if only.dim().0 < only.dim().1 {
-                let mut covariance = gram(only.view());
-                covariance.diag_mut().mapv_inplace(|v| v + 1e-10);
-                if let Some(factor) = Cholesky::new(covariance) {
-                    *only = factor.lower();
-                    basis.share = vec![1.0; only.dim().0];
-                }
-            }
-        }
+        let cells: Vec<_> = taps
+            .iter()
+            .map(|t| down(t, axis.drawn(), &field) / pitch)
+            .collect();
         let offsets = taps.len() as f64;
-        basis.pixels = Array2::zeros((axis.pixels, basis.share.len()));
-        for (taps, cells) in taps.iter().zip(&basis.cells) {
-            up(taps, cells, 1.0 / offsets, &mut basis.pixels);
+        let mut pixels = Array2::zeros((axis.pixels, waves.waves.len()));
+        for (taps, cells) in taps.iter().zip(&cells) {
+            up(taps, cells.view(), 1.0 / offsets, pixels.view_mut());
         }
-        basis
+        let mut squares = vec![0.0; waves.waves.len()];
+        for row in cells.iter().flat_map(|cells| cells.outer_iter()) {
+            squares.iter_mut().zip(row).for_each(|(s, v)| *s += v * v);
+        }
+        AxisBasis {
+            cells,
+            pixels,
+            waves,
+            squares,
+            count: (axis.drawn() * axis.offsets()) as f64,
+        }
+    }
+
+    pub fn terms(&self) -> usize {
+        self.squares.len()
+    }
+
+    /// The deviation of each term for a length, so that the mean prior variance of a cell is 1; and
+    /// the cells' share of its variance.
+    pub fn scales(&self, length: f64) -> (Vec<f64>, Vec<f64>) {
+        let variances = self.waves.variances(length);
+        let sum: f64 = variances
+            .iter()
+            .zip(&self.squares)
+            .map(|(v, s)| v * s)
+            .sum();
+        let scale = self.count / sum;
+        let scales = variances.iter().map(|v| (v * scale).sqrt()).collect();
+        (scales, self.waves.shares(length))
     }
 }
 
-/// The field under segments: A, `[segments, kept pairs of terms]`. A segment has the importance of the pixels it
+/// The field under segments. A segment has the importance of the pixels it
 /// covers, and lengths are in segments of the mean size.
-pub(super) fn of_segments(
-    segments: &Segments,
-    length: f64,
-    bumps: [Option<Bump>; 2],
-) -> Array2<f64> {
-    let (height, width) = segments.labels().dim();
-    // A grid of as many cells, as near to squares as it gets.
-    let side = ((height * width) as f64 / segments.count() as f64).sqrt();
-    let axis = |pixels: usize| GridAxis {
-        pixels,
-        cells: ((pixels as f64 / side).round() as usize).clamp(1, pixels),
-        enlargement: Enlargement::Nearest,
-        placement: Placement::Fixed,
-    };
-    let (rows, row_share) = field(&axis(height), length, bumps[0]);
-    let (columns, column_share) = field(&axis(width), length, bumps[1]);
-    let pairs = (0..row_share.len()).flat_map(|r| (0..column_share.len()).map(move |c| (r, c)));
-    let kept: Vec<(usize, usize)> = pairs
-        .filter(|&(r, c)| row_share[r] * column_share[c] > NEGLIGIBLE)
-        .collect();
-    let mut cells = Array2::zeros((segments.count(), kept.len()));
-    for ((y, x), &label) in segments.labels().indexed_iter() {
-        let mut cell = cells.row_mut(label as usize);
-        for (cell, &(r, c)) in cell.iter_mut().zip(&kept) {
-            *cell += rows[[y, r]] * columns[[x, c]];
+pub(super) struct SegmentBasis {
+    /// `[segments, pairs]`.
+    pub cells: Array2<f64>,
+    pub pairs: Vec<(usize, usize)>,
+    waves: [Waves; 2],
+    squares: Vec<f64>,
+}
+
+impl SegmentBasis {
+    pub fn new(segments: &Segments, bumps: [Option<Bump>; 2]) -> Self {
+        let (height, width) = segments.labels().dim();
+        // A grid of as many cells, as near to squares as it gets.
+        let side = ((height * width) as f64 / segments.count() as f64).sqrt();
+        let axis = |pixels: usize| GridAxis {
+            pixels,
+            cells: ((pixels as f64 / side).round() as usize).clamp(1, pixels),
+            enlargement: Enlargement::Nearest,
+            placement: Placement::Fixed,
+        };
+        let axes = [axis(height), axis(width)];
+        let waves = [0, 1].map(|i| Waves::new(&axes[i]));
+        let [rows, columns] = [0, 1].map(|i| waves[i].field(&axes[i], bumps[i]));
+        let pairs = seen(waves[0].shares(LENGTHS[0]), waves[1].shares(LENGTHS[0]));
+        let mut cells = Array2::zeros((segments.count(), pairs.len()));
+        for ((y, x), &label) in segments.labels().indexed_iter() {
+            let mut cell = cells.row_mut(label as usize);
+            for (cell, &(r, c)) in cell.iter_mut().zip(&pairs) {
+                *cell += rows[[y, r]] * columns[[x, c]];
+            }
+        }
+        let squares = cells.map_axis(Axis(0), |c| c.dot(&c)).to_vec();
+        SegmentBasis {
+            cells,
+            pairs,
+            waves,
+            squares,
         }
     }
-    // The mean prior variance of a segment is 1.
-    let squares: f64 = cells.iter().map(|a| a * a).sum();
-    cells *= (segments.count() as f64 / squares).sqrt();
-    cells
+
+    /// As [`AxisBasis::scales`], by pairs.
+    pub fn scales(&self, length: f64) -> Vec<f64> {
+        let [rows, columns] = [0, 1].map(|i| {
+            (
+                self.waves[i].variances(length),
+                self.waves[i].shares(length),
+            )
+        });
+        let variances = self.pairs.iter().map(|&(r, c)| {
+            if rows.1[r] * columns.1[c] > NEGLIGIBLE {
+                rows.0[r] * columns.0[c]
+            } else {
+                0.0
+            }
+        });
+        let variances: Vec<f64> = variances.collect();
+        let sum: f64 = variances
+            .iter()
+            .zip(&self.squares)
+            .map(|(v, s)| v * s)
+            .sum();
+        let scale = self.cells.dim().0 as f64 / sum;
+        variances.iter().map(|v| (v * scale).sqrt()).collect()
+    }
+}
+
+/// Pairs of terms that are not negligible.
+pub(super) fn seen(rows: Vec<f64>, columns: Vec<f64>) -> Vec<(usize, usize)> {
+    let pairs = (0..rows.len()).flat_map(|r| (0..columns.len()).map(move |c| (r, c)));
+    pairs
+        .filter(|&(r, c)| rows[r] * columns[c] > NEGLIGIBLE)
+        .collect()
 }
 
 /// Uᵀ of a field, `[pixels, terms]` to `[cells, terms]`.
@@ -177,7 +256,12 @@ fn down(taps: &Taps, cells: usize, field: &Array2<f64>) -> Array2<f64> {
 }
 
 /// Adds `scale` times U of a field, `[cells, terms]` to `[pixels, terms]`.
-fn up(taps: &Taps, field: &Array2<f64>, scale: f64, out: &mut Array2<f64>) {
+pub(super) fn up(
+    taps: &Taps,
+    field: ArrayView2<'_, f64>,
+    scale: f64,
+    mut out: ArrayViewMut2<'_, f64>,
+) {
     for run in &taps.runs {
         let mut out = out.slice_axis_mut(Axis(0), Slice::from(run.pixels.clone()));
         for (mut out, &t) in out.outer_iter_mut().zip(&taps.t[run.pixels.clone()]) {
@@ -190,6 +274,8 @@ fn up(taps: &Taps, field: &Array2<f64>, scale: f64, out: &mut Array2<f64>) {
 
 #[cfg(test)]
 mod tests {
+    use ndarray::Array1;
+
     use super::*;
 
     /// Far from the edges the expansion has Matérn's kernel, `(1 + r) exp(-r)` with r = sqrt(3) distance / l, as far as
@@ -203,7 +289,8 @@ mod tests {
             placement: Placement::Fixed,
         };
         for length in [1.2, 2.0] {
-            let (field, _) = field(&axis, length, None);
+            let basis = AxisBasis::new(&axis, None);
+            let field = basis.waves.field(&axis, None) * &Array1::from_vec(basis.scales(length).0);
             let covariance = |a: usize, b: usize| field.row(a).dot(&field.row(b));
             for distance in [5_usize, 10, 20, 40] {
                 let (a, b) = (80 - distance / 2, 80 + distance.div_ceil(2));

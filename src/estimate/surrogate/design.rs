@@ -2,196 +2,71 @@
 
 use std::sync::Arc;
 
-use ndarray::linalg::{general_mat_mul, general_mat_vec_mul};
-use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, Slice};
 
-use super::basis::{AxisBasis, NEGLIGIBLE, of_segments};
 use super::features::Features;
-use super::prior::Prior;
+use super::field::Field;
+use super::fit::Rows;
+use super::prior::{GROUPS, Ratios};
 use crate::masks::mask::Block;
 use crate::masks::plan::Plan;
-use crate::masks::segments::Segments;
 
 /// Masks, about, whose rows are made at a time.
 const PART: usize = 1024;
+
+/// Numbers of all rows that are kept and not made again.
+const KEPT: usize = 1 << 22;
 
 /// A block of a ledger: its index and its scores `[masks, targets]`.
 pub(super) type Scores<'a> = (u64, ArrayView2<'a, f32>);
 
 /// The features of masks under one prior: row n holds, for each feature g of a state and each pair
-/// of terms, `sum over cells of A[row, r] A[column, c] (F_g(state) - E F_g)`, times the prior's
-/// deviation of g. Their coefficients are independent and of equal variance.
+/// of terms that counts, `sum over cells of A[row, r] A[column, c] (F_g(state) - E F_g)`, times its prior
+/// deviation. Their coefficients are independent and of equal variance.
 #[derive(Clone)]
 pub(super) struct Design<'a> {
     plan: &'a Plan,
     seed: u64,
-    basis: Arc<Basis<'a>>,
-    /// Coefficients of a field: one for each pair of terms that is kept, for each feature of a state.
-    kept: usize,
+    field: Arc<Field<'a>>,
     states: Arc<Features>,
-    deviations: Array1<f64>,
-    /// `[J, features of a state]`: [`Features::lifts`] times the deviations.
+    /// For each feature of a state, which pairs of terms it has, and the deviation of each.
+    columns: Vec<Vec<(usize, f64)>>,
+    /// `[J, features of a state]`.
     lifts: Array2<f64>,
-}
-
-/// From coefficients of a field to cells and to pixels.
-enum Basis<'a> {
-    Grid {
-        axes: [AxisBasis; 2],
-        /// The pairs of terms that are kept.
-        kept: Vec<(usize, usize)>,
-    },
-    Segments {
-        segments: &'a Segments,
-        /// `[segments, kept]`.
-        cells: Array2<f64>,
-    },
-}
-
-impl<'a> Basis<'a> {
-    fn new(plan: &'a Plan, prior: &Prior) -> Self {
-        let length = prior.length_in_cells();
-        if let Some(segments) = &plan.spec().segments {
-            let cells = of_segments(segments, length, prior.bumps);
-            return Basis::Segments { segments, cells };
-        }
-        let axes = plan.axes();
-        let axes = [0, 1].map(|i| AxisBasis::new(axes[i], length, prior.bumps[i]));
-        let [rows, columns] = &axes;
-        let pairs =
-            (0..rows.share.len()).flat_map(|r| (0..columns.share.len()).map(move |c| (r, c)));
-        let kept = pairs
-            .filter(|&(r, c)| rows.share[r] * columns.share[c] > NEGLIGIBLE)
-            .collect();
-        Basis::Grid { axes, kept }
-    }
-
-    fn count(&self) -> usize {
-        match self {
-            Basis::Grid { kept, .. } => kept.len(),
-            Basis::Segments { cells, .. } => cells.dim().1,
-        }
-    }
-
-    /// The field of some coefficients at every pixel, row by row.
-    fn pixels(&self, coefficients: &Array1<f64>) -> Vec<f64> {
-        match self {
-            Basis::Grid {
-                axes: [rows, columns],
-                kept,
-            } => {
-                let mut terms = Array2::zeros((rows.share.len(), columns.share.len()));
-                for (&pair, &v) in kept.iter().zip(coefficients) {
-                    terms[pair] += v;
-                }
-                let pixels = rows.pixels.dot(&terms).dot(&columns.pixels.t());
-                pixels.into_iter().collect()
-            }
-            Basis::Segments { segments, cells } => {
-                let values = cells.dot(coefficients);
-                let labels = segments.labels().iter();
-                labels.map(|&label| values[label as usize]).collect()
-            }
-        }
-    }
-
-    /// The transpose of [`Basis::pixels`].
-    fn transposed(&self, weights: ArrayView2<'_, f64>) -> Array1<f64> {
-        match self {
-            Basis::Grid {
-                axes: [rows, columns],
-                kept,
-            } => {
-                let terms = rows.pixels.t().dot(&weights).dot(&columns.pixels);
-                kept.iter().map(|&pair| terms[pair]).collect()
-            }
-            Basis::Segments { segments, cells } => {
-                let mut sums = Array1::zeros(segments.count());
-                for (&label, &weight) in segments.labels().iter().zip(&weights) {
-                    sums[label as usize] += weight;
-                }
-                cells.t().dot(&sums)
-            }
-        }
-    }
-
-    /// The variance of the field at every pixel, for a covariance of its coefficients.
-    fn variance(&self, covariance: &Array2<f64>) -> Vec<f64> {
-        match self {
-            Basis::Grid {
-                axes: [rows, columns],
-                kept,
-            } => {
-                // A pixel's variance is a form in the products of its rows' terms and of its columns'.
-                let mut form = Array2::<f64>::zeros((pairs(rows), pairs(columns)));
-                for (&(r, c), covariance) in kept.iter().zip(covariance.outer_iter()) {
-                    for (&(s, d), v) in kept.iter().zip(covariance) {
-                        form[[pair(r, s), pair(c, d)]] += v;
-                    }
-                }
-                let form = products(rows).dot(&form).dot(&products(columns).t());
-                form.into_iter().map(|v| v.max(0.0)).collect()
-            }
-            Basis::Segments { segments, cells } => {
-                let wide = cells.dot(covariance);
-                let pairs = wide.outer_iter().zip(cells.outer_iter());
-                let values: Vec<f64> = pairs.map(|(a, b)| a.dot(&b).max(0.0)).collect();
-                let labels = segments.labels().iter();
-                labels.map(|&label| values[label as usize]).collect()
-            }
-        }
-    }
-}
-
-/// The number of unordered pairs of an axis' terms, a term with itself included.
-fn pairs(axis: &AxisBasis) -> usize {
-    pair(0, axis.share.len())
-}
-
-/// The index of an unordered pair of terms.
-fn pair(a: usize, b: usize) -> usize {
-    let (low, high) = (a.min(b), a.max(b));
-    high * (high + 1) / 2 + low
-}
-
-/// The products of each pair of terms at every pixel, `[pixels, pairs]`.
-fn products(axis: &AxisBasis) -> Array2<f64> {
-    let mut out = Array2::zeros((axis.pixels.dim().0, pairs(axis)));
-    for (mut out, terms) in out.outer_iter_mut().zip(axis.pixels.outer_iter()) {
-        for (b, y) in terms.iter().enumerate() {
-            for (a, x) in terms.iter().enumerate().take(b + 1) {
-                out[pair(a, b)] = x * y;
-            }
-        }
-    }
-    out
+    mixing: Option<Array2<f64>>,
 }
 
 impl<'a> Design<'a> {
-    pub fn new(plan: &'a Plan, seed: u64, states: Arc<Features>, prior: &Prior) -> Self {
-        let basis = Basis::new(plan, prior);
-        let deviations = states.deviations(prior.common_weight());
+    /// `scales` are the deviations of the pairs of terms of a group of features, which `variances` multiply.
+    pub fn new<'s>(
+        plan: &'a Plan,
+        seed: u64,
+        states: &Arc<Features>,
+        field: &Arc<Field<'a>>,
+        scales: impl Fn(usize) -> &'s Vec<f64>,
+        variances: [f64; GROUPS],
+    ) -> Self {
+        let columns = (0..states.count()).map(|feature| {
+            let group = states.group(feature);
+            let deviation = variances[group].sqrt();
+            let scales = scales(group).iter().map(|scale| scale * deviation);
+            scales.enumerate().filter(|&(_, s)| s > 0.0).collect()
+        });
         Design {
             plan,
             seed,
-            kept: basis.count(),
-            lifts: &states.lifts * &deviations,
-            deviations,
-            states,
-            basis: Arc::new(basis),
+            columns: columns.collect(),
+            lifts: states.lifts.clone(),
+            mixing: None,
+            states: states.clone(),
+            field: field.clone(),
         }
     }
 
     /// The number of features.
     pub fn features(&self) -> usize {
-        self.kept * self.states.count()
-    }
-
-    /// [`Design::rows`], a part of the masks at a time.
-    pub fn parts(&self, blocks: &[Scores<'_>]) -> impl Iterator<Item = Array2<f64>> {
-        let size = blocks.first().map_or(1, |(_, scores)| scores.dim().0);
-        let parts = blocks.chunks(PART.div_ceil(size.max(1)));
-        parts.map(|blocks| self.rows(blocks))
+        self.columns.iter().map(Vec::len).sum()
     }
 
     /// The rows of the masks of some blocks, in order.
@@ -202,19 +77,19 @@ impl<'a> Design<'a> {
         for (index, scores) in blocks {
             let block = Block::new(self.plan, self.seed, *index);
             let masks = scores.dim().0;
-            let part = ndarray::Slice::from(row..row + masks);
+            let part = Slice::from(row..row + masks);
             self.fill(&block, &mut out.slice_axis_mut(Axis(0), part));
             row += masks;
         }
         out
     }
 
-    fn fill(&self, block: &Block<'_>, out: &mut ndarray::ArrayViewMut2<'_, f64>) {
+    fn fill(&self, block: &Block<'_>, out: &mut ArrayViewMut2<'_, f64>) {
         let [rows, columns] = self.plan.cells();
         let mut states = Vec::with_capacity(rows * columns);
         let mut value = Array1::zeros(self.states.count());
         let mut cells = Array3::<f64>::zeros((self.states.count(), rows, columns));
-        let mut summed = Summed::new(&self.basis, block, rows);
+        let mut summed = Summed::new(&self.field, block, rows);
         for (position, mut out) in out.outer_iter_mut().enumerate() {
             block.draw(position, &mut states);
             for (cell, &state) in states.iter().enumerate() {
@@ -224,33 +99,47 @@ impl<'a> Design<'a> {
                     self.states.of(self.plan, state, &mut value);
                 }
                 value -= &self.states.means;
-                value *= &self.deviations;
                 for (g, &v) in value.iter().enumerate() {
                     cells[[g, cell / columns, cell % columns]] = v;
                 }
             }
-            for (g, cells) in cells.outer_iter().enumerate() {
-                let part = ndarray::Slice::from(g * self.kept..(g + 1) * self.kept);
-                summed.add(cells, out.slice_axis_mut(Axis(0), part));
+            let mut start = 0;
+            for (cells, columns) in cells.outer_iter().zip(&self.columns) {
+                if columns.is_empty() {
+                    continue;
+                }
+                let part = Slice::from(start..start + columns.len());
+                summed.add(cells, columns, out.slice_axis_mut(Axis(0), part));
+                start += columns.len();
             }
+        }
+    }
+
+    /// For each column the feature of a state, the pair of terms and the deviation.
+    pub fn columns(&self) -> impl Iterator<Item = (usize, usize, f64)> {
+        let of_feature = self.columns.iter().enumerate();
+        of_feature.flat_map(|(f, columns)| columns.iter().map(move |&(pair, s)| (f, pair, s)))
+    }
+
+    /// The group of each column.
+    pub fn groups(&self) -> Vec<usize> {
+        let groups = self.columns().map(|(f, _, _)| self.states.group(f));
+        groups.collect()
+    }
+
+    /// Multiplies the variances of the groups, whose logarithms are given.
+    pub fn multiply(&mut self, ratios: &Ratios) {
+        for (feature, columns) in self.columns.iter_mut().enumerate() {
+            let factor = (0.5 * ratios[self.states.group(feature)]).exp();
+            columns.iter_mut().for_each(|(_, s)| *s *= factor);
         }
     }
 
     /// The map `[J, H, W]` of coefficients, plane by plane.
     pub fn map(&self, weights: &Array1<f64>) -> Vec<f64> {
-        let mut out = Vec::with_capacity(self.plan.shape()[1] * self.plan.shape()[2]);
-        for lift in self.lifts.outer_iter() {
-            let mut field = Array1::zeros(self.kept);
-            let of_features = weights.as_slice().unwrap_or_default().chunks(self.kept);
-            for (weights, lift) in of_features.zip(lift) {
-                field
-                    .iter_mut()
-                    .zip(weights)
-                    .for_each(|(f, w)| *f += lift * w);
-            }
-            out.extend(self.basis.pixels(&field));
-        }
-        out
+        let fields = self.lifts.dot(&self.field_of(weights));
+        let planes = fields.outer_iter();
+        planes.flat_map(|field| self.field.pixels(field)).collect()
     }
 
     /// The transpose of [`Design::map`]: the functional of the coefficients that is a functional
@@ -262,33 +151,122 @@ impl<'a> Design<'a> {
             let Ok(weights) = ArrayView2::from_shape((height, width), weights) else {
                 continue;
             };
-            let field = self.basis.transposed(weights);
-            for (g, lift) in lift.iter().enumerate() {
-                for (i, f) in field.iter().enumerate() {
-                    out[g * self.kept + i] += lift * f;
-                }
+            let field = self.field.transposed(weights);
+            for ((f, pair, s), out) in self.columns().zip(&mut out) {
+                *out += lift[f] * s * field[pair];
             }
         }
         out
     }
 
-    /// For a plane, what each feature of a state counts in its field.
-    pub fn lift(&self, plane: usize) -> ArrayView1<'_, f64> {
-        self.lifts.row(plane)
+    /// For a plane, the pair of terms to which each column counts in its field, and how much.
+    pub fn lift(&self, plane: usize) -> (usize, Vec<(usize, f64)>) {
+        let lift = self.lifts.row(plane);
+        let lifts = self.columns().map(|(f, pair, s)| (pair, lift[f] * s));
+        (self.field.pairs(), lifts.collect())
     }
 
     /// Makes its map that which a matrix `[J, J]` makes of the planes.
     pub fn mix(&mut self, mixing: &Array2<f64>) {
         self.lifts = mixing.dot(&self.lifts);
+        self.mixing = Some(mixing.clone());
     }
 
-    pub fn planes(&self) -> usize {
-        self.plan.planes()
+    pub fn plan(&self) -> &Plan {
+        self.plan
+    }
+
+    pub fn states(&self) -> &Features {
+        &self.states
+    }
+
+    pub fn field(&self) -> &Arc<Field<'a>> {
+        &self.field
+    }
+
+    pub fn mixing(&self) -> Option<&Array2<f64>> {
+        self.mixing.as_ref()
+    }
+
+    /// The coefficients of each feature's field, `[features of a state, pairs of terms]`.
+    pub fn field_of(&self, weights: &Array1<f64>) -> Array2<f64> {
+        let mut out = Array2::zeros((self.states.count(), self.field.pairs()));
+        for ((feature, pair, scale), weight) in self.columns().zip(weights) {
+            out[[feature, pair]] += scale * weight;
+        }
+        out
     }
 
     /// The variance of every pixel `[H, W]` of a plane, for the covariance of a field's coefficients.
     pub fn variance(&self, covariance: &Array2<f64>) -> Vec<f64> {
-        self.basis.variance(covariance)
+        self.field.variance(covariance)
+    }
+}
+
+/// The rows of all masks, a part at a time.
+pub(super) struct Parts<'p, 'a> {
+    design: &'p Design<'a>,
+    blocks: &'p [Scores<'p>],
+    masks: usize,
+    /// Where they are not too many.
+    kept: Option<Vec<Array2<f64>>>,
+}
+
+impl<'p, 'a> Parts<'p, 'a> {
+    pub fn new(design: &'p Design<'a>, blocks: &'p [Scores<'p>]) -> Self {
+        let masks = blocks.iter().map(|(_, scores)| scores.dim().0).sum();
+        let mut parts = Parts {
+            design,
+            blocks,
+            masks,
+            kept: None,
+        };
+        if masks * design.features() <= KEPT {
+            let chunks = blocks.chunks(parts.blocks_a_part());
+            parts.kept = Some(chunks.map(|blocks| design.rows(blocks)).collect());
+        }
+        parts
+    }
+
+    fn blocks_a_part(&self) -> usize {
+        let size = self.blocks.first().map_or(1, |(_, scores)| scores.dim().0);
+        PART.div_ceil(size.max(1))
+    }
+
+    /// The same of a design of the same columns with other deviations.
+    pub fn of<'q>(mut self, design: &'q Design<'a>) -> Parts<'q, 'a>
+    where
+        'p: 'q,
+    {
+        let columns = design.columns().zip(self.design.columns());
+        let factors: Array1<f64> = columns.map(|(new, old)| new.2 / old.2).collect();
+        if factors.iter().any(|&f| f != 1.0) {
+            let kept = self.kept.iter_mut().flatten();
+            kept.for_each(|rows| *rows *= &factors);
+        }
+        Parts { design, ..self }
+    }
+}
+
+impl Rows for Parts<'_, '_> {
+    fn dim(&self) -> (usize, usize) {
+        (self.masks, self.design.features())
+    }
+
+    fn each(&self, mut of: impl FnMut(Slice, &Array2<f64>)) {
+        let mut first = 0;
+        let mut of = |rows: &Array2<f64>| {
+            let own = first..first + rows.dim().0;
+            first = own.end;
+            of(Slice::from(own), rows);
+        };
+        match &self.kept {
+            Some(kept) => kept.iter().for_each(of),
+            None => {
+                let chunks = self.blocks.chunks(self.blocks_a_part());
+                chunks.for_each(|blocks| of(&self.design.rows(blocks)));
+            }
+        }
     }
 }
 
@@ -304,10 +282,10 @@ enum Summed<'b> {
 }
 
 impl<'b> Summed<'b> {
-    fn new(basis: &'b Basis<'_>, block: &Block<'_>, rows: usize) -> Self {
-        match basis {
-            Basis::Segments { cells, .. } => Summed::Segments(cells),
-            Basis::Grid { axes, kept } => {
+    fn new(field: &'b Field<'_>, block: &Block<'_>, rows: usize) -> Self {
+        match field {
+            Field::Segments { own, .. } => Summed::Segments(&own.cells),
+            Field::Grid { axes, pairs: kept } => {
                 let terms = [0, 1].map(|axis| {
                     let cells = &axes[axis].cells;
                     &cells[block.offset[axis].min(cells.len() - 1)]
@@ -323,7 +301,12 @@ impl<'b> Summed<'b> {
         }
     }
 
-    fn add(&mut self, cells: ArrayView2<'_, f64>, mut out: ArrayViewMut1<'_, f64>) {
+    fn add(
+        &mut self,
+        cells: ArrayView2<'_, f64>,
+        kept_columns: &[(usize, f64)],
+        mut out: ArrayViewMut1<'_, f64>,
+    ) {
         match self {
             Summed::Grid {
                 terms: [rows, columns],
@@ -334,12 +317,15 @@ impl<'b> Summed<'b> {
                 general_mat_mul(1.0, &cells, *columns, 0.0, half);
                 general_mat_mul(1.0, &rows.t(), half, 0.0, full);
                 out.iter_mut()
-                    .zip(kept.iter())
-                    .for_each(|(o, &pair)| *o = full[pair]);
+                    .zip(kept_columns)
+                    .for_each(|(o, &(pair, s))| *o = s * full[kept[pair]]);
             }
             // One row of segments.
             Summed::Segments(terms) => {
-                general_mat_vec_mul(1.0, &terms.t(), &cells.row(0), 0.0, &mut out);
+                let all = terms.t().dot(&cells.row(0));
+                out.iter_mut()
+                    .zip(kept_columns)
+                    .for_each(|(o, &(pair, s))| *o = s * all[pair]);
             }
         }
     }

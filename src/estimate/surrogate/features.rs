@@ -20,7 +20,7 @@ pub(super) struct Features {
     /// `[features, planes]`: weights of `m_i`, and of `m_i (n - 1)`.
     single: Array2<f64>,
     pair: Array2<f64>,
-    common: Vec<bool>,
+    groups: Vec<usize>,
     /// `[states, features]`, or empty where the states are many.
     table: Array2<f64>,
     /// Expectations in a cell.
@@ -55,17 +55,20 @@ impl Features {
         let count = singles.len() + double.len();
         let mut single = Array2::zeros((count, planes));
         let mut pair = Array2::zeros((count, planes));
-        let mut common = Vec::with_capacity(count);
+        let mut groups = Vec::with_capacity(count);
         let rows = single.outer_iter_mut().take(singles.len());
         let rows = rows.chain(pair.outer_iter_mut().skip(singles.len()));
-        for (mut row, (shared, weights)) in rows.zip(singles.into_iter().chain(double)) {
+        let first_pair = singles.len();
+        for (i, (mut row, (shared, weights))) in
+            rows.zip(singles.into_iter().chain(double)).enumerate()
+        {
             row.assign(&Array1::from_vec(weights));
-            common.push(shared);
+            groups.push(2 * usize::from(i >= first_pair) + usize::from(!shared));
         }
         let mut features = Features {
             single,
             pair,
-            common,
+            groups,
             table: Array2::zeros((0, count)),
             means: Array1::zeros(count),
             lifts: Array2::zeros((planes, count)),
@@ -111,19 +114,22 @@ impl Features {
     }
 
     pub fn count(&self) -> usize {
-        self.common.len()
+        self.groups.len()
     }
 
-    /// The standard deviation of every feature's coefficients under a prior that gives the common
-    /// ones `weight` times the variance of the others.
-    pub fn deviations(&self, weight: f64) -> Array1<f64> {
-        let deviation = |&common: &bool| if common { weight.sqrt() } else { 1.0 };
-        self.common.iter().map(deviation).collect()
+    /// The group of a feature, 0 to 3: even for common ones, 2 or more for pairs.
+    pub fn group(&self, feature: usize) -> usize {
+        self.groups[feature]
+    }
+
+    /// The features of every state, from the unselected one on, where the states are few.
+    pub fn table(&self) -> Option<&Array2<f64>> {
+        (self.table.dim().0 > 1).then_some(&self.table)
     }
 
     /// Whether there are contrasts beside the common features.
     pub fn contrasts(&self) -> bool {
-        self.common.contains(&false)
+        self.groups.iter().any(|group| group % 2 == 1)
     }
 
     /// The features of a state.

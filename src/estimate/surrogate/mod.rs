@@ -1,36 +1,49 @@
 //! A smooth additive surrogate of the score, whose map is known exactly.
 
 mod basis;
+mod bent;
+mod cross_fit;
+mod curved;
 mod design;
 mod features;
+mod field;
 mod fit;
-mod mixture;
+mod kernels;
+mod likelihood;
+mod many;
 mod prior;
+mod regression;
 mod scale;
 mod search;
 
 use std::sync::Arc;
 
 use ndarray::{Array1, Array2, Array3, ArrayRef3};
-use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
-use design::Scores;
+use basis::LENGTHS;
+use bent::Bent;
+pub(crate) use cross_fit::CrossFit;
+use design::{Parts, Scores};
 use features::Features;
-use mixture::Mixture;
-use scale::{End, Scale, Worth};
-use search::{SELECT, Search};
+use fit::Moments;
+use kernels::Kernels;
+use likelihood::climb;
+use prior::{Prior, belief};
+use regression::{Regression, all_at, indifferent};
+use scale::{Curve, End, Scale};
+use search::SELECT;
 
 /// Masks below which there is no surrogate.
 pub(crate) const MIN_MASKS: u64 = 16;
 
-/// Of the likelihood of the best prior, what one that is kept must have.
-const LEAST: f64 = 0.1;
+/// Where the climb for the variances of what the scale leaves begins, beside those of the scale.
+const LEFT: f64 = -3.0;
 
-/// Folds of blocks in the cross-fit.
-const FOLDS: usize = 5;
+/// Steps of that climb.
+const LEFT_STEPS: usize = 4;
 
 /// A smooth additive model of the score, fitted to a ledger: the score of a mask, on a scale of its
 /// own, is
@@ -40,16 +53,16 @@ const FOLDS: usize = 5;
 /// where the features F of a cell's state are which planes it feeds, and which pairs of planes at
 /// once. `beta = Uᵀ g`, g a Gaussian process over the image for each feature (Matérn 3/2 along each axis),
 /// and the noise, of equal variance, stands for everything that is not additive. What is common to
-/// the planes has a variance of its own. The variance of g is the same all over the image, or larger
-/// about one place, as an object's is. Its place and width, the length, the variances and the noise
-/// are those of the largest restricted likelihoods that a climb meets on the first 384 masks; the
-/// four best, or fewer, are averaged, weighted by them. mu has a flat prior.
+/// the planes and what tells them apart have a length each, and with the pairs four variances. The variance of g is the
+/// same all over the image, or larger about one place, as an object's is. Its place and width and the lengths are those of
+/// the largest restricted likelihood that a short climb meets on the first 300 masks; the variances are those of all masks.
+/// mu has a flat prior.
 ///
 /// The scale is the score itself or, where that is likelier, a logarithm of its distance from the
 /// lowest score (or the highest): of a class that needs most of its object to be seen, most scores
-/// are near 0, and it is the ratios of small scores that tell. It is brought to the score's units by
-/// the regression of the scores on their leave-one-out predictions, and what these leave of the
-/// scores is fitted once more, as they are, under the likeliest prior; this second field counts as
+/// are near 0, and it is the ratios of small scores that tell. Cells are independent, so that the map of the
+/// exponential of an additive model is known exactly as well: where two cells are needed at once, both count. What this leaves of the
+/// scores (each predicted without itself) is fitted once more, as it is; this second field counts as
 /// much as it is likelier than none. So effects that are not additive on the scale are found with
 /// many masks.
 ///
@@ -76,18 +89,16 @@ const FOLDS: usize = 5;
 /// Rasmussen and Williams, *Gaussian Processes for Machine Learning*, 2006, chapters 2, 4 and 5; Solin
 /// and Särkkä, *Hilbert space methods for reduced-rank Gaussian process regression*, Statistics and
 /// Computing 30, 2020; Box and Cox, *An Analysis of Transformations*, Journal of the Royal
-/// Statistical Society B 26, 1964 (the scale and its likelihood); Hoeting et al., *Bayesian Model
-/// Averaging*, Statistical Science 14, 1999.
+/// Statistical Society B 26, 1964 (the scale and its likelihood); Gilmour, Thompson and Cullis, *Average information REML*,
+/// Biometrics 51, 1995.
 pub struct Surrogate<'a> {
     plan: &'a Plan,
     /// The mean score.
     mean: f64,
     /// Of the scores on their scale.
-    scaled: Mixture<'a>,
-    /// Of what the above leaves of the scores themselves.
-    left: Option<Mixture<'a>>,
-    /// The squared relative standard error of the factor that brings the scale to the score.
-    uncertainty: f64,
+    scaled: Regression<'a>,
+    length: f64,
+    bent: Option<Bent<'a>>,
 }
 
 impl std::fmt::Debug for Surrogate<'_> {
@@ -112,17 +123,16 @@ impl<'a> Surrogate<'a> {
             return Err(Error::Target { target, classes });
         }
         let blocks: Vec<_> = ledger.iter().collect();
-        let states = Arc::new(Features::new(plan));
-        Self::of_blocks(plan, ledger.seed(), &blocks, target, &states)
+        Self::of_masks(&Masks::new(plan, ledger.seed(), &blocks), target)
     }
 
-    fn of_blocks(
-        plan: &'a Plan,
-        seed: u64,
-        blocks: &[Scores<'_>],
-        target: usize,
-        states: &Arc<Features>,
-    ) -> Result<Self> {
+    /// The same with what other targets of the masks found out about them.
+    pub(crate) fn of_masks(masks: &Masks<'a, '_>, target: usize) -> Result<Self> {
+        let Masks {
+            blocks,
+            few,
+            kernels,
+        } = masks;
         let scores = blocks.iter().flat_map(|(_, scores)| scores.column(target));
         let scores: Vec<f64> = scores.map(|&f| f64::from(f)).collect();
         if (scores.len() as u64) < MIN_MASKS {
@@ -132,81 +142,119 @@ impl<'a> Surrogate<'a> {
                 needed: MIN_MASKS,
             });
         }
-        let (mut few, mut count) = (0, 0);
-        while count < SELECT && few < blocks.len() {
-            count += blocks[few].1.dim().0;
-            few += 1;
-        }
-        let (few, seen) = (&blocks[..few], &scores[..count]);
-        let share = count as f64 / scores.len() as f64;
-        let mut scale = Scale::straight(&scores);
-        let mut start = Search::new(plan, seed, states, few, seen).start();
-        let mut likelihood = start.evidence();
-        for end in [End::Low, End::High] {
-            let Some(other) = Scale::logarithmic(&scores, end) else {
-                continue;
-            };
-            let own = Search::new(plan, seed, states, few, &other.values[..count]).start();
-            let its = own.evidence() + share * other.log_slope;
-            if its > likelihood {
-                (scale, start, likelihood) = (other, own, its);
+        let share = *few as f64 / scores.len() as f64;
+        let logarithms = [End::Low, End::High].map(|end| Scale::logarithmic(&scores, end));
+        let scales = [Some(Scale::straight(&scores))]
+            .into_iter()
+            .chain(logarithms);
+        let scales: Vec<(Scale, Array1<f64>)> = scales
+            .flatten()
+            .map(|scale| {
+                let centred = centred(&scale.values[..*few]);
+                (scale, centred)
+            })
+            .collect();
+        let mut best = None;
+        let mut likelihood = f64::NEG_INFINITY;
+        for (scale, values) in &scales {
+            let met = search::start(kernels, values);
+            let its = met.as_ref().map_or(f64::NEG_INFINITY, |met| {
+                met.likelihood + share * scale.log_slope
+            });
+            if best.is_none() || its > likelihood {
+                (best, likelihood) = (Some((scale, values, met)), its);
             }
         }
-        let mut best = Search::new(plan, seed, states, few, &scale.values[..count]).best(start);
-        // What would weigh next to nothing is not worth a regression on all masks, the more so the more
-        // they are.
-        let least = best[0].evidence() + LEAST.ln() * share.sqrt();
-        best.retain(|c| c.evidence() >= least);
-        if few.len() < blocks.len() {
-            best = Search::new(plan, seed, states, blocks, &scale.values).again(&best);
-        }
-        let mut scaled = Mixture::new(best);
-        let (mut left, mut uncertainty) = (None, 0.0);
-        let bent = scale
-            .bent
-            .then(|| scaled.leave_one_out(blocks, &scale.values));
-        if let Some(predictions) = bent.flatten() {
-            let (worth, residuals) = Worth::new(&predictions, &scores);
-            let search = Search::new(plan, seed, states, blocks, &residuals);
-            left = Some(Mixture::or_nothing(search.of_other(scaled.first())));
-            (scaled.factor, uncertainty) = (worth.factor, worth.uncertainty);
-        }
+        let Some((scale, values, start)) = best else {
+            return Err(Error::TooFewMasks {
+                estimator: "surrogate",
+                given: 0,
+                needed: MIN_MASKS,
+            });
+        };
+        let (of, ratios) = match start {
+            Some(start) => {
+                let best = search::best(kernels, values, start);
+                (best.of, best.ratios)
+            }
+            None => (
+                kernels.likelihood(Prior::START.shape, values),
+                Prior::START.ratios,
+            ),
+        };
+        let design = kernels.design(&of, &ratios);
+        let parts = Parts::new(&design, blocks);
+        let moments = Moments::new(&parts, &scale.values);
+        let scaled = match *few < scores.len() {
+            true => {
+                let belief = |g: usize, more: f64| belief(g, ratios[g] + more);
+                Regression::tuned(design.clone(), moments, all_at(0.0), belief)
+            }
+            false => Regression::new(design.clone(), moments),
+        };
+        let parts = parts.of(&scaled.design);
+        let bent = scale.curve.and_then(|curve| {
+            let predictions = scaled.leave_one_out(&parts, &scale.values)?;
+            let left = |residuals: &[f64]| match scaled.moments.keeps_rows() {
+                true => {
+                    let values = centred(&residuals[..*few]);
+                    let likelihood = kernels.likelihood(of.shape, &values);
+                    let start = ratios.map(|ratio| ratio + LEFT);
+                    let none = f64::NEG_INFINITY;
+                    let found = climb(&likelihood, start, indifferent, LEFT_STEPS, none);
+                    let ratios = found.map_or(start, |(ratios, ..)| ratios);
+                    let design = kernels.design(&likelihood, &ratios);
+                    let moments = Moments::new(&Parts::new(&design, blocks), residuals);
+                    Regression::new(design, moments)
+                }
+                false => {
+                    let moments = scaled.moments.of_other(&parts, residuals);
+                    Regression::tuned(scaled.design.clone(), moments, all_at(LEFT), indifferent)
+                }
+            };
+            Some(Bent::new(curve, &predictions, &scores, left))
+        });
         Ok(Surrogate {
-            plan,
+            plan: kernels.plan,
             mean: scale::mean(&scores),
+            length: LENGTHS[of.shape.lengths[0]],
             scaled,
-            left,
-            uncertainty,
+            bent,
         })
     }
 
     /// The same fit with the planes of its map mixed by a matrix `[J, J]`.
     pub(crate) fn mixed(mut self, mixing: Option<&Array2<f64>>) -> Self {
         if let Some(mixing) = mixing {
-            self.scaled.mix(mixing);
-            self.left.iter_mut().for_each(|left| left.mix(mixing));
+            self.scaled.design.mix(mixing);
+            let bent = self.bent.iter_mut();
+            bent.for_each(|bent| bent.left.design.mix(mixing));
         }
         self
     }
 
-    fn mixtures(&self) -> impl Iterator<Item = &Mixture<'a>> {
-        [&self.scaled].into_iter().chain(&self.left)
+    fn curve(&self) -> Option<Curve> {
+        self.bent.as_ref().map(|bent| bent.curve)
+    }
+
+    fn values(&self) -> Vec<f64> {
+        let mut map = self.scaled.map(self.curve());
+        if let Some(bent) = &self.bent {
+            bent.add_map(&mut map);
+        }
+        map
     }
 
     /// The map `[J, H, W]`, in units of the score; 0 outside the plan's region.
     pub fn map(&self) -> Array3<f32> {
-        let mut out = self.empty();
-        self.mixtures()
-            .for_each(|mixture| mixture.add_map(&mut out));
-        self.shaped(out)
+        self.shaped(self.values())
     }
 
     /// The posterior standard deviation of the map, `[J, H, W]`; 0 outside the plan's region.
     pub fn standard_deviation(&self) -> Array3<f32> {
-        let mut out = self.empty();
-        self.scaled.add_variance(self.uncertainty, &mut out);
-        if let Some(left) = &self.left {
-            left.add_variance(0.0, &mut out);
+        let mut out = self.scaled.variance(self.curve());
+        if let Some(bent) = &self.bent {
+            bent.add_variance(&self.scaled.map(self.curve()), &mut out);
         }
         out.iter_mut().for_each(|v| *v = v.sqrt());
         self.shaped(out)
@@ -225,38 +273,39 @@ impl<'a> Surrogate<'a> {
             .indexed_iter()
             .map(|((_, y, x), &w)| if inside(y, x) { w } else { 0.0 })
             .collect();
-        let (scaled, mut variance) = self.scaled.functional(&weights);
-        variance += self.uncertainty * scaled * scaled;
-        let left = self.left.as_ref();
-        let (left, more) = left.map_or((0.0, 0.0), |left| left.functional(&weights));
-        Ok((scaled + left, (variance + more).sqrt()))
+        let sum = |map: Vec<f64>| weights.iter().zip(map).map(|(w, m)| w * m).sum::<f64>();
+        let mut value = sum(self.scaled.map(self.curve()));
+        let mut variance = self.scaled.variance_of(&weights, self.curve());
+        if let Some(bent) = &self.bent {
+            let left = sum(bent.left.map(None));
+            let own = bent.left.variance_of(&weights, None);
+            variance += bent.more_variance(value, left, own);
+            value += bent.weight * left;
+        }
+        Ok((value, variance.sqrt()))
     }
 
-    /// The length of the field's kernel under the likeliest prior, in cells: one of 0.25, 0.5, 0.8,
+    /// The length of the kernel of what is common to the planes, in cells: one of 0.25, 0.5, 0.8,
     /// 1.2, 2 and 3.5.
     pub fn length(&self) -> f64 {
-        self.scaled.first().prior.length_in_cells()
+        self.length
     }
 
-    /// The standard deviation of what is not additive on the scale under the likeliest prior, in
-    /// units of the score.
+    /// The standard deviation of what is not additive on the scale, in units of the score.
     pub fn noise(&self) -> f64 {
-        let fit = self.scaled.first().fit.as_ref();
-        fit.map_or(0.0, |fit| self.scaled.factor * fit.noise.sqrt())
+        let slope = self.curve().map_or(1.0, |curve| curve.slope());
+        let fit = self.scaled.fit.as_ref();
+        fit.map_or(0.0, |fit| slope * fit.noise.sqrt())
     }
 
     /// The expected scores of the masks of some blocks.
     fn predict(&self, blocks: &[Scores<'_>]) -> Array1<f64> {
-        let masks: usize = blocks.iter().map(|(_, scores)| scores.dim().0).sum();
-        let mut out = Array1::from_elem(masks, self.mean);
-        self.mixtures()
-            .for_each(|mixture| mixture.add_effects(blocks, &mut out));
-        out
-    }
-
-    fn empty(&self) -> Vec<f64> {
-        let [_, height, width] = self.plan.shape();
-        vec![0.0; self.plan.planes() * height * width]
+        let effects = self.scaled.effects(blocks);
+        let Some(bent) = &self.bent else {
+            return effects + self.mean;
+        };
+        let left = bent.left.effects(blocks) * bent.weight;
+        effects.mapv(|effect| bent.score(effect)) + left + self.mean
     }
 
     fn shaped(&self, values: Vec<f64>) -> Array3<f32> {
@@ -272,76 +321,116 @@ impl<'a> Surrogate<'a> {
     }
 }
 
-/// The cross-fitted surrogate: its maps, and what it leaves of the scores.
-pub(crate) struct CrossFit {
-    /// For each target the mean of the folds' maps, weighted by their masks, `[J, H, W]`.
-    pub maps: Vec<Array3<f32>>,
-    /// Scores minus the predictions of a surrogate that has not seen their block.
-    pub residuals: Ledger,
+/// The masks of some blocks, and what all of their targets share.
+pub(crate) struct Masks<'a, 'b> {
+    blocks: &'b [Scores<'b>],
+    /// The first masks, on which shapes are chosen.
+    few: usize,
+    kernels: Kernels<'a, 'b>,
 }
 
-impl CrossFit {
-    /// Block i belongs to fold i mod 5 (or fewer folds, where there are fewer blocks). All that a
-    /// fold's surrogate knows, its length and ratio included, comes from the other folds, so that
-    /// given it the residuals of the fold are of independent masks. The planes of the maps are mixed by a matrix `[J, J]`.
-    pub fn new(plan: &Plan, ledger: &Ledger, mixing: Option<&Array2<f64>>) -> Result<Self> {
-        let blocks: Vec<_> = ledger.iter().collect();
-        let folds = blocks.len().min(FOLDS);
-        let needed = plan.spec().block_size as u64 + MIN_MASKS;
-        let few = |given| Error::TooFewMasks {
-            estimator: "surrogate-corrected",
-            given,
-            needed,
-        };
-        let masks = ledger.masks();
-        if folds < 2 {
-            return Err(few(masks));
+impl<'a, 'b> Masks<'a, 'b> {
+    pub fn new(plan: &'a Plan, seed: u64, blocks: &'b [Scores<'b>]) -> Self {
+        Self::with(plan, seed, blocks, &Arc::new(Features::new(plan)))
+    }
+
+    fn with(plan: &'a Plan, seed: u64, blocks: &'b [Scores<'b>], states: &Arc<Features>) -> Self {
+        let (mut few, mut count) = (0, 0);
+        while few < SELECT && count < blocks.len() {
+            few += blocks[count].1.dim().0;
+            count += 1;
         }
-        let targets = ledger.targets().len();
-        let states = Arc::new(Features::new(plan));
-        let [_, height, width] = plan.shape();
-        let mut maps = vec![Array3::<f64>::zeros((plan.planes(), height, width)); targets];
-        let mut residuals: Vec<Array2<f64>> =
-            blocks.iter().map(|(_, s)| s.mapv(f64::from)).collect();
-        let outcomes: Result<Vec<_>> = (0..folds)
-            .into_par_iter()
-            .map(|fold| {
-                let part = |inside: bool| {
-                    let blocks = blocks.iter().enumerate();
-                    let blocks = blocks.filter(move |(i, _)| (i % folds == fold) == inside);
-                    blocks.map(|(_, block)| *block).collect::<Vec<_>>()
-                };
-                let (others, own) = (part(false), part(true));
-                let count: usize = own.iter().map(|(_, scores)| scores.dim().0).sum();
-                if masks - (count as u64) < MIN_MASKS {
-                    return Err(few(masks));
-                }
-                let surrogate = |target| {
-                    let seed = ledger.seed();
-                    let surrogate = Surrogate::of_blocks(plan, seed, &others, target, &states)?;
-                    let surrogate = surrogate.mixed(mixing);
-                    Ok((surrogate.map().mapv(f64::from), surrogate.predict(&own)))
-                };
-                let surrogates: Result<Vec<_>> = (0..targets).map(surrogate).collect();
-                Ok((count as f64 / masks as f64, surrogates?))
-            })
-            .collect();
-        for (fold, (share, surrogates)) in outcomes?.into_iter().enumerate() {
-            for (target, (map, predicted)) in surrogates.into_iter().enumerate() {
-                maps[target].scaled_add(share, &map);
-                let own = residuals.iter_mut().skip(fold).step_by(folds);
-                let own = own.flat_map(|r| r.column_mut(target).into_iter());
-                own.zip(predicted).for_each(|(r, f)| *r -= f);
+        Masks {
+            blocks,
+            few,
+            kernels: Kernels::new(plan, seed, states.clone(), &blocks[..count]),
+        }
+    }
+}
+
+/// Values less their mean.
+fn centred(values: &[f64]) -> Array1<f64> {
+    let mean = scale::mean(values);
+    values.iter().map(|v| v - mean).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{ArrayView4, Axis};
+
+    use super::*;
+    use crate::{Explainer, FnModel, Target};
+
+    /// Scores of masks: `shape` of a little of the first channel and much normal noise of a hash.
+    fn noisy(shape: impl Fn(f64) -> f64) -> (Plan, Ledger) {
+        let model = FnModel::new(|batch: ArrayView4<'_, f32>| {
+            let score = |(n, _)| {
+                let pixels = batch.index_axis(Axis(0), n);
+                let sum: f32 = pixels.index_axis(Axis(0), 0).sum();
+                let bytes = pixels.iter().flat_map(|v| v.to_bits().to_le_bytes());
+                let hash = crate::masks::plan::fingerprint(bytes);
+                // Irwin and Hall: four uniform numbers.
+                let parts = (0..4).map(|i| (hash >> (16 * i) & 0xffff) as f64 / 65_536.0 - 0.5);
+                shape(parts.sum::<f64>() * 3f64.sqrt() + f64::from(sum) / 64.0) as f32
+            };
+            Array2::from_shape_fn((batch.dim().0, 1), score)
+        });
+        let explainer = Explainer::builder().grid(4, 4).masks(200).build().unwrap();
+        let image = Array3::<f32>::ones((2, 16, 16));
+        let ledger = explainer.run(&model, &image, Target::Top).score();
+        (explainer.plan([2, 16, 16]).unwrap(), ledger.unwrap())
+    }
+
+    #[test]
+    fn the_scale_is_the_likelier_one_and_what_it_leaves_counts_as_it_is_likely() {
+        for (shape, bent) in [
+            ((|x| x) as fn(f64) -> f64, false),
+            (|x| 100.0 + 9.0 * x, false),
+            (f64::exp, true),
+            (|x| (2.0 * x).exp(), true),
+            (|x| -x.exp(), true),
+        ] {
+            let (plan, ledger) = noisy(shape);
+            let fit = Surrogate::fit(&plan, &ledger, 0).unwrap();
+            assert_eq!(fit.bent.is_some(), bent, "{}", shape(1.0));
+            let Some(bent) = &fit.bent else {
+                continue;
+            };
+            let odds = bent.left.odds().exp();
+            assert!((bent.weight / (1.0 - bent.weight) / odds - 1.0).abs() < 1e-9);
+            assert!((0.01..0.99).contains(&bent.weight), "{}", bent.weight);
+            // The level's error is in every deviation.
+            assert!(bent.uncertainty > 0.0);
+            let scaled = fit.scaled.map(fit.curve());
+            for (deviation, scaled) in fit.standard_deviation().iter().zip(&scaled) {
+                let least = bent.uncertainty.sqrt() * scaled.abs();
+                assert!(f64::from(*deviation) > least, "{deviation} {least}");
             }
         }
-        let mut left = ledger.clone_head();
-        for ((block, _), residuals) in blocks.iter().zip(&residuals) {
-            let first = block * plan.spec().block_size as u64;
-            left.record(first, residuals.iter().map(|&r| r as f32));
-        }
-        Ok(CrossFit {
-            maps: maps.into_iter().map(|map| map.mapv(|v| v as f32)).collect(),
-            residuals: left,
-        })
+    }
+
+    /// Few masks go by kernels and many by features: the same plan and scores, with as many masks as features and one less.
+    #[test]
+    fn few_masks_and_many_have_nearly_the_same_map() {
+        let (plan, ledger) = noisy(|x| x);
+        let fit = Surrogate::fit(&plan, &ledger, 0).unwrap();
+        let kernels = fit.scaled.moments.keeps_rows();
+        // Again by hand, in the other way.
+        let rows = fit.scaled.design.rows(&ledger.iter().collect::<Vec<_>>());
+        let scores: Vec<f64> = ledger
+            .scores()
+            .flat_map(|(_, s)| s.iter().map(|&f| f64::from(f)).collect::<Vec<_>>())
+            .collect();
+        let centred_rows = &rows - &(rows.sum_axis(Axis(0)) / rows.nrows() as f64);
+        let y = centred(&scores);
+        let mut matrix = centred_rows.t().dot(&centred_rows);
+        matrix.diag_mut().mapv_inplace(|v| v + 1.0);
+        let factor = crate::estimate::linalg::Cholesky::new(matrix).unwrap();
+        let expected = factor.solve(&centred_rows.t().dot(&y));
+        let found = &fit.scaled.coefficients;
+        assert!(
+            (&expected - found).iter().all(|d| d.abs() < 1e-9),
+            "{kernels}"
+        );
     }
 }

@@ -1,37 +1,49 @@
-//! What is believed of the field before any score: its length, its place, its variances.
+//! What is believed of the field before any score: its lengths, its place, its variances.
 
 use super::basis::Bump;
 
-/// Lengths to choose from, in cells.
-pub(super) const LENGTHS: [f64; 6] = [0.25, 0.5, 0.8, 1.2, 2.0, 3.5];
+/// Groups of features that have a variance of their own: see [`Features::group`](super::features::Features::group).
+pub(super) const GROUPS: usize = 4;
 
-/// Factor between ratios of signal to noise, and between weights of the common features, that are
-/// tried.
-pub(super) const STEP: f64 = 2.0;
+/// For each group the logarithm of how much of a score's variance it makes, over the noise's.
+pub(super) type Ratios = [f64; GROUPS];
 
-/// A prior: an index into the lengths, the bumps of both axes, the steps of the common features'
-/// weight and of the ratio.
+/// The deviation of [`Prior::START`]'s ratios, between images and models.
+const SPREAD: f64 = 1.5;
+
+/// The shape of the field, and the ratios.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Prior {
-    pub length: usize,
+    pub shape: Shape,
+    pub ratios: Ratios,
+}
+
+/// Indices into the lengths, of the common features' field and of the contrasts'; and the bumps of both axes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Shape {
+    pub lengths: [usize; 2],
     pub bumps: [Option<Bump>; 2],
-    pub common: i32,
-    pub step: i32,
+}
+
+impl Shape {
+    /// The index of a group's length.
+    pub fn length(&self, group: usize) -> usize {
+        self.lengths[group % 2]
+    }
 }
 
 impl Prior {
     pub const START: Prior = Prior {
-        length: 2,
-        bumps: [None, None],
-        common: 0,
-        step: -1,
+        shape: Shape {
+            lengths: [1, 3],
+            bumps: [None, None],
+        },
+        ratios: [-1.5, -0.8, -1.5, -2.2],
     };
+}
 
-    pub fn length_in_cells(&self) -> f64 {
-        LENGTHS[self.length]
-    }
-
-    pub fn common_weight(&self) -> f64 {
-        STEP.powi(self.common)
-    }
+/// The logarithm of the density of a group's ratio, up to a constant, and its first and second derivative.
+pub(super) fn belief(group: usize, ratio: f64) -> [f64; 3] {
+    let u = (ratio - Prior::START.ratios[group]) / SPREAD;
+    [-0.5 * u * u, -u / SPREAD, -1.0 / (SPREAD * SPREAD)]
 }

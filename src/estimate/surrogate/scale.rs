@@ -1,8 +1,5 @@
 //! The scale on which scores are fitted.
 
-/// Factors of [`Worth`] that are believed.
-const FACTORS: std::ops::RangeInclusive<f64> = 0.5..=2.0;
-
 /// What is added to distances before their logarithm, in medians of them: with less of it the lowest
 /// scores of all weigh most, with more of it the scale is straighter.
 const OFFSET: f64 = 0.3;
@@ -13,8 +10,15 @@ pub(super) struct Scale {
     pub values: Vec<f64>,
     /// Sum of the logarithms of the scale's slope: what makes likelihoods comparable.
     pub log_slope: f64,
-    /// Whether the scale is not a straight one.
-    pub bent: bool,
+    /// From values to scores; `None` on a straight scale.
+    pub curve: Option<Curve>,
+}
+
+/// A score that is `a constant + level * e / E e`, where `e = exp(curvature * value)`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Curve {
+    pub curvature: f64,
+    pub level: f64,
 }
 
 /// The end of the scores that a logarithmic scale draws apart.
@@ -30,7 +34,7 @@ impl Scale {
         Scale {
             values: scores.to_vec(),
             log_slope: 0.0,
-            bent: false,
+            curve: None,
         }
     }
 
@@ -55,47 +59,21 @@ impl Scale {
         let mut values: Vec<f64> = logarithms.collect();
         let (centre, score) = (mean(&values), mean(scores));
         values.iter_mut().for_each(|v| *v -= centre);
-        let slope = Line::new(&values, scores).slope;
+        let slope = slope(&values, scores);
         if !(slope > 0.0 && slope.is_finite()) {
             return None;
         }
         values.iter_mut().for_each(|v| *v = score + slope * *v);
         let slopes = distances.iter().map(|d| (slope / (d + offset)).ln());
+        let curve = Curve {
+            curvature: sign / slope,
+            level: sign * (mean(&distances) + offset),
+        };
         Some(Scale {
             log_slope: slopes.sum(),
             values,
-            bent: true,
+            curve: Some(curve),
         })
-    }
-}
-
-/// What a prediction of the values is worth of the scores.
-pub(super) struct Worth {
-    pub factor: f64,
-    /// Its squared relative standard error.
-    pub uncertainty: f64,
-}
-
-impl Worth {
-    /// From predictions of the values, each made without the one that it predicts; and what they
-    /// leave of the scores. What a regression explains of the values need not raise the score as
-    /// all of the values do.
-    pub fn new(predictions: &[f64], scores: &[f64]) -> (Self, Vec<f64>) {
-        let line = Line::new(predictions, scores);
-        let slope = if line.slope.is_nan() { 1.0 } else { line.slope };
-        let factor = slope.clamp(*FACTORS.start(), *FACTORS.end());
-        let (centre, score) = (mean(predictions), mean(scores));
-        let left = predictions.iter().zip(scores);
-        let left = left.map(|(p, f)| f - score - factor * (p - centre));
-        // Of predictions that are all the same it is not a number, and 1 is taken.
-        let uncertainty = (line.variance / factor.powi(2)).min(1.0);
-        (
-            Worth {
-                factor,
-                uncertainty,
-            },
-            left.collect(),
-        )
     }
 }
 
@@ -103,25 +81,12 @@ pub(super) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The regression of y on x.
-struct Line {
-    slope: f64,
-    /// Of the slope, whatever the variances of what the line leaves.
-    variance: f64,
-}
-
-impl Line {
-    fn new(x: &[f64], y: &[f64]) -> Self {
-        let (x_mean, y_mean) = (mean(x), mean(y));
-        let pairs = || x.iter().zip(y).map(|(x, y)| (x - x_mean, y - y_mean));
-        let squares: f64 = pairs().map(|(x, _)| x * x).sum();
-        let slope = pairs().map(|(x, y)| x * y).sum::<f64>() / squares;
-        let left = pairs().map(|(x, y)| (x * (y - slope * x)).powi(2));
-        Line {
-            slope,
-            variance: left.sum::<f64>() / squares.powi(2),
-        }
-    }
+/// The slope of the regression of y on x.
+fn slope(x: &[f64], y: &[f64]) -> f64 {
+    let (x_mean, y_mean) = (mean(x), mean(y));
+    let pairs = || x.iter().zip(y).map(|(x, y)| (x - x_mean, y - y_mean));
+    let squares: f64 = pairs().map(|(x, _)| x * x).sum();
+    pairs().map(|(x, y)| x * y).sum::<f64>() / squares
 }
 
 #[cfg(test)]
@@ -162,17 +127,5 @@ mod tests {
         let factor = (scale.values[4] - scale.values[0]) / (9.3f64 / 0.3).ln();
         let expected: f64 = scores.iter().map(|d| (factor / (d + 0.3)).ln()).sum();
         assert!((scale.log_slope - expected).abs() < 1e-9);
-    }
-
-    #[test]
-    fn predictions_that_are_too_small_are_worth_more() {
-        let predictions = SCORES.map(|f| 0.6 * f + 1.0);
-        let (worth, left) = Worth::new(&predictions, &SCORES);
-        assert!((worth.factor - 1.0 / 0.6).abs() < 1e-12 && worth.uncertainty < 1e-20);
-        assert!(left.iter().all(|l| l.abs() < 1e-12));
-        // Predictions that say nothing leave the scores.
-        let (worth, left) = Worth::new(&[3.0; 6], &SCORES);
-        assert_eq!((worth.factor, worth.uncertainty), (1.0, 1.0));
-        assert_eq!(left, SCORES.map(|f| f - 18.0));
     }
 }

@@ -1,0 +1,253 @@
+//! The likelihood of few masks: their covariance, one matrix a group.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ndarray::{Array1, Array2, Axis};
+
+use super::basis::{Bump, LENGTHS};
+use super::design::{Design, Scores};
+use super::features::Features;
+use super::field::Field;
+use super::likelihood::Likelihood;
+use super::prior::{GROUPS, Ratios, Shape};
+use crate::estimate::linalg::{Cholesky, gram, mirror};
+use crate::masks::plan::Plan;
+
+/// The covariance of the masks' scores by one group of features, over its mean diagonal.
+struct Kernel {
+    matrix: Array2<f64>,
+    /// The mean diagonal, for coefficients of unit variance.
+    scale: f64,
+}
+
+/// A field's place, and the rows of the masks for all of its pairs of terms, `[masks, features x pairs]`, centred.
+struct Place<'a> {
+    bumps: [Option<Bump>; 2],
+    field: Arc<Field<'a>>,
+    rows: Array2<f64>,
+}
+
+/// A group, an index into the lengths and the bumps.
+type Key = (usize, usize, [Option<Bump>; 2]);
+
+/// A value of a key; found again by all who ask for it.
+struct Known<K, V>(Mutex<Vec<(K, V)>>);
+
+impl<K: PartialEq, V: Clone> Known<K, V> {
+    fn get(&self, key: K, make: impl FnOnce() -> V) -> V {
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found =
+            |known: &Vec<(K, V)>| known.iter().find(|(k, _)| *k == key).map(|k| k.1.clone());
+        if let Some(value) = found(&lock()) {
+            return value;
+        }
+        // Made without the lock: two threads may make the same value.
+        let value = make();
+        lock().push((key, value.clone()));
+        value
+    }
+}
+
+impl<K, V> Default for Known<K, V> {
+    fn default() -> Self {
+        Known(Mutex::default())
+    }
+}
+
+/// The kernels of the masks of some blocks, which know no score: all targets share them.
+pub(super) struct Kernels<'a, 'b> {
+    pub plan: &'a Plan,
+    pub seed: u64,
+    pub states: Arc<Features>,
+    blocks: &'b [Scores<'b>],
+    places: Known<[Option<Bump>; 2], Arc<Place<'a>>>,
+    kernels: Known<Key, Option<Arc<Kernel>>>,
+}
+
+impl<'a, 'b> Kernels<'a, 'b> {
+    pub fn new(plan: &'a Plan, seed: u64, states: Arc<Features>, blocks: &'b [Scores<'b>]) -> Self {
+        Kernels {
+            plan,
+            seed,
+            states,
+            blocks,
+            places: Known::default(),
+            kernels: Known::default(),
+        }
+    }
+
+    fn place(&self, bumps: [Option<Bump>; 2]) -> Arc<Place<'a>> {
+        self.places.get(bumps, || {
+            let field = Arc::new(Field::new(self.plan, bumps));
+            let all = vec![1.0; field.pairs()];
+            let design = Design::new(
+                self.plan,
+                self.seed,
+                &self.states,
+                &field,
+                |_| &all,
+                [1.0; GROUPS],
+            );
+            let mut rows = design.rows(self.blocks);
+            let mean = rows.sum_axis(Axis(0)) / rows.dim().0.max(1) as f64;
+            rows -= &mean;
+            Arc::new(Place { bumps, field, rows })
+        })
+    }
+
+    fn kernel(&self, group: usize, length: usize, place: &Place<'a>) -> Option<Arc<Kernel>> {
+        self.kernels.get((group, length, place.bumps), || {
+            let pairs = place.field.pairs();
+            let scales = place.field.scales(LENGTHS[length]);
+            let features = (0..self.states.count()).filter(|&f| self.states.group(f) == group);
+            let columns: Vec<(usize, f64)> = features
+                .flat_map(|f| {
+                    scales
+                        .iter()
+                        .enumerate()
+                        .map(move |(pair, &s)| (f * pairs + pair, s))
+                })
+                .filter(|&(_, s)| s > 0.0)
+                .collect();
+            let masks = place.rows.dim().0;
+            let mut rows = Array2::zeros((masks, columns.len()));
+            for (mut to, from) in rows.outer_iter_mut().zip(place.rows.outer_iter()) {
+                to.iter_mut()
+                    .zip(&columns)
+                    .for_each(|(to, &(c, s))| *to = s * from[c]);
+            }
+            let mut matrix = gram(rows.view());
+            let scale = matrix.diag().sum() / masks as f64;
+            if !(scale > 0.0 && scale.is_finite()) {
+                return None;
+            }
+            matrix /= scale;
+            mirror(&mut matrix);
+            Some(Arc::new(Kernel { matrix, scale }))
+        })
+    }
+
+    /// The likelihood of centred values of the masks.
+    pub fn likelihood<'v>(&self, shape: Shape, values: &'v Array1<f64>) -> OfMasks<'a, 'v> {
+        let place = self.place(shape.bumps);
+        let kernels = std::array::from_fn(|group| self.kernel(group, shape.length(group), &place));
+        OfMasks {
+            shape,
+            field: place.field.clone(),
+            kernels,
+            values,
+        }
+    }
+
+    /// The design of a prior.
+    pub fn design(&self, of: &OfMasks<'a, '_>, ratios: &Ratios) -> Design<'a> {
+        let variances = std::array::from_fn(|group| match &of.kernels[group] {
+            Some(kernel) => ratios[group].exp() / kernel.scale,
+            None => 0.0,
+        });
+        let scales = of
+            .shape
+            .lengths
+            .map(|length| of.field.scales(LENGTHS[length]));
+        let scales = |group: usize| &scales[group % 2];
+        Design::new(
+            self.plan,
+            self.seed,
+            &self.states,
+            &of.field,
+            scales,
+            variances,
+        )
+    }
+
+    /// The field of a prior, as a map, from the weights of the masks.
+    pub fn map(&self, of: &OfMasks<'a, '_>, ratios: &Ratios, weights: &Array1<f64>) -> Vec<f64> {
+        let design = self.design(of, ratios);
+        let place = self.place(of.shape.bumps);
+        let all = place.rows.t().dot(weights);
+        let pairs = place.field.pairs();
+        let coefficients = design
+            .columns()
+            .map(|(f, pair, s)| s * all[f * pairs + pair]);
+        design.map(&coefficients.collect())
+    }
+}
+
+/// The restricted likelihood of the values of some masks under one shape.
+pub(super) struct OfMasks<'a, 'v> {
+    pub shape: Shape,
+    field: Arc<Field<'a>>,
+    kernels: [Option<Arc<Kernel>>; GROUPS],
+    values: &'v Array1<f64>,
+}
+
+pub(super) struct AtMasks {
+    value: f64,
+    ratios: Ratios,
+    factor: Cholesky,
+    /// The inverse covariance, over the noise's variance, times the values.
+    pub weights: Array1<f64>,
+    noise: f64,
+}
+
+impl Likelihood for OfMasks<'_, '_> {
+    type Point = AtMasks;
+
+    fn has(&self, group: usize) -> bool {
+        self.kernels[group].is_some()
+    }
+
+    fn at(&self, ratios: &Ratios) -> Option<AtMasks> {
+        let squares = self.values.dot(self.values);
+        if squares <= 0.0 {
+            return None;
+        }
+        let mut matrix = Array2::eye(self.values.len());
+        for (kernel, ratio) in self.kernels.iter().zip(ratios) {
+            if let Some(kernel) = kernel {
+                matrix.scaled_add(ratio.exp(), &kernel.matrix);
+            }
+        }
+        let factor = Cholesky::new(matrix)?;
+        let weights = factor.solve(self.values);
+        let degrees = self.values.len() as f64 - 1.0;
+        let noise = self.values.dot(&weights).max(1e-12 * squares) / degrees;
+        Some(AtMasks {
+            value: -0.5 * (degrees * noise.ln() + factor.log_determinant()),
+            ratios: *ratios,
+            factor,
+            weights,
+            noise,
+        })
+    }
+
+    fn value(point: &AtMasks) -> f64 {
+        point.value
+    }
+
+    fn slopes(&self, point: &AtMasks, groups: &[usize]) -> (Array1<f64>, Array2<f64>) {
+        let degrees = self.values.len() as f64 - 1.0;
+        let inverse = point.factor.inverse();
+        let mut traces = Vec::with_capacity(groups.len());
+        let mut effects = Vec::with_capacity(groups.len());
+        for &group in groups {
+            let Some(kernel) = &self.kernels[group] else {
+                continue;
+            };
+            let ratio = point.ratios[group].exp();
+            let product: f64 = inverse.iter().zip(&kernel.matrix).map(|(a, k)| a * k).sum();
+            traces.push(ratio * product);
+            effects.push(kernel.matrix.dot(&point.weights) * ratio);
+        }
+        let explained = effects.iter().map(|effect| effect.dot(&point.weights));
+        let explained: Vec<f64> = explained.collect();
+        let solved: Vec<_> = effects.iter().map(|e| point.factor.solve(e)).collect();
+        let gradient = explained.iter().zip(&traces);
+        let gradient = gradient.map(|(e, t)| 0.5 * (e / point.noise - t)).collect();
+        let information = Array2::from_shape_fn((effects.len(), effects.len()), |(i, j)| {
+            let both = effects[i].dot(&solved[j]) / point.noise;
+            0.5 * (both - explained[i] * explained[j] / (point.noise.powi(2) * degrees))
+        });
+        (gradient, information)
+    }
+}
