@@ -5,12 +5,11 @@ use ndarray::{Array2, Array3, ArrayRef3};
 use crate::error::Result;
 use crate::estimate::blocks::{Fit, MIN_BLOCKS};
 use crate::estimate::sums::Sums;
-use crate::estimate::surrogate::Surrogate;
+use crate::estimate::surrogate::{Masks, Surrogate};
 use crate::ledger::Ledger;
-use crate::masks::plan::Plan;
 
-/// Of the surrogate's error, how much is in the centred map as well. Of the shares tried on signs and photos (0, 2/3, and 1, the surrogate
-/// alone) this has a squared error next to the surrogate's, and Insertion between both.
+/// Of the surrogate's squared error, how much is in the centred map's as well. Of the shares tried on signs and photos (0, 2/3, and
+/// 1, which is the surrogate alone) this one has the surrogate's squared error, and Insertion between those of the others.
 const SHARED: f32 = 2.0 / 3.0;
 
 /// The average for one target.
@@ -31,12 +30,13 @@ impl<'a> Averaged<'a> {
     /// `l = (1 - k) s^2 / (s^2 + c^2 - 2 k s^2)`, which has the least variance,
     /// `(1 - l)^2 s^2 + l^2 c^2 + 2 l (1 - l) k s^2`.
     pub fn new(
-        plan: &'a Plan,
+        masks: &Masks<'a, '_>,
         ledger: &'a Ledger,
         target: usize,
         mixing: Option<&Array2<f64>>,
     ) -> Result<Self> {
-        let surrogate = Surrogate::fit(plan, ledger, target)?.mixed(mixing);
+        let plan = masks.plan();
+        let surrogate = Surrogate::of_masks(masks, target)?.mixed(mixing);
         let (mut map, mut error) = (surrogate.map(), surrogate.standard_deviation());
         let mut weight = Array3::zeros(map.dim());
         let sums = Sums::Difference { centred: true };

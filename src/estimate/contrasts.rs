@@ -7,7 +7,7 @@ use super::averaged::Averaged;
 use super::blocks::{MIN_BLOCKS, plane_sums};
 use super::effect::{Effect, mixed};
 use super::regression::Regression;
-use super::surrogate::{CrossFit, Surrogate};
+use super::surrogate::{CrossFit, Masks, Surrogate};
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
@@ -43,7 +43,10 @@ impl Estimator {
         plan.expect_weights(weights)?;
         expect_target(ledger, target)?;
         if let Estimator::Averaged = self {
-            let average = Averaged::new(plan, ledger, target, mixing.as_ref())?;
+            ledger.expect_plan(plan)?;
+            let blocks: Vec<_> = ledger.iter().collect();
+            let masks = Masks::new(plan, ledger.seed(), &blocks);
+            let average = Averaged::new(&masks, ledger, target, mixing.as_ref())?;
             let (value, error) = average.contrast(weights)?;
             return Ok((value, Some(error)));
         }
@@ -116,7 +119,10 @@ impl Estimator {
                     .collect()
             }
             Estimator::Averaged => {
-                let average = Averaged::new(plan, ledger, target, mixing)?;
+                ledger.expect_plan(plan)?;
+                let blocks: Vec<_> = ledger.iter().collect();
+                let masks = Masks::new(plan, ledger.seed(), &blocks);
+                let average = Averaged::new(&masks, ledger, target, mixing)?;
                 alone
                     .map(|weights| average.contrast(&weights).map(known))
                     .collect()

@@ -83,10 +83,10 @@ pub enum Estimator {
     /// less squared error on signs at 1000 masks. Standard errors are those of the residual part.
     SurrogateCorrected,
     /// The average of `Surrogate` and `Centred`, at every pixel weighted by their precision there: with s and c their errors,
-    /// `centred` counts `s^2 / (s^2 + c^2)`. Few masks: nearly the surrogate. With more, what is too fine or too little
-    /// additive for the surrogate comes in. Below 8 blocks the surrogate alone. Its squared error is that of the better of
-    /// both (at 300 masks an eighth to a quarter more), its Insertion and Deletion near the better one's up to 1000 masks.
-    /// Standard errors count what both share; 16 masks are the least.
+    /// `centred` counts `s^2 / (3 c^2 - s^2)`, which is right if two thirds of `s^2` are in both. Few masks: nearly the surrogate. With
+    /// more, what is too fine or too little additive for the surrogate comes in. Below 8 blocks the surrogate alone. Its squared error is
+    /// the surrogate's, its Insertion and Deletion the better one's within their standard errors from 100 to 3000 masks. Standard errors count
+    /// what both share; 16 masks are the least.
     Averaged,
     /// The coefficients of a ridge regression of the score on what is shown (penalty 1, an intercept without one),
     /// each mask weighted by `exp(-d^2 / (2 * 0.25^2))`, with d 1 less the cosine of the angle between what it shows
@@ -166,10 +166,15 @@ impl Estimator {
                     Ok((fit.map(), errors.then(|| fit.standard_deviation())))
                 })
             }
-            Estimator::Averaged => each_target(plan, ledger, |target| {
-                let average = Averaged::new(plan, ledger, target, mixing)?;
-                Ok((average.map, Some(average.error)))
-            }),
+            Estimator::Averaged => {
+                ledger.expect_plan(plan)?;
+                let blocks: Vec<_> = ledger.iter().collect();
+                let masks = Masks::new(plan, ledger.seed(), &blocks);
+                each_target(plan, ledger, |target| {
+                    let average = Averaged::new(&masks, ledger, target, mixing)?;
+                    Ok((average.map, Some(average.error)))
+                })
+            }
             Estimator::SurrogateCorrected => {
                 ledger.expect_plan(plan)?;
                 let cross = CrossFit::new(plan, ledger, mixing)?;

@@ -334,6 +334,10 @@ impl<'a, 'b> Masks<'a, 'b> {
         Self::with(plan, seed, blocks, &Arc::new(Features::new(plan)))
     }
 
+    pub fn plan(&self) -> &'a Plan {
+        self.kernels.plan
+    }
+
     fn with(plan: &'a Plan, seed: u64, blocks: &'b [Scores<'b>], states: &Arc<Features>) -> Self {
         let (mut few, mut count) = (0, 0);
         while few < SELECT && count < blocks.len() {
