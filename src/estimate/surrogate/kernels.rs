@@ -235,8 +235,8 @@ impl Likelihood for OfMasks<'_, '_> {
                 continue;
             };
             let ratio = point.ratios[group].exp();
-            let product: f64 = inverse.iter().zip(&kernel.matrix).map(|(a, k)| a * k).sum();
-            traces.push(ratio * product);
+            let rows = inverse.outer_iter().zip(kernel.matrix.outer_iter());
+            traces.push(ratio * rows.map(|(a, k)| a.dot(&k)).sum::<f64>());
             effects.push(kernel.matrix.dot(&point.weights) * ratio);
         }
         let explained = effects.iter().map(|effect| effect.dot(&point.weights));
