@@ -8,6 +8,9 @@ use super::field::Field;
 use super::scale::Curve;
 use crate::masks::grid::{GridAxis, Taps};
 
+/// Offsets of an axis that are gone through; where cells are larger than so many pixels, equally spaced ones.
+const OFFSETS: usize = 32;
+
 /// Exponents beyond which no score goes.
 const BOUND: f64 = 20.0;
 
@@ -30,7 +33,8 @@ impl Design<'_> {
     ///
     /// `level E[e | o] / E e (E[e_i | i feeds plane j] - 1) / E e_i`, where `e_i = exp(curvature * v_i)`
     ///
-    /// (1: in the unselected state it adds nothing), and a pixel's is the weighted mean of those of its cells, over all offsets.
+    /// (1: in the unselected state it adds nothing), and a pixel's is the weighted mean of those of its cells, over all offsets, or where
+    /// cells have more than 32 pixels over 16 to 32 equally spaced ones an axis.
     /// `None` where the states of a cell are too many to go through.
     pub fn curved_map(&self, weights: &Array1<f64>, curve: Curve) -> Option<Vec<f64>> {
         let cells = Cells::new(self, curve)?;
@@ -66,6 +70,12 @@ impl Design<'_> {
         }
         Some(out.into_iter().collect())
     }
+}
+
+/// Of so many offsets, those that stand for all.
+fn offsets(count: usize) -> impl Iterator<Item = usize> {
+    let step = count.div_ceil(OFFSETS).max(1);
+    (step / 2..count).step_by(step)
 }
 
 /// What a cell's values make of its differences.
@@ -137,19 +147,20 @@ impl<'a> Cells<'a> {
         terms: &[Array2<f64>],
         [height, width]: [usize; 2],
     ) -> Array3<f64> {
-        let taps =
-            |axis: &GridAxis| -> Vec<Taps> { (0..axis.offsets()).map(|o| axis.taps(o)).collect() };
+        let taps = |axis: &GridAxis| -> Vec<Taps> {
+            offsets(axis.offsets()).map(|o| axis.taps(o)).collect()
+        };
         let (row_taps, column_taps) = (taps(row_axis), taps(column_axis));
-        let halves: Vec<Vec<Array2<f64>>> = rows
-            .cells
-            .iter()
-            .map(|cells| terms.iter().map(|terms| cells.dot(terms)).collect())
+        let half = |cells: &Array2<f64>| terms.iter().map(|terms| cells.dot(terms)).collect();
+        let halves: Vec<Vec<Array2<f64>>> = offsets(rows.cells.len())
+            .map(|offset| half(&rows.cells[offset]))
             .collect();
         let across = columns.cells.first().map_or(0, |cells| cells.dim().0);
         let down = rows.cells.first().map_or(0, |cells| cells.dim().0);
         // By column offsets, and for each by row offsets.
         let mut of_offsets = Vec::with_capacity(row_taps.len() * column_taps.len());
-        for column_cells in &columns.cells {
+        for offset in offsets(columns.cells.len()) {
+            let column_cells = &columns.cells[offset];
             for halves in &halves {
                 let halves = halves.iter();
                 let values: Vec<_> = halves.map(|half| half.dot(&column_cells.t())).collect();
@@ -325,5 +336,32 @@ mod tests {
             },
             [3, 3, 2],
         );
+    }
+
+    #[test]
+    fn some_offsets_of_large_cells_stand_for_all() {
+        for (count, expected) in [(1, 1), (32, 32), (33, 16), (512, 32)] {
+            assert_eq!(offsets(count).count(), expected, "{count}");
+        }
+        let spec = MaskSpec {
+            grid: Some([2, 1]),
+            ..MaskSpec::new(Rise)
+        };
+        let plan = Plan::new([1, 180, 70], &spec).unwrap();
+        let states = Arc::new(Features::new(&plan));
+        let field = Arc::new(Field::new(&plan, [None, None]));
+        let scales = field.scales(0.8);
+        let design = Design::new(&plan, 0, &states, &field, |_| &scales, [1.0; GROUPS]);
+        let weights = Array1::from_shape_fn(design.features(), |i| (1.7 * i as f64).sin());
+        let flat = Curve {
+            curvature: 1e-7,
+            level: 1e7,
+        };
+        let map = design.map(&weights);
+        let largest = map.iter().fold(0.0, |a: f64, v| a.max(v.abs()));
+        let curved = design.curved_map(&weights, flat).unwrap();
+        for (a, b) in map.iter().zip(curved) {
+            assert!((a - b).abs() < 0.01 * largest, "{a} {b} {largest}");
+        }
     }
 }

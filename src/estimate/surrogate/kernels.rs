@@ -13,6 +13,10 @@ use super::prior::{GROUPS, Ratios, Shape};
 use crate::estimate::linalg::{Cholesky, gram, mirror};
 use crate::masks::plan::Plan;
 
+/// Fields with bumps, and kernels of such, that are kept: what a climb goes back to.
+const PLACES: usize = 2;
+const KERNELS: usize = 16;
+
 /// The covariance of the masks' scores by one group of features, over its mean diagonal.
 struct Kernel {
     matrix: Array2<f64>,
@@ -30,27 +34,41 @@ struct Place<'a> {
 /// A group, an index into the lengths and the bumps.
 type Key = (usize, usize, [Option<Bump>; 2]);
 
-/// A value of a key; found again by all who ask for it.
-struct Known<K, V>(Mutex<Vec<(K, V)>>);
+/// Values by what they are made of, found again by all who ask for them.
+struct Known<K, V> {
+    values: Mutex<Vec<(K, V)>>,
+    /// The newest that are kept, beside those without bumps, which all targets begin with: each target brings bumps of its own.
+    newest: usize,
+    without_bumps: fn(&K) -> bool,
+}
 
 impl<K: PartialEq, V: Clone> Known<K, V> {
+    fn new(newest: usize, without_bumps: fn(&K) -> bool) -> Self {
+        Known {
+            values: Mutex::default(),
+            newest,
+            without_bumps,
+        }
+    }
+
     fn get(&self, key: K, make: impl FnOnce() -> V) -> V {
-        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found =
-            |known: &Vec<(K, V)>| known.iter().find(|(k, _)| *k == key).map(|k| k.1.clone());
-        if let Some(value) = found(&lock()) {
+        let lock = || self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lock().iter().find(|(k, _)| *k == key).map(|k| k.1.clone());
+        if let Some(value) = known {
             return value;
         }
         // Made without the lock: two threads may make the same value.
         let value = make();
-        lock().push((key, value.clone()));
+        let mut values = lock();
+        values.push((key, value.clone()));
+        let of_bumps = values.iter().enumerate();
+        let mut of_bumps = of_bumps.filter(|(_, (key, _))| !(self.without_bumps)(key));
+        let oldest = of_bumps.next().map(|(i, _)| i);
+        let newer = of_bumps.count();
+        if let Some(oldest) = oldest.filter(|_| newer >= self.newest) {
+            values.remove(oldest);
+        }
         value
-    }
-}
-
-impl<K, V> Default for Known<K, V> {
-    fn default() -> Self {
-        Known(Mutex::default())
     }
 }
 
@@ -71,8 +89,8 @@ impl<'a, 'b> Kernels<'a, 'b> {
             seed,
             states,
             blocks,
-            places: Known::default(),
-            kernels: Known::default(),
+            places: Known::new(PLACES, |bumps| *bumps == [None; 2]),
+            kernels: Known::new(KERNELS, |key| key.2 == [None; 2]),
         }
     }
 
@@ -249,5 +267,24 @@ impl Likelihood for OfMasks<'_, '_> {
             0.5 * (both - explained[i] * explained[j] / (point.noise.powi(2) * degrees))
         });
         (gradient, information)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_stays_bounded_and_what_all_begin_with_stays() {
+        let known = Known::new(3, |key: &usize| *key < 2);
+        for round in 0..2 {
+            for key in 0..10 {
+                assert_eq!(known.get(key, || 7 * key), 7 * key);
+                assert!(known.values.lock().unwrap().len() <= 5, "{round} {key}");
+            }
+        }
+        let kept: Vec<usize> = known.values.lock().unwrap().iter().map(|v| v.0).collect();
+        assert_eq!(kept, [0, 1, 7, 8, 9]);
+        assert_eq!(known.get(8, || unreachable!()), 56);
     }
 }
