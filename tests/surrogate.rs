@@ -398,8 +398,8 @@ fn every_family_region_and_block_size() {
     }
 }
 
-/// The average by hand, of planes and of own effects: weights are shares of precision, and what is shared counts
-/// once.
+/// The average by hand, of planes and of own effects: weights go by the errors (the centred map's pooled over a plane), of which
+/// two thirds of the surrogate's are in both.
 #[test]
 fn averages_are_weighted_by_precision() {
     let explained = |estimator, masks| {
@@ -430,12 +430,15 @@ fn averages_are_weighted_by_precision() {
         .map(|estimator| of(estimator, 400));
         let [ea, es, ec] = [&a, &s, &c].map(|e| error(e).unwrap());
         let mut weights = Vec::new();
+        let squares = ec.mapv(|e| e * e);
+        let pooled: Vec<f32> = squares.outer_iter().map(|p| p.mean().unwrap()).collect();
         for (index, &value) in a.map().indexed_iter() {
             let (vs, vc) = (es[index].powi(2), ec[index].powi(2));
-            let l = vs / (vs + vc);
+            let both = 2.0 / 3.0 * vs;
+            let l = ((vs - both) / (vs + pooled[index.0] - 2.0 * both)).min(1.0);
             let expected = (1.0 - l) * s.map()[index] + l * c.map()[index];
             assert!((value - expected).abs() < 1e-5, "{value} {expected}");
-            let covered = (1.0 - l).powi(2) * vs + l * l * vc + 2.0 * l * (1.0 - l) * vs;
+            let covered = (1.0 - l).powi(2) * vs + l * l * vc + 2.0 * l * (1.0 - l) * both;
             assert!((ea[index] - covered.sqrt()).abs() < 1e-5);
             weights.push(l);
         }
@@ -460,6 +463,38 @@ fn averages_are_weighted_by_precision() {
         // Below 8 blocks the surrogate stands alone.
         let [a, s] = [Estimator::Averaged, Estimator::Surrogate].map(|e| of(e, 224));
         assert_eq!((a.map(), error(&a)), (s.map(), error(&s)));
+    }
+}
+
+/// Scores in another unit, of any size, have the same map in that unit.
+#[test]
+fn the_unit_of_scores_does_not_matter() {
+    let explained = |factor: f32, estimator| {
+        let explainer = racm::Explainer::builder().grid(4, 4).estimator(estimator);
+        let explainer = explainer.masks(300).build().unwrap();
+        let model = racm::FnModel::new(move |batch: ndarray::ArrayView4<'_, f32>| {
+            let score = |(n, _)| factor * batch.slice(s![n, 0, 2..6, 5..9]).sum().exp() / 1e6;
+            ndarray::Array2::from_shape_fn((batch.dim().0, 1), score)
+        });
+        let explanation = explainer.explain(&model, &Array3::<f32>::ones((2, 16, 16)), 0);
+        let explanation = explanation.unwrap();
+        let errors = explanation.standard_error().unwrap().unwrap();
+        (explanation.map().to_owned(), errors)
+    };
+    for estimator in [Estimator::Surrogate, Estimator::Averaged] {
+        let (map, errors) = explained(1.0, estimator);
+        let largest = map.fold(0.0f32, |a, v| a.max(v.abs()));
+        assert!(largest > 0.01);
+        for factor in [1e28, 1e-15] {
+            let (other, others) = explained(factor, estimator);
+            for (value, other) in map.iter().chain(&errors).zip(other.iter().chain(&others)) {
+                let difference = value - other / factor;
+                assert!(
+                    difference.abs() < 0.01 * largest,
+                    "{factor}: {value} {other}"
+                );
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::ledger::Ledger;
 
 /// Of the surrogate's squared error, how much is in the centred map's as well. Of the shares tried on signs and photos (0, 2/3, and
 /// 1, which is the surrogate alone) this one has the surrogate's squared error, and Insertion between those of the others.
-const SHARED: f32 = 2.0 / 3.0;
+const SHARED: f64 = 2.0 / 3.0;
 
 /// The average for one target.
 pub(super) struct Averaged<'a> {
@@ -25,10 +25,9 @@ pub(super) struct Averaged<'a> {
 }
 
 impl<'a> Averaged<'a> {
-    /// With s and c the surrogate's and the centred map's errors (c pooled over a plane, for at few blocks each by itself is
-    /// noise) and `k s^2` the covariance of both errors, the centred map counts
-    /// `l = (1 - k) s^2 / (s^2 + c^2 - 2 k s^2)`, which has the least variance,
-    /// `(1 - l)^2 s^2 + l^2 c^2 + 2 l (1 - l) k s^2`.
+    /// With s and c the surrogate's and the centred map's errors and `k s^2` their covariance, the centred map counts
+    /// `l = (1 - k) s^2 / (s^2 + c^2 - 2 k s^2)`, where c is pooled over a plane, for each by itself is noise where blocks are few.
+    /// The variance is `(1 - l)^2 s^2 + l^2 c^2 + 2 l (1 - l) k s^2`, with the pixel's own c.
     pub fn new(
         masks: &Masks<'a, '_>,
         ledger: &'a Ledger,
@@ -44,20 +43,22 @@ impl<'a> Averaged<'a> {
             .then(|| Fit::new(plan, ledger, target..target + 1, sums, mixing.cloned()))
             .transpose()?;
         if let Some(fit) = &centred {
-            let errors = pooled(&fit.standard_error(), map.dim().0);
-            let centred = fit.map.iter().zip(&errors);
+            let errors = fit.standard_error();
+            let pooled = pooled(&errors, map.dim().0);
+            let centred = fit.map.iter().zip(&errors).zip(&pooled);
             let averaged = map.iter_mut().zip(&mut error).zip(&mut weight);
-            for (((map, error), weight), (&centred, &c)) in averaged.zip(centred) {
-                let (s, c) = (error.powi(2), c as f32);
+            for (((map, error), weight), ((&centred, &c), &pooled)) in averaged.zip(centred) {
+                let s = f64::from(*error).powi(2);
                 // Where neither has an error there is nothing to weigh: outside the region.
                 if s == 0.0 {
                     continue;
                 }
-                let l = (1.0 - SHARED) * s / (s + c - 2.0 * SHARED * s).max((1.0 - SHARED) * s);
-                *weight = l;
-                *map += l * (centred as f32 - *map);
+                let own = (1.0 - SHARED) * s;
+                let l = own / (s + pooled - 2.0 * SHARED * s).max(own);
+                *weight = l as f32;
+                *map += (l * (centred - f64::from(*map))) as f32;
                 let both = 2.0 * l * (1.0 - l) * SHARED * s;
-                *error = ((1.0 - l).powi(2) * s + l * l * c + both).sqrt();
+                *error = ((1.0 - l).powi(2) * s + (l * c).powi(2) + both).sqrt() as f32;
             }
         }
         Ok(Averaged {
@@ -85,7 +86,7 @@ impl<'a> Averaged<'a> {
         let shared: Vec<f64> = shared.into_iter().collect();
         let [error, part, rest] = [error, part, rest].map(|e| e.powi(2));
         let own = centred.contrast_error(&shared).powi(2);
-        let variance = rest + own + f64::from(SHARED) * (error - rest - part);
+        let variance = rest + own + SHARED * (error - rest - part);
         Ok((value, variance.max(0.0).sqrt()))
     }
 }
