@@ -79,7 +79,7 @@ pub enum Estimator {
     Surrogate,
     /// `Surrogate` plus the `HorvitzThompson` map of what it leaves, cross-fitted: every score is
     /// compared with the prediction of a model that was fitted to other blocks (five folds; fewer
-    /// where there are fewer blocks, and at least two). Unbiased like `Centred`, with about a quarter
+    /// where there are fewer blocks, and at least two). Unbiased like `Centred`, with more than a quarter
     /// less squared error on signs at 1000 masks. Standard errors are those of the residual part.
     SurrogateCorrected,
     /// The average of `Surrogate` and `Centred`, at every pixel weighted by their precision there: with s and c their errors,
