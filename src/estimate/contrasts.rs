@@ -43,10 +43,9 @@ impl Estimator {
         plan.expect_weights(weights)?;
         expect_target(ledger, target)?;
         if let Estimator::Averaged = self {
-            ledger.expect_plan(plan)?;
-            let blocks: Vec<_> = ledger.iter().collect();
-            let masks = Masks::new(plan, ledger.seed(), &blocks);
-            let average = Averaged::new(&masks, ledger, target, mixing.as_ref())?;
+            let average = Masks::of(plan, ledger, |masks| {
+                Averaged::new(masks, ledger, target, mixing.as_ref())
+            })?;
             let (value, error) = average.contrast(weights)?;
             return Ok((value, Some(error)));
         }
@@ -119,10 +118,9 @@ impl Estimator {
                     .collect()
             }
             Estimator::Averaged => {
-                ledger.expect_plan(plan)?;
-                let blocks: Vec<_> = ledger.iter().collect();
-                let masks = Masks::new(plan, ledger.seed(), &blocks);
-                let average = Averaged::new(&masks, ledger, target, mixing)?;
+                let average = Masks::of(plan, ledger, |masks| {
+                    Averaged::new(masks, ledger, target, mixing)
+                })?;
                 alone
                     .map(|weights| average.contrast(&weights).map(known))
                     .collect()

@@ -157,24 +157,18 @@ impl Estimator {
             return Ok((fit.maps(), errors));
         }
         match self {
-            Estimator::Surrogate => {
-                ledger.expect_plan(plan)?;
-                let blocks: Vec<_> = ledger.iter().collect();
-                let masks = Masks::new(plan, ledger.seed(), &blocks);
+            Estimator::Surrogate => Masks::of(plan, ledger, |masks| {
                 each_target(plan, ledger, |target| {
-                    let fit = Surrogate::of_masks(&masks, target)?.mixed(mixing);
+                    let fit = Surrogate::of_masks(masks, target)?.mixed(mixing);
                     Ok((fit.map(), errors.then(|| fit.standard_deviation())))
                 })
-            }
-            Estimator::Averaged => {
-                ledger.expect_plan(plan)?;
-                let blocks: Vec<_> = ledger.iter().collect();
-                let masks = Masks::new(plan, ledger.seed(), &blocks);
+            }),
+            Estimator::Averaged => Masks::of(plan, ledger, |masks| {
                 each_target(plan, ledger, |target| {
-                    let average = Averaged::new(&masks, ledger, target, mixing)?;
+                    let average = Averaged::new(masks, ledger, target, mixing)?;
                     Ok((average.map, Some(average.error)))
                 })
-            }
+            }),
             Estimator::SurrogateCorrected => {
                 ledger.expect_plan(plan)?;
                 let cross = CrossFit::new(plan, ledger, mixing)?;

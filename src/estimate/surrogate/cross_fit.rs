@@ -58,7 +58,7 @@ impl CrossFit {
                 if masks - (count as u64) < MIN_MASKS {
                     return Err(few(masks));
                 }
-                let seen = Masks::with(plan, ledger.seed(), &others, &states);
+                let seen = Masks::new(plan, ledger.seed(), &others, &states);
                 let surrogate = |target| {
                     let surrogate = Surrogate::of_masks(&seen, target)?.mixed(mixing);
                     Ok((surrogate.map().mapv(f64::from), surrogate.predict(&own)))

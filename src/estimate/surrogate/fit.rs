@@ -260,7 +260,7 @@ impl Moments {
 }
 
 /// The mean of scores, and what each is above it.
-fn centred(scores: &[f64]) -> (f64, Array1<f64>) {
+pub(super) fn centred(scores: &[f64]) -> (f64, Array1<f64>) {
     let mean = scores.iter().sum::<f64>() / scores.len() as f64;
     (mean, scores.iter().map(|f| f - mean).collect())
 }

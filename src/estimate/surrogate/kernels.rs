@@ -272,7 +272,42 @@ impl Likelihood for OfMasks<'_, '_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fit::centred;
+    use super::super::prior::Prior;
     use super::*;
+    use crate::masks::family::Racm;
+    use crate::masks::spec::MaskSpec;
+
+    /// The gradient is that of the value, by all four groups.
+    #[test]
+    fn slopes_are_those_of_the_likelihood() {
+        let plan = Plan::new([3, 12, 12], &MaskSpec::new(Racm).grid(3, 3)).unwrap();
+        let scores = Array2::from_shape_fn((40, 1), |(i, _)| ((3 * i * i) as f32).sin());
+        let blocks = [(0, scores.view())];
+        let states = Arc::new(Features::new(&plan));
+        let kernels = Kernels::new(&plan, 0, states, &blocks);
+        let values: Vec<f64> = scores.iter().map(|&f| f64::from(f)).collect();
+        let (_, values) = centred(&values);
+        let likelihood = kernels.likelihood(Prior::START.shape, &values);
+        let at = |ratios: Ratios| likelihood.at(&ratios).unwrap();
+        let ratios = [-0.5, -1.0, -1.5, 0.3];
+        let groups = [0, 1, 2, 3];
+        assert!(groups.iter().all(|&group| likelihood.has(group)));
+        let (gradient, information) = likelihood.slopes(&at(ratios), &groups);
+        for i in groups {
+            let moved = |by: f64| {
+                let mut ratios = ratios;
+                ratios[i] += by;
+                OfMasks::value(&at(ratios))
+            };
+            let numeric = (moved(1e-4) - moved(-1e-4)) / 2e-4;
+            assert!(
+                (numeric - gradient[i]).abs() < 1e-6,
+                "{i}: {numeric} {gradient}"
+            );
+            assert!(information[[i, i]] > 0.0);
+        }
+    }
 
     #[test]
     fn what_is_known_stays_bounded_and_what_all_begin_with_stays() {
