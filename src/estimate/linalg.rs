@@ -1,7 +1,7 @@
 //! Cholesky factors on top of ndarray's matrix product: all the linear algebra that is needed.
 
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, Slice};
+use ndarray::{Array1, Array2, ArrayRef1, ArrayView2, ArrayViewMut2, Axis, Slice};
 
 /// Columns that are factored at a time; the rest of the work is matrix products.
 const STEP: usize = 48;
@@ -119,7 +119,7 @@ impl Cholesky {
     }
 
     /// (L Lᵀ)⁻¹ b.
-    pub fn solve(&self, b: &Array1<f64>) -> Array1<f64> {
+    pub fn solve(&self, b: &ArrayRef1<f64>) -> Array1<f64> {
         let b = b.view().insert_axis(Axis(1)).to_owned();
         let mut x = self.half_solve(b).remove_axis(Axis(1));
         for i in (0..x.len()).rev() {

@@ -253,6 +253,10 @@ impl Rows for Parts<'_, '_> {
         (self.masks, self.design.features())
     }
 
+    fn groups(&self) -> Vec<usize> {
+        self.design.groups()
+    }
+
     fn each(&self, mut of: impl FnMut(Slice, &Array2<f64>)) {
         let mut first = 0;
         let mut of = |rows: &Array2<f64>| {

@@ -4,24 +4,37 @@ use std::sync::Arc;
 
 use ndarray::{Array1, Array2, Axis, Slice};
 
-use crate::estimate::linalg::{Cholesky, add_gram, gram};
+use super::few::{GroupKernels, OfKernels};
+use super::prior::Ratios;
+use crate::estimate::linalg::{Cholesky, add_gram, gram, mirror};
 
 /// The rows of masks, `[masks, features]`, a part at a time.
 pub(super) trait Rows {
     /// Masks and features.
     fn dim(&self) -> (usize, usize);
 
+    /// The group of each feature, in ascending order.
+    fn groups(&self) -> Vec<usize>;
+
     /// Goes through the parts, each with where in the whole it is.
     fn each(&self, of: impl FnMut(Slice, &Array2<f64>));
 }
 
-/// What all regressions on the same rows share: products of the centred rows, in the smaller of the
-/// two dimensions.
+/// Masks, fewer than the features, that tell how likely variances are.
+const TUNED: usize = 512;
+
+/// Products of the centred rows X, in the smaller of the two dimensions.
+#[derive(Clone)]
+pub(super) enum Gram {
+    /// Xᵀ X; only the lower triangle is right.
+    Features(Array2<f64>),
+    /// X, where the masks are fewer than the features; and of the first masks X Xᵀ, one for each group of features.
+    Masks(Array2<f64>, GroupKernels),
+}
+
+/// What all regressions on the same rows share.
 pub(super) struct Products {
-    /// X Xᵀ if X is kept, else Xᵀ X; only the lower triangle is right.
-    pub matrix: Array2<f64>,
-    /// X, where the masks are fewer than the features.
-    rows: Option<Array2<f64>>,
+    pub gram: Gram,
     row_mean: Array1<f64>,
     pub masks: f64,
 }
@@ -29,7 +42,7 @@ pub(super) struct Products {
 impl Products {
     /// The products of rows, which are not kept where masks are many; and for the centred scores y what a regression needs of
     /// them: y itself, or Xᵀ y.
-    pub fn new(parts: &impl Rows, centred: &Array1<f64>) -> (Self, Array1<f64>) {
+    fn new(parts: &impl Rows, centred: &Array1<f64>) -> (Self, Array1<f64>) {
         let (masks, features) = parts.dim();
         let n = masks as f64;
         if masks < features {
@@ -37,9 +50,9 @@ impl Products {
             parts.each(|own, part| rows.slice_axis_mut(Axis(0), own).assign(part));
             let row_mean = rows.sum_axis(Axis(0)) / n;
             rows -= &row_mean;
+            let kernels = kernels(&rows, &parts.groups());
             let products = Products {
-                matrix: gram(rows.view()),
-                rows: Some(rows),
+                gram: Gram::Masks(rows, kernels),
                 row_mean,
                 masks: n,
             };
@@ -58,8 +71,7 @@ impl Products {
             row.scaled_add(-n * row_mean[i], &row_mean);
         }
         let products = Products {
-            matrix,
-            rows: None,
+            gram: Gram::Features(matrix),
             row_mean,
             masks: n,
         };
@@ -67,14 +79,27 @@ impl Products {
     }
 
     /// What a regression needs of other centred scores.
-    pub fn side(&self, parts: &impl Rows, centred: &Array1<f64>) -> Array1<f64> {
-        if self.rows.is_some() {
+    fn side(&self, parts: &impl Rows, centred: &Array1<f64>) -> Array1<f64> {
+        if let Gram::Masks(..) = self.gram {
             return centred.clone();
         }
         let mut side = Array1::zeros(self.row_mean.len());
         parts.each(|own, part| side += &part.t().dot(&centred.slice_axis(Axis(0), own)));
         side
     }
+}
+
+/// The kernels of the first rows.
+fn kernels(rows: &Array2<f64>, groups: &[usize]) -> GroupKernels {
+    let few = rows.slice_axis(Axis(0), Slice::from(..rows.dim().0.min(TUNED)));
+    std::array::from_fn(|group| {
+        let own = groups.partition_point(|&g| g < group)..groups.partition_point(|&g| g <= group);
+        (!own.is_empty()).then(|| {
+            let mut kernel = gram(few.slice_axis(Axis(1), Slice::from(own)));
+            mirror(&mut kernel);
+            Arc::new(kernel)
+        })
+    })
 }
 
 /// What a regression of centred scores on centred rows needs.
@@ -130,30 +155,62 @@ impl Moments {
         }
     }
 
-    /// Whether all masks' rows are kept, since they are fewer than the features.
-    pub fn keeps_rows(&self) -> bool {
-        self.products.rows.is_some()
+    /// The scores above their mean of the masks that have kernels, where they have.
+    pub fn of_kernels(&self) -> Option<OfKernels<'_>> {
+        let Gram::Masks(_, kernels) = &self.products.gram else {
+            return None;
+        };
+        let few = Slice::from(..self.side.len().min(TUNED));
+        Some(OfKernels {
+            kernels: kernels.clone(),
+            values: self.side.slice_axis(Axis(0), few),
+        })
     }
 
-    /// The moments of columns that are each multiplied by a factor; not for rows that are kept.
-    pub fn scaled(&self, factors: &Array1<f64>) -> Self {
+    /// The moments of columns whose variances are multiplied, those of each group by its own factor.
+    pub fn scaled(&self, groups: &[usize], ratios: &Ratios) -> Self {
         let Products {
-            matrix,
+            gram,
             row_mean,
             masks,
-            ..
         } = &*self.products;
+        let factors = factors(groups, ratios);
+        let (gram, side) = match gram {
+            Gram::Features(matrix) => {
+                let matrix = matrix * &factors * factors.view().insert_axis(Axis(1));
+                (Gram::Features(matrix), &self.side * &factors)
+            }
+            Gram::Masks(rows, kernels) => {
+                let scaled = kernels.iter().zip(ratios);
+                let mut scaled =
+                    scaled.map(|(kernel, ratio)| Some(Arc::new(&**kernel.as_ref()? * ratio.exp())));
+                let kernels = std::array::from_fn(|_| scaled.next().flatten());
+                (Gram::Masks(rows * &factors, kernels), self.side.clone())
+            }
+        };
         let products = Products {
-            matrix: matrix * factors * factors.view().insert_axis(Axis(1)),
-            rows: None,
-            row_mean: row_mean * factors,
+            gram,
+            row_mean: row_mean * &factors,
             masks: *masks,
         };
         Moments {
             products: Arc::new(products),
-            side: &self.side * factors,
+            side,
             squares: self.squares,
             mean: self.mean,
+        }
+    }
+
+    /// The products in the smaller dimension, lower triangle.
+    fn matrix(&self) -> Array2<f64> {
+        match &self.products.gram {
+            Gram::Features(matrix) => matrix.clone(),
+            Gram::Masks(rows, _) if rows.dim().0 > TUNED => gram(rows.view()),
+            Gram::Masks(rows, kernels) => {
+                let mut sum = Array2::zeros((rows.dim().0, rows.dim().0));
+                kernels.iter().flatten().for_each(|kernel| sum += &**kernel);
+                sum
+            }
         }
     }
 
@@ -162,14 +219,14 @@ impl Moments {
         if self.squares <= 0.0 {
             return None;
         }
-        let mut matrix = self.products.matrix.clone();
+        let mut matrix = self.matrix();
         matrix.diag_mut().mapv_inplace(|v| v + 1.0);
         let factor = Cholesky::new(matrix)?;
         let solved = factor.solve(&self.side);
         let explained = self.side.dot(&solved);
-        let left = match self.products.rows {
-            None => self.squares - explained,
-            Some(_) => explained,
+        let left = match self.products.gram {
+            Gram::Features(_) => self.squares - explained,
+            Gram::Masks(..) => explained,
         };
         let degrees = self.products.masks - 1.0;
         let noise = left.max(1e-12 * self.squares) / degrees;
@@ -184,20 +241,20 @@ impl Moments {
 
     /// The posterior mean of the coefficients.
     pub fn coefficients(&self, fit: &Fit) -> Array1<f64> {
-        match &self.products.rows {
-            None => fit.solved.clone(),
-            Some(x) => x.t().dot(&fit.solved),
+        match &self.products.gram {
+            Gram::Features(_) => fit.solved.clone(),
+            Gram::Masks(x, _) => x.t().dot(&fit.solved),
         }
     }
 
     /// Vᵀ C V for the posterior covariance C of the coefficients and columns V.
     pub fn covariance(&self, fit: &Fit, v: Array2<f64>) -> Array2<f64> {
-        match &self.products.rows {
-            None => {
+        match &self.products.gram {
+            Gram::Features(_) => {
                 let half = fit.factor.half_solve(v);
                 half.t().dot(&half) * fit.noise
             }
-            Some(x) => fit.left(x.dot(&v), v.t().dot(&v)),
+            Gram::Masks(x, _) => fit.left(x.dot(&v), v.t().dot(&v)),
         }
     }
 
@@ -207,8 +264,8 @@ impl Moments {
         fit: &Fit,
         (count, lift): (usize, Vec<(usize, f64)>),
     ) -> Array2<f64> {
-        match &self.products.rows {
-            None => {
+        match &self.products.gram {
+            Gram::Features(_) => {
                 let mut v = Array2::zeros((lift.len(), count));
                 for (mut row, (pair, weight)) in v.outer_iter_mut().zip(lift) {
                     row[pair] = weight;
@@ -216,7 +273,7 @@ impl Moments {
                 self.covariance(fit, v)
             }
             // Without the zeros of V.
-            Some(x) => {
+            Gram::Masks(x, _) => {
                 let mut lifted = Array2::zeros((count, x.dim().0));
                 let mut prior = Array2::zeros((count, count));
                 for (column, (pair, weight)) in x.axis_iter(Axis(1)).zip(lift) {
@@ -234,12 +291,12 @@ impl Moments {
     /// the mean of the diagonal stands for each of it (generalised cross-validation).
     pub fn leave_one_out(&self, fit: &Fit, predicted: Vec<f64>, scores: &[f64]) -> Vec<f64> {
         let n = self.products.masks;
-        let diagonal = match &self.products.rows {
-            None => {
+        let diagonal = match &self.products.gram {
+            Gram::Features(_) => {
                 let free: f64 = fit.factor.inverse_diagonal().iter().map(|v| 1.0 - v).sum();
                 vec![1.0 - free / n; scores.len()]
             }
-            Some(_) => fit.factor.inverse_diagonal().to_vec(),
+            Gram::Masks(..) => fit.factor.inverse_diagonal().to_vec(),
         };
         let parts = scores.iter().zip(predicted).zip(diagonal);
         parts
@@ -265,6 +322,12 @@ pub(super) fn centred(scores: &[f64]) -> (f64, Array1<f64>) {
     (mean, scores.iter().map(|f| f - mean).collect())
 }
 
+/// The square roots of the multipliers of the groups' columns.
+pub(super) fn factors(groups: &[usize], ratios: &Ratios) -> Array1<f64> {
+    let factors = groups.iter().map(|&g| (0.5 * ratios[g]).exp());
+    factors.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -272,6 +335,10 @@ mod tests {
     impl Rows for Array2<f64> {
         fn dim(&self) -> (usize, usize) {
             (self.nrows(), self.ncols())
+        }
+
+        fn groups(&self) -> Vec<usize> {
+            (0..self.ncols()).map(|j| 3 * j / self.ncols()).collect()
         }
 
         /// In two parts.
@@ -304,6 +371,22 @@ mod tests {
                 "{masks}"
             );
             assert!(found.diag().iter().all(|&v| v > 0.0));
+        }
+    }
+
+    /// More masks than features, fewer, and more than have kernels.
+    #[test]
+    fn scaled_moments_are_those_of_scaled_columns() {
+        for (masks, features) in [(20, 6), (5, 12), (TUNED + 8, TUNED + 12)] {
+            let rows = Array2::from_shape_fn((masks, features), |(i, j)| value(i, j) + 0.3);
+            let scores: Vec<f64> = (0..masks).map(|i| value(i, 7)).collect();
+            let (groups, ratios) = (rows.groups(), [0.5, -1.0, 0.2, 0.0]);
+            let found = Moments::new(&rows, &scores).scaled(&groups, &ratios);
+            let expected = Moments::new(&(&rows * &factors(&groups, &ratios)), &scores);
+            let (found, expected) = (found.fit().unwrap(), expected.fit().unwrap());
+            assert!((found.evidence / expected.evidence - 1.0).abs() < 1e-9);
+            let solved = found.solved.iter().zip(&expected.solved);
+            assert!(solved.into_iter().all(|(a, b)| (a - b).abs() < 1e-9));
         }
     }
 

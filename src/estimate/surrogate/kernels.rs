@@ -1,4 +1,4 @@
-//! The likelihood of few masks: their covariance, one matrix a group.
+//! The kernels of some masks, by shapes.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,10 +7,11 @@ use ndarray::{Array1, Array2, Axis};
 use super::basis::{Bump, LENGTHS};
 use super::design::{Design, Scores};
 use super::features::Features;
+use super::few::OfKernels;
 use super::field::Field;
 use super::likelihood::Likelihood;
 use super::prior::{GROUPS, Ratios, Shape};
-use crate::estimate::linalg::{Cholesky, gram, mirror};
+use crate::estimate::linalg::{gram, mirror};
 use crate::masks::plan::Plan;
 
 /// Fields with bumps, and kernels of such, that are kept: what a climb goes back to.
@@ -18,8 +19,9 @@ const PLACES: usize = 2;
 const KERNELS: usize = 16;
 
 /// The covariance of the masks' scores by one group of features, over its mean diagonal.
+#[derive(Clone)]
 struct Kernel {
-    matrix: Array2<f64>,
+    matrix: Arc<Array2<f64>>,
     /// The mean diagonal, for coefficients of unit variance.
     scale: f64,
 }
@@ -79,7 +81,7 @@ pub(super) struct Kernels<'a, 'b> {
     pub states: Arc<Features>,
     blocks: &'b [Scores<'b>],
     places: Known<[Option<Bump>; 2], Arc<Place<'a>>>,
-    kernels: Known<Key, Option<Arc<Kernel>>>,
+    kernels: Known<Key, Option<Kernel>>,
 }
 
 impl<'a, 'b> Kernels<'a, 'b> {
@@ -113,7 +115,7 @@ impl<'a, 'b> Kernels<'a, 'b> {
         })
     }
 
-    fn kernel(&self, group: usize, length: usize, place: &Place<'a>) -> Option<Arc<Kernel>> {
+    fn kernel(&self, group: usize, length: usize, place: &Place<'a>) -> Option<Kernel> {
         self.kernels.get((group, length, place.bumps), || {
             let pairs = place.field.pairs();
             let scales = place.field.scales(LENGTHS[length]);
@@ -141,7 +143,10 @@ impl<'a, 'b> Kernels<'a, 'b> {
             }
             matrix /= scale;
             mirror(&mut matrix);
-            Some(Arc::new(Kernel { matrix, scale }))
+            Some(Kernel {
+                matrix: Arc::new(matrix),
+                scale,
+            })
         })
     }
 
@@ -149,19 +154,23 @@ impl<'a, 'b> Kernels<'a, 'b> {
     pub fn likelihood<'v>(&self, shape: Shape, values: &'v Array1<f64>) -> OfMasks<'a, 'v> {
         let place = self.place(shape.bumps);
         let kernels = std::array::from_fn(|group| self.kernel(group, shape.length(group), &place));
+        let scale = |kernel: &Option<Kernel>| kernel.as_ref().map_or(1.0, |kernel| kernel.scale);
         OfMasks {
             shape,
             field: place.field.clone(),
-            kernels,
-            values,
+            scales: kernels.each_ref().map(scale),
+            own: OfKernels {
+                kernels: kernels.map(|kernel| Some(kernel?.matrix)),
+                values: values.view(),
+            },
         }
     }
 
     /// The design of a prior.
     pub fn design(&self, of: &OfMasks<'a, '_>, ratios: &Ratios) -> Design<'a> {
-        let variances = std::array::from_fn(|group| match &of.kernels[group] {
-            Some(kernel) => ratios[group].exp() / kernel.scale,
-            None => 0.0,
+        let variances = std::array::from_fn(|group| match of.own.has(group) {
+            true => ratios[group].exp() / of.scales[group],
+            false => 0.0,
         });
         let scales = of
             .shape
@@ -195,79 +204,9 @@ impl<'a, 'b> Kernels<'a, 'b> {
 pub(super) struct OfMasks<'a, 'v> {
     pub shape: Shape,
     field: Arc<Field<'a>>,
-    kernels: [Option<Arc<Kernel>>; GROUPS],
-    values: &'v Array1<f64>,
-}
-
-pub(super) struct AtMasks {
-    value: f64,
-    ratios: Ratios,
-    factor: Cholesky,
-    /// The inverse covariance, over the noise's variance, times the values.
-    pub weights: Array1<f64>,
-    noise: f64,
-}
-
-impl Likelihood for OfMasks<'_, '_> {
-    type Point = AtMasks;
-
-    fn has(&self, group: usize) -> bool {
-        self.kernels[group].is_some()
-    }
-
-    fn at(&self, ratios: &Ratios) -> Option<AtMasks> {
-        let squares = self.values.dot(self.values);
-        if squares <= 0.0 {
-            return None;
-        }
-        let mut matrix = Array2::eye(self.values.len());
-        for (kernel, ratio) in self.kernels.iter().zip(ratios) {
-            if let Some(kernel) = kernel {
-                matrix.scaled_add(ratio.exp(), &kernel.matrix);
-            }
-        }
-        let factor = Cholesky::new(matrix)?;
-        let weights = factor.solve(self.values);
-        let degrees = self.values.len() as f64 - 1.0;
-        let noise = self.values.dot(&weights).max(1e-12 * squares) / degrees;
-        Some(AtMasks {
-            value: -0.5 * (degrees * noise.ln() + factor.log_determinant()),
-            ratios: *ratios,
-            factor,
-            weights,
-            noise,
-        })
-    }
-
-    fn value(point: &AtMasks) -> f64 {
-        point.value
-    }
-
-    fn slopes(&self, point: &AtMasks, groups: &[usize]) -> (Array1<f64>, Array2<f64>) {
-        let degrees = self.values.len() as f64 - 1.0;
-        let inverse = point.factor.inverse();
-        let mut traces = Vec::with_capacity(groups.len());
-        let mut effects = Vec::with_capacity(groups.len());
-        for &group in groups {
-            let Some(kernel) = &self.kernels[group] else {
-                continue;
-            };
-            let ratio = point.ratios[group].exp();
-            let rows = inverse.outer_iter().zip(kernel.matrix.outer_iter());
-            traces.push(ratio * rows.map(|(a, k)| a.dot(&k)).sum::<f64>());
-            effects.push(kernel.matrix.dot(&point.weights) * ratio);
-        }
-        let explained = effects.iter().map(|effect| effect.dot(&point.weights));
-        let explained: Vec<f64> = explained.collect();
-        let solved: Vec<_> = effects.iter().map(|e| point.factor.solve(e)).collect();
-        let gradient = explained.iter().zip(&traces);
-        let gradient = gradient.map(|(e, t)| 0.5 * (e / point.noise - t)).collect();
-        let information = Array2::from_shape_fn((effects.len(), effects.len()), |(i, j)| {
-            let both = effects[i].dot(&solved[j]) / point.noise;
-            0.5 * (both - explained[i] * explained[j] / (point.noise.powi(2) * degrees))
-        });
-        (gradient, information)
-    }
+    /// The mean diagonals of the kernels, for coefficients of unit variance.
+    scales: [f64; GROUPS],
+    pub own: OfKernels<'v>,
 }
 
 #[cfg(test)]
@@ -288,7 +227,7 @@ mod tests {
         let kernels = Kernels::new(&plan, 0, states, &blocks);
         let values: Vec<f64> = scores.iter().map(|&f| f64::from(f)).collect();
         let (_, values) = centred(&values);
-        let likelihood = kernels.likelihood(Prior::START.shape, &values);
+        let likelihood = kernels.likelihood(Prior::START.shape, &values).own;
         let at = |ratios: Ratios| likelihood.at(&ratios).unwrap();
         let ratios = [-0.5, -1.0, -1.5, 0.3];
         let groups = [0, 1, 2, 3];
@@ -298,7 +237,7 @@ mod tests {
             let moved = |by: f64| {
                 let mut ratios = ratios;
                 ratios[i] += by;
-                OfMasks::value(&at(ratios))
+                OfKernels::value(&at(ratios))
             };
             let numeric = (moved(1e-4) - moved(-1e-4)) / 2e-4;
             assert!(

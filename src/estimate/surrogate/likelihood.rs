@@ -27,7 +27,7 @@ pub(super) trait Likelihood {
 /// The longest step of a logarithm.
 const LONGEST: f64 = 2.0;
 
-/// What another step must gain.
+/// What a step must promise, and what it must gain for another one.
 const GAIN: f64 = 0.05;
 
 /// Factors of a step that are tried until one gains.
@@ -74,6 +74,9 @@ pub(super) fn climb<L: Likelihood>(
         let mut step = factor.solve(&gradient);
         let longest = step.iter().fold(0.0, |a: f64, s| a.max(s.abs()));
         step *= (LONGEST / longest).min(1.0);
+        if 0.5 * gradient.dot(&step) < GAIN {
+            break;
+        }
         let next = SHORTER.iter().find_map(|shorter| {
             let mut next = *ratios;
             for (&g, step) in groups.iter().zip(&step) {

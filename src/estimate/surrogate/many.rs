@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2};
 
-use super::fit::{Fit, Moments};
+use super::fit::{Fit, Gram, Moments, factors};
 use super::likelihood::Likelihood;
 use super::prior::{GROUPS, Ratios};
 use crate::estimate::linalg::mirror;
@@ -17,21 +17,18 @@ pub(super) struct OfFeatures<'m> {
 }
 
 impl<'m> OfFeatures<'m> {
-    /// Not for rows that are kept.
-    pub fn new(moments: &'m Moments, groups: &'m [usize]) -> Self {
-        let mut matrix = moments.products.matrix.clone();
+    /// `None` where the masks are fewer than the features.
+    pub fn new(moments: &'m Moments, groups: &'m [usize]) -> Option<Self> {
+        let Gram::Features(matrix) = &moments.products.gram else {
+            return None;
+        };
+        let mut matrix = matrix.clone();
         mirror(&mut matrix);
-        OfFeatures {
+        Some(OfFeatures {
             moments,
             groups,
             matrix,
-        }
-    }
-
-    /// The square roots of the columns' multipliers.
-    pub fn factors(&self, ratios: &Ratios) -> Array1<f64> {
-        let factors = self.groups.iter().map(|&g| (0.5 * ratios[g]).exp());
-        factors.collect()
+        })
     }
 }
 
@@ -48,8 +45,8 @@ impl Likelihood for OfFeatures<'_> {
     }
 
     fn at(&self, ratios: &Ratios) -> Option<AtFeatures> {
-        let factors = self.factors(ratios);
-        let fit = self.moments.scaled(&factors).fit()?;
+        let fit = self.moments.scaled(self.groups, ratios).fit()?;
+        let factors = factors(self.groups, ratios);
         Some(AtFeatures { fit, factors })
     }
 
@@ -106,7 +103,7 @@ mod tests {
             .collect();
         let moments = Moments::new(&rows, &scores);
         let groups: Vec<usize> = (0..features).map(|j| [0, 3][j % 2]).collect();
-        let likelihood = OfFeatures::new(&moments, &groups);
+        let likelihood = OfFeatures::new(&moments, &groups).unwrap();
         let at = |ratios: [f64; 2]| {
             let point = likelihood.at(&[ratios[0], 0.0, 0.0, ratios[1]]).unwrap();
             let (gradient, information) = likelihood.slopes(&point, &[0, 3]);

@@ -6,6 +6,7 @@ mod cross_fit;
 mod curved;
 mod design;
 mod features;
+mod few;
 mod field;
 mod fit;
 mod kernels;
@@ -16,7 +17,7 @@ mod regression;
 mod scale;
 mod search;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ndarray::{Array1, Array2, Array3, ArrayRef3};
 
@@ -30,7 +31,6 @@ use design::{Parts, Scores};
 use features::Features;
 use fit::{Moments, centred};
 use kernels::Kernels;
-use likelihood::climb;
 use prior::{Prior, belief};
 use regression::{Regression, all_at, indifferent};
 use scale::{Curve, End, Scale};
@@ -42,9 +42,6 @@ pub(crate) const MIN_MASKS: u64 = 16;
 /// Where the climb for the variances of what the scale leaves begins, beside those of the scale.
 const LEFT: f64 = -3.0;
 
-/// Steps of that climb.
-const LEFT_STEPS: usize = 4;
-
 /// A smooth additive model of the score, fitted to a ledger: the score of a mask, on a scale of its
 /// own, is
 ///
@@ -55,7 +52,8 @@ const LEFT_STEPS: usize = 4;
 /// and the noise, of equal variance, stands for everything that is not additive. What is common to
 /// the planes and what tells them apart have a length each, and with the pairs four variances. The variance of g is the
 /// same all over the image, or larger about one place, as an object's is. Its place and width and the lengths are those of
-/// the largest restricted likelihood that a short climb meets on the first 300 masks; the variances are those of all masks.
+/// the largest restricted likelihood that a short climb meets on the first 300 masks; the variances are those of all masks, or of the first
+/// 512 where masks are fewer than features.
 /// mu has a flat prior.
 ///
 /// The scale is the score itself or, where that is likelier, a logarithm of its distance from the
@@ -99,6 +97,8 @@ pub struct Surrogate<'a> {
     scaled: Regression<'a>,
     length: f64,
     bent: Option<Bent<'a>>,
+    /// The map of `scaled`, once it was asked for.
+    scaled_map: OnceLock<Vec<f64>>,
 }
 
 impl std::fmt::Debug for Surrogate<'_> {
@@ -185,32 +185,14 @@ impl<'a> Surrogate<'a> {
         let design = kernels.design(&of, &ratios);
         let parts = Parts::new(&design, blocks);
         let moments = Moments::new(&parts, &scale.values);
-        let scaled = match *few < scores.len() {
-            true => {
-                let belief = |g: usize, more: f64| belief(g, ratios[g] + more);
-                Regression::tuned(design.clone(), moments, all_at(0.0), belief)
-            }
-            false => Regression::new(design.clone(), moments),
-        };
+        let belief = |g: usize, more: f64| belief(g, ratios[g] + more);
+        let scaled = Regression::tuned(design.clone(), moments, all_at(0.0), belief);
         let parts = parts.of(&scaled.design);
         let bent = scale.curve.and_then(|curve| {
             let predictions = scaled.leave_one_out(&parts, &scale.values)?;
-            let left = |residuals: &[f64]| match scaled.moments.keeps_rows() {
-                true => {
-                    let (_, values) = centred(&residuals[..*few]);
-                    let likelihood = kernels.likelihood(of.shape, &values);
-                    let start = ratios.map(|ratio| ratio + LEFT);
-                    let none = f64::NEG_INFINITY;
-                    let found = climb(&likelihood, start, indifferent, LEFT_STEPS, none);
-                    let ratios = found.map_or(start, |(ratios, ..)| ratios);
-                    let design = kernels.design(&likelihood, &ratios);
-                    let moments = Moments::new(&Parts::new(&design, blocks), residuals);
-                    Regression::new(design, moments)
-                }
-                false => {
-                    let moments = scaled.moments.of_other(&parts, residuals);
-                    Regression::tuned(scaled.design.clone(), moments, all_at(LEFT), indifferent)
-                }
+            let left = |residuals: &[f64]| {
+                let moments = scaled.moments.of_other(&parts, residuals);
+                Regression::tuned(scaled.design.clone(), moments, all_at(LEFT), indifferent)
             };
             Some(Bent::new(curve, &predictions, &scores, left))
         });
@@ -220,6 +202,7 @@ impl<'a> Surrogate<'a> {
             length: LENGTHS[of.shape.lengths[0]],
             scaled,
             bent,
+            scaled_map: OnceLock::new(),
         })
     }
 
@@ -233,13 +216,18 @@ impl<'a> Surrogate<'a> {
         self
     }
 
+    fn scaled_map(&self) -> &[f64] {
+        let map = || self.scaled.map(self.curve());
+        self.scaled_map.get_or_init(map)
+    }
+
     fn curve(&self) -> Option<Curve> {
         self.bent.as_ref().map(|bent| bent.curve)
     }
 
     /// The map `[J, H, W]`, in units of the score; 0 outside the plan's region.
     pub fn map(&self) -> Array3<f32> {
-        let mut map = self.scaled.map(self.curve());
+        let mut map = self.scaled_map().to_vec();
         if let Some(bent) = &self.bent {
             bent.add_map(&mut map);
         }
@@ -250,7 +238,7 @@ impl<'a> Surrogate<'a> {
     pub fn standard_deviation(&self) -> Array3<f32> {
         let mut out = self.scaled.variance(self.curve());
         if let Some(bent) = &self.bent {
-            bent.add_variance(&self.scaled.map(self.curve()), &mut out);
+            bent.add_variance(self.scaled_map(), &mut out);
         }
         out.iter_mut().for_each(|v| *v = v.sqrt());
         self.shaped(out)
@@ -269,11 +257,11 @@ impl<'a> Surrogate<'a> {
             .indexed_iter()
             .map(|((_, y, x), &w)| if inside(y, x) { w } else { 0.0 })
             .collect();
-        let sum = |map: Vec<f64>| weights.iter().zip(map).map(|(w, m)| w * m).sum::<f64>();
-        let mut value = sum(self.scaled.map(self.curve()));
+        let sum = |map: &[f64]| weights.iter().zip(map).map(|(w, m)| w * m).sum::<f64>();
+        let mut value = sum(self.scaled_map());
         let mut variance = self.scaled.variance_of(&weights, self.curve());
         if let Some(bent) = &self.bent {
-            let left = sum(bent.left.map(None));
+            let left = sum(&bent.left.map(None));
             let own = bent.left.variance_of(&weights, None);
             variance += bent.more_variance(value, left, own);
             value += bent.weight * left;
@@ -405,8 +393,8 @@ mod tests {
             assert!((0.01..0.99).contains(&bent.weight), "{}", bent.weight);
             // The level's error is in every deviation.
             assert!(bent.uncertainty > 0.0);
-            let scaled = fit.scaled.map(fit.curve());
-            for (deviation, scaled) in fit.standard_deviation().iter().zip(&scaled) {
+            let scaled = fit.scaled_map();
+            for (deviation, scaled) in fit.standard_deviation().iter().zip(scaled) {
                 let least = bent.uncertainty.sqrt() * scaled.abs();
                 assert!(f64::from(*deviation) > least, "{deviation} {least}");
             }
@@ -419,7 +407,7 @@ mod tests {
         let (plan, ledger) = noisy(|x| x);
         let ledger = ledger.prefix(64);
         let fit = Surrogate::fit(&plan, &ledger, 0).unwrap();
-        assert!(fit.scaled.moments.keeps_rows());
+        assert!(fit.scaled.moments.of_kernels().is_some());
         // Again by hand, in the other way.
         let rows = fit.scaled.design.rows(&ledger.iter().collect::<Vec<_>>());
         let scores: Vec<f64> = ledger

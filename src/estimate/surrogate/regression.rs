@@ -10,7 +10,7 @@ use super::prior::{GROUPS, Ratios};
 use super::scale::Curve;
 
 /// Steps of Newton's method on all masks.
-const STEPS: usize = 3;
+const STEPS: usize = 2;
 
 pub(super) struct Regression<'a> {
     pub design: Design<'a>,
@@ -35,24 +35,25 @@ impl<'a> Regression<'a> {
     }
 
     /// The regression with the groups' variances multiplied as is likeliest, from `start` on, under a belief in the
-    /// logarithms; the same where rows are kept.
+    /// logarithms.
     pub fn tuned(
         mut design: Design<'a>,
         moments: Moments,
         start: Ratios,
         belief: impl Fn(usize, f64) -> [f64; 3],
     ) -> Self {
-        if moments.keeps_rows() {
-            return Regression::new(design, moments);
-        }
         let groups = design.groups();
-        let likelihood = OfFeatures::new(&moments, &groups);
-        let best = climb(&likelihood, start, belief, STEPS, f64::NEG_INFINITY);
-        let Some((ratios, ..)) = best else {
+        let none = f64::NEG_INFINITY;
+        let best = match (moments.of_kernels(), OfFeatures::new(&moments, &groups)) {
+            (Some(few), _) => climb(&few, start, belief, STEPS, none).map(|best| best.0),
+            (_, Some(many)) => climb(&many, start, belief, STEPS, none).map(|best| best.0),
+            _ => None,
+        };
+        let Some(ratios) = best else {
             return Regression::new(design, moments);
         };
         design.multiply(&ratios);
-        let moments = moments.scaled(&likelihood.factors(&ratios));
+        let moments = moments.scaled(&groups, &ratios);
         Regression::new(design, moments)
     }
 

@@ -3,7 +3,8 @@
 use ndarray::Array1;
 
 use super::basis::{Bump, LENGTHS};
-use super::kernels::{AtMasks, Kernels, OfMasks};
+use super::few::AtKernels;
+use super::kernels::{Kernels, OfMasks};
 use super::likelihood::climb;
 use super::prior::{Prior, Ratios, Shape, belief};
 
@@ -11,7 +12,7 @@ use super::prior::{Prior, Ratios, Shape, belief};
 pub(super) const SELECT: usize = 300;
 
 /// Shapes that are tried at most; more fit the scores' noise.
-const TRIALS: usize = 8;
+const TRIALS: usize = 3;
 
 /// Of the logarithm of the likelihood, what another shape must gain.
 const MARGIN: f64 = 1.0;
@@ -19,9 +20,8 @@ const MARGIN: f64 = 1.0;
 /// Of the logarithm of the likelihood, how far behind the best a shape is not worth better ratios.
 const FAR: f64 = 5.0;
 
-/// Steps of Newton's method for the first shape, and for the others, which begin at the best one's ratios.
-const FIRST_STEPS: usize = 3;
-const STEPS: usize = 1;
+/// Steps of Newton's method for the first shape on the scale that is taken, beside the one that scales are compared after.
+const FIRST_STEPS: usize = 2;
 
 /// A shape with its best ratios.
 pub(super) struct Met<'a, 'v> {
@@ -29,7 +29,7 @@ pub(super) struct Met<'a, 'v> {
     pub ratios: Ratios,
     /// The logarithm of the likelihood, up to a constant.
     pub likelihood: f64,
-    point: AtMasks,
+    point: AtKernels,
 }
 
 /// The best ratios for a shape, of centred values; `None` where there is nothing to fit.
@@ -41,7 +41,7 @@ fn meet<'a, 'v>(
     least: f64,
 ) -> Option<Met<'a, 'v>> {
     let of = kernels.likelihood(prior.shape, values);
-    let (ratios, point, likelihood) = climb(&of, prior.ratios, belief, steps, least)?;
+    let (ratios, point, likelihood) = climb(&of.own, prior.ratios, belief, steps, least)?;
     Some(Met {
         of,
         ratios,
@@ -50,18 +50,12 @@ fn meet<'a, 'v>(
     })
 }
 
-/// The first of the shapes.
+/// The first of the shapes, after a step.
 pub(super) fn start<'a, 'v>(
     kernels: &Kernels<'a, '_>,
     values: &'v Array1<f64>,
 ) -> Option<Met<'a, 'v>> {
-    meet(
-        kernels,
-        values,
-        Prior::START,
-        FIRST_STEPS,
-        f64::NEG_INFINITY,
-    )
+    meet(kernels, values, Prior::START, 1, f64::NEG_INFINITY)
 }
 
 /// The best of the shapes that a climb from `start` tries: with bumps about the object, with other lengths, with moved
@@ -71,10 +65,15 @@ pub(super) fn best<'a, 'v>(
     values: &'v Array1<f64>,
     start: Met<'a, 'v>,
 ) -> Met<'a, 'v> {
+    let first = Prior {
+        shape: start.of.shape,
+        ratios: start.ratios,
+    };
+    let first = meet(kernels, values, first, FIRST_STEPS, f64::NEG_INFINITY);
     let mut search = Search {
         kernels,
         values,
-        best: start,
+        best: first.unwrap_or(start),
         tried: Vec::new(),
     };
     let mut found = search.attempt(search.object());
@@ -112,7 +111,7 @@ impl Search<'_, '_, '_, '_> {
             ratios: self.best.ratios,
         };
         let least = self.best.likelihood - FAR;
-        let Some(met) = meet(self.kernels, self.values, prior, STEPS, least) else {
+        let Some(met) = meet(self.kernels, self.values, prior, 1, least) else {
             return false;
         };
         let better = met.likelihood > self.best.likelihood + MARGIN;
