@@ -7,7 +7,7 @@ use super::averaged::Averaged;
 use super::blocks::{MIN_BLOCKS, plane_sums};
 use super::effect::{Effect, mixed};
 use super::regression::Regression;
-use super::surrogate::{CrossFit, Masks, Surrogate};
+use super::surrogate::{CrossFit, MIN_MASKS, Masks, Surrogate};
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
@@ -42,7 +42,7 @@ impl Estimator {
         let mixing = self.mixing(effect, plan)?;
         plan.expect_weights(weights)?;
         expect_target(ledger, target)?;
-        if let Estimator::Averaged = self {
+        if self == Estimator::Averaged && ledger.masks() >= MIN_MASKS {
             let average = Masks::of(plan, ledger, |masks| {
                 Averaged::new(masks, ledger, target, mixing.as_ref())
             })?;
@@ -117,7 +117,7 @@ impl Estimator {
                     .map(|weights| fit.contrast(&weights).map(known))
                     .collect()
             }
-            Estimator::Averaged => {
+            Estimator::Averaged if ledger.masks() >= MIN_MASKS => {
                 let average = Masks::of(plan, ledger, |masks| {
                     Averaged::new(masks, ledger, target, mixing)
                 })?;
