@@ -14,7 +14,7 @@ use crate::masks::plan::Plan;
 
 impl Estimator {
     /// A linear functional of one target's map, `sum of weights * map`, and its standard error
-    /// (`None` below 8 blocks): a region's mean, the difference between two channels, ...
+    /// (`None` where [`Estimator::standard_errors`] are): a region's mean, the difference between two channels, ...
     /// `weights` is `[J, H, W]`; `target` is an index into the ledger's targets.
     ///
     /// # Errors
@@ -83,8 +83,8 @@ impl Estimator {
         }
     }
 
-    /// For each plane the sum of weights `[H, W]` times its map, of an effect, with its standard error (`None` below 8
-    /// blocks): [`Estimator::contrast`] for all planes at once.
+    /// For each plane the sum of weights `[H, W]` times its map, of an effect, with its standard error, if there
+    /// is one: [`Estimator::contrast`] for all planes at once.
     pub(crate) fn plane_contrasts(
         self,
         effect: Effect,

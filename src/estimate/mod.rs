@@ -170,12 +170,14 @@ impl Estimator {
                     Ok((fit.map(), errors.then(|| fit.standard_deviation())))
                 })
             }),
-            Estimator::Averaged if ledger.masks() >= MIN_MASKS => Masks::of(plan, ledger, |masks| {
-                each_target(plan, ledger, |target| {
-                    let average = Averaged::new(masks, ledger, target, mixing)?;
-                    Ok((average.map, Some(average.error)))
+            Estimator::Averaged if ledger.masks() >= MIN_MASKS => {
+                Masks::of(plan, ledger, |masks| {
+                    each_target(plan, ledger, |target| {
+                        let average = Averaged::new(masks, ledger, target, mixing)?;
+                        Ok((average.map, Some(average.error)))
+                    })
                 })
-            }),
+            }
             Estimator::SurrogateCorrected => {
                 ledger.expect_plan(plan)?;
                 let cross = CrossFit::new(plan, ledger, mixing)?;
