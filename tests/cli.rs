@@ -421,7 +421,7 @@ fn map_of(folder: &Path) -> Vec<f32> {
 #[test]
 fn own_effects_are_written_and_compared() {
     let [plane, own] = ["effect_plane", "effect_own"].map(folder);
-    let explain = "explain --model demo --masks 300 --effect";
+    let explain = "explain --model demo --masks 300 --estimator centred --effect";
     succeeds(&format!("{explain} plane"), &[("--out", &plane)]);
     let said = succeeds(&format!("{explain} own"), &[("--out", &own)]);
     assert!(said.contains(", own effects\n"), "{said}");
@@ -476,7 +476,7 @@ fn own_effects_are_written_and_compared() {
     assert!(cost.contains("score masks,6,366,61,"), "{cost}");
     let csv = fs::read_to_string(out.join("table.csv")).unwrap();
     assert!(
-        csv.contains("\nracm,60,centred,own,,insertion_rank,"),
+        csv.contains("\nracm,60,averaged,own,,insertion_rank,"),
         "{csv}"
     );
 
