@@ -1,8 +1,8 @@
-//! A whole explanation with a free model: 96 x 96 x 3, N = 1000, map included.
+//! A whole explanation with a free model: 96 x 96 x 3, N = 1000, the centred map included.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::{Array2, Array3, ArrayView4};
-use racm::{Explainer, FnModel};
+use racm::{Estimator, Explainer, FnModel};
 
 fn end_to_end(c: &mut Criterion) {
     let model = FnModel::new(|batch: ArrayView4<'_, f32>| {
@@ -13,6 +13,7 @@ fn end_to_end(c: &mut Criterion) {
     group.sample_size(20).throughput(Throughput::Elements(1000));
     for batch in [1, 32, 256] {
         let builder = Explainer::builder().masks(1000).batch(batch);
+        let builder = builder.estimator(Estimator::Centred);
         let explainer = builder.build().expect("valid");
         group.bench_function(format!("batches of {batch}"), |b| {
             b.iter(|| explainer.explain(&model, &image, 0).expect("a map"));

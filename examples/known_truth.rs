@@ -186,6 +186,7 @@ fn main() -> Result<(), BoxError> {
     for &calls in &calls {
         for (name, family) in &families {
             let explainer = Explainer::builder()
+                .estimator(Estimator::Centred)
                 .family(family.clone())
                 .masks(calls)
                 .build()?;

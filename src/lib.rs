@@ -19,7 +19,7 @@
 //! let explanation = explainer.explain(&model, &demo::image(), Target::Top)?;
 //! let map = explanation.map(); // [3, 96, 96]: importance of red, green and blue
 //! assert!(map[[0, 48, 48]] > map[[1, 48, 48]]);
-//! let error = explanation.standard_error()?; // the same shape; None below 8 blocks of masks
+//! let error = explanation.standard_error()?; // the same shape; None below 16 masks
 //! assert!(error.is_some());
 //! # Ok::<(), racm::Error>(())
 //! ```

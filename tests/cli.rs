@@ -421,7 +421,7 @@ fn map_of(folder: &Path) -> Vec<f32> {
 #[test]
 fn own_effects_are_written_and_compared() {
     let [plane, own] = ["effect_plane", "effect_own"].map(folder);
-    let explain = "explain --model demo --masks 300 --effect";
+    let explain = "explain --model demo --masks 300 --estimator centred --effect";
     succeeds(&format!("{explain} plane"), &[("--out", &plane)]);
     let said = succeeds(&format!("{explain} own"), &[("--out", &own)]);
     assert!(said.contains(", own effects\n"), "{said}");
@@ -476,7 +476,7 @@ fn own_effects_are_written_and_compared() {
     assert!(cost.contains("score masks,6,366,61,"), "{cost}");
     let csv = fs::read_to_string(out.join("table.csv")).unwrap();
     assert!(
-        csv.contains("\nracm,60,centred,own,,insertion_rank,"),
+        csv.contains("\nracm,60,averaged,own,,insertion_rank,"),
         "{csv}"
     );
 
@@ -877,18 +877,19 @@ fn a_saved_explainer_is_used_again() {
 fn explain_refines_its_map_until_the_budget_ends() {
     let out = folder("budget");
     let said = succeeds(
-        "explain --model demo --calls 3000 --until 0.8",
+        "explain --model demo --calls 3000 --until 0.95",
         &[("--out", &out)],
     );
     assert!(said.contains("first map after 128 masks"), "{said}");
     let report = json(&out.join("report.json"));
     let masks = report["masks"].as_u64().unwrap();
     assert!((192..3000).contains(&masks), "{masks}");
-    assert!(report["certainty"].as_f64() >= Some(0.8));
+    assert!(report["certainty"].as_f64() >= Some(0.95));
     assert!(report["looks"].as_u64() >= Some(2));
     assert_eq!(report["stopped_by"], "Certainty");
     assert_eq!(report["finished"], true);
-    let budget = serde_json::json!({"calls": 3000, "seconds": null, "until": [{"certainty": 0.8}]});
+    let budget =
+        serde_json::json!({"calls": 3000, "seconds": null, "until": [{"certainty": 0.95}]});
     assert_eq!(report["explainer"]["budget"], budget);
     assert!(
         said.contains(&format!("{masks} masks, certainty 0.")),

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::process::Command;
 
-use racm::{Explainer, Explanation, Target};
+use racm::{Estimator, Explainer, Explanation, Target};
 
 use crate::{SHAPE, free_model, image, medians};
 
@@ -65,6 +65,7 @@ fn curve(
 fn explain(shape: [usize; 3], masks: usize, targets: usize) -> f64 {
     let image = image(shape);
     let explainer = Explainer::builder()
+        .estimator(Estimator::Centred)
         .masks(masks as u64)
         .build()
         .expect("valid");
@@ -90,7 +91,8 @@ fn peak() -> Option<f64> {
 pub fn memory(masks: u64) {
     let (image, model) = (image(SHAPE), free_model(1));
     let before = peak();
-    let explainer = Explainer::builder().masks(masks).build().expect("valid");
+    let builder = Explainer::builder().estimator(Estimator::Centred);
+    let explainer = builder.masks(masks).build().expect("valid");
     black_box(explainer.explain(&model, &image, 0).expect("a map"));
     match (before, peak()) {
         (Some(before), Some(after)) => println!("{}", after - before),

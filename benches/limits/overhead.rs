@@ -4,7 +4,10 @@
 use std::hint::black_box;
 
 use ndarray::ArrayView4;
-use racm::{Baseline, BlackBoxModel, Explainer, MaskSpec, Masker, OnnxOptions, Plan, Racm, Target};
+use racm::{
+    Baseline, BlackBoxModel, Estimator, Explainer, MaskSpec, Masker, OnnxOptions, Plan, Racm,
+    Target,
+};
 
 use crate::{image, medians};
 
@@ -48,6 +51,7 @@ fn compare(
             black_box(model.predict(images).expect("scores"));
         };
         let explainer = Explainer::builder()
+            .estimator(Estimator::Centred)
             .masks(masks as u64)
             .batch(batch)
             .build()

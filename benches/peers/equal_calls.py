@@ -158,7 +158,7 @@ def check(cache, image, calls=300):
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / image.name).write_bytes(image.read_bytes())
             command = ["--model", cache.model, "--images", folder, "--methods", "racm", "--masks", calls]
-            command += ["--seed", seed(image), "--elements", elements + "s", "--metrics", "insertion,deletion"]
+            command += ["--estimator", "centred", "--seed", seed(image), "--elements", elements + "s", "--metrics", "insertion,deletion"]
             command += ["--output", cache.output] if cache.output else []
             common.racm("evaluate", command, Path(folder) / "out")
             lines = list(csv.DictReader((Path(folder) / "out" / "images.csv").open()))

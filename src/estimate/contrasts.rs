@@ -7,14 +7,14 @@ use super::averaged::Averaged;
 use super::blocks::{MIN_BLOCKS, plane_sums};
 use super::effect::{Effect, mixed};
 use super::regression::Regression;
-use super::surrogate::{CrossFit, Masks, Surrogate};
+use super::surrogate::{CrossFit, MIN_MASKS, Masks, Surrogate};
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
 
 impl Estimator {
     /// A linear functional of one target's map, `sum of weights * map`, and its standard error
-    /// (`None` below 8 blocks): a region's mean, the difference between two channels, ...
+    /// (`None` where [`Estimator::standard_errors`] are): a region's mean, the difference between two channels, ...
     /// `weights` is `[J, H, W]`; `target` is an index into the ledger's targets.
     ///
     /// # Errors
@@ -42,7 +42,7 @@ impl Estimator {
         let mixing = self.mixing(effect, plan)?;
         plan.expect_weights(weights)?;
         expect_target(ledger, target)?;
-        if let Estimator::Averaged = self {
+        if self == Estimator::Averaged && ledger.masks() >= MIN_MASKS {
             let average = Masks::of(plan, ledger, |masks| {
                 Averaged::new(masks, ledger, target, mixing.as_ref())
             })?;
@@ -83,8 +83,8 @@ impl Estimator {
         }
     }
 
-    /// For each plane the sum of weights `[H, W]` times its map, of an effect, with its standard error (`None` below 8
-    /// blocks): [`Estimator::contrast`] for all planes at once.
+    /// For each plane the sum of weights `[H, W]` times its map, of an effect, with its standard error, if there
+    /// is one: [`Estimator::contrast`] for all planes at once.
     pub(crate) fn plane_contrasts(
         self,
         effect: Effect,
@@ -117,7 +117,7 @@ impl Estimator {
                     .map(|weights| fit.contrast(&weights).map(known))
                     .collect()
             }
-            Estimator::Averaged => {
+            Estimator::Averaged if ledger.masks() >= MIN_MASKS => {
                 let average = Masks::of(plan, ledger, |masks| {
                     Averaged::new(masks, ledger, target, mixing)
                 })?;

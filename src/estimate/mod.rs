@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::estimate::averaged::Averaged;
 use crate::estimate::effect::Effect;
-use crate::estimate::surrogate::{CrossFit, Masks, Surrogate};
+use crate::estimate::surrogate::{CrossFit, MIN_MASKS, Masks, Surrogate};
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
 use crate::text::named;
@@ -43,14 +43,21 @@ pub(crate) type Estimates = (Array4<f32>, Option<Array4<f32>>);
 /// for hard masks the difference between the expected scores when pixel p feeds plane j and when
 /// it is unselected (Eq. 9). In units of the score.
 ///
+/// Which to take:
+/// - `Averaged`, the default: at any number of masks as good as the best of the others, or better.
+/// - `Centred`: exactly unbiased, in no time for any number of targets, and linear in the scores, so that
+///   [parts](crate::Explanation::part) and shards of a run can be read as small samples of it.
+/// - The others: to compare with what others have published.
+///
 /// ```
 /// use racm::{Estimator, Explainer, demo};
 ///
-/// let explainer = Explainer::builder().masks(500).estimator(Estimator::Surrogate).build()?;
-/// let surrogate = explainer.explain(&demo::Classifier, &demo::image(), 0)?;
+/// let explainer = Explainer::builder().masks(500).build()?;
+/// let averaged = explainer.explain(&demo::Classifier, &demo::image(), 0)?;
+/// assert_eq!(averaged.estimator(), Estimator::Averaged);
 /// // All others are made of the same scores.
-/// for estimator in [Estimator::Centred, Estimator::HorvitzThompson, Estimator::SelfNormalised] {
-///     assert_eq!(surrogate.with_estimator(estimator)?.estimator(), estimator);
+/// for estimator in [Estimator::Centred, Estimator::HorvitzThompson, Estimator::Surrogate] {
+///     assert_eq!(averaged.with_estimator(estimator)?.estimator(), estimator);
 /// }
 /// assert_eq!("surrogate".parse::<Estimator>()?, Estimator::Surrogate);
 /// # Ok::<(), racm::Error>(())
@@ -62,11 +69,17 @@ pub(crate) type Estimates = (Array4<f32>, Option<Array4<f32>>);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Estimator {
+    /// The average of `Surrogate` and `Centred`, at every pixel weighted by their precision there: with s and c their errors,
+    /// `centred` counts `s^2 / (3 c^2 - s^2)`, which is right if two thirds of `s^2` are in both. Few masks: nearly the surrogate. With
+    /// more, what is too fine or too little additive for the surrogate comes in. Below 8 blocks the surrogate alone, and below 16 masks,
+    /// too few for one, all of it `Centred`, errors included. Its squared error is the surrogate's, its Insertion and Deletion the better
+    /// one's within their standard errors from 100 to 3000 masks. Standard errors count what both share. The default.
+    #[default]
+    Averaged,
     /// `1/N sum_n w_nj(p) f_n`: the paper's. Unbiased, and very noisy where scores are high.
     HorvitzThompson,
     /// `1/(N-1) sum_n w_nj(p) (f_n - mean f)`, the sample covariance of weight and score: unbiased
-    /// as well, and unmoved by a constant added to the score. The default.
-    #[default]
+    /// as well, and unmoved by a constant added to the score.
     Centred,
     /// `sum M f / sum M - sum M_0 f / sum M_0`, the difference of two weighted means (Hajek). Its
     /// bias falls as 1/N.
@@ -82,12 +95,6 @@ pub enum Estimator {
     /// where there are fewer blocks, and at least two). Unbiased like `Centred`, with more than a quarter
     /// less squared error on signs at 1000 masks. Standard errors are those of the residual part.
     SurrogateCorrected,
-    /// The average of `Surrogate` and `Centred`, at every pixel weighted by their precision there: with s and c their errors,
-    /// `centred` counts `s^2 / (3 c^2 - s^2)`, which is right if two thirds of `s^2` are in both. Few masks: nearly the surrogate. With
-    /// more, what is too fine or too little additive for the surrogate comes in. Below 8 blocks the surrogate alone. Its squared error is
-    /// the surrogate's, its Insertion and Deletion the better one's within their standard errors from 100 to 3000 masks. Standard errors count
-    /// what both share; 16 masks are the least.
-    Averaged,
     /// The coefficients of a ridge regression of the score on what is shown (penalty 1, an intercept without one),
     /// each mask weighted by `exp(-d^2 / (2 * 0.25^2))`, with d 1 less the cosine of the angle between what it shows
     /// and all: LIME for images (Ribeiro, Singh, Guestrin, *"Why Should I Trust You?"*, KDD 2016), by cell and channel.
@@ -108,13 +115,13 @@ pub enum Estimator {
 named!(
     Estimator,
     "estimator",
+    Averaged = "averaged",
     Centred = "centred",
     HorvitzThompson = "horvitz-thompson",
     SelfNormalised = "self-normalised",
     PassOnly = "pass-only",
     Surrogate = "surrogate",
     SurrogateCorrected = "surrogate-corrected",
-    Averaged = "averaged",
     Lime = "lime",
     KernelShap = "kernel-shap",
 );
@@ -163,12 +170,14 @@ impl Estimator {
                     Ok((fit.map(), errors.then(|| fit.standard_deviation())))
                 })
             }),
-            Estimator::Averaged => Masks::of(plan, ledger, |masks| {
-                each_target(plan, ledger, |target| {
-                    let average = Averaged::new(masks, ledger, target, mixing)?;
-                    Ok((average.map, Some(average.error)))
+            Estimator::Averaged if ledger.masks() >= MIN_MASKS => {
+                Masks::of(plan, ledger, |masks| {
+                    each_target(plan, ledger, |target| {
+                        let average = Averaged::new(masks, ledger, target, mixing)?;
+                        Ok((average.map, Some(average.error)))
+                    })
                 })
-            }),
+            }
             Estimator::SurrogateCorrected => {
                 ledger.expect_plan(plan)?;
                 let cross = CrossFit::new(plan, ledger, mixing)?;
@@ -189,8 +198,9 @@ impl Estimator {
     }
 
     /// The standard errors of all maps of a ledger, `[targets, J, H, W]`: the spread between blocks,
-    /// which are independent. `None` below 8 blocks. For [`Estimator::Surrogate`] the posterior
-    /// standard deviations; for the regressions `None` where masks are no more than cells times planes.
+    /// which are independent. `None` below 8 blocks. Of [`Estimator::Surrogate`], and so of [`Estimator::Averaged`], there
+    /// are the posterior standard deviations from 16 masks on; of the regressions `None` where masks are no more than cells
+    /// times planes.
     ///
     /// # Errors
     /// Those of [`Estimator::maps`].
@@ -205,8 +215,12 @@ impl Estimator {
         plan: &Plan,
         ledger: &Ledger,
     ) -> Result<Option<Array4<f32>>> {
-        let own_errors = [Estimator::Surrogate, Estimator::Averaged];
-        if self.kernel().is_none() && !own_errors.contains(&self) && ledger.blocks() < MIN_BLOCKS {
+        let from_blocks = match self {
+            Estimator::Surrogate => false,
+            Estimator::Averaged => ledger.masks() < MIN_MASKS,
+            _ => self.kernel().is_none(),
+        };
+        if from_blocks && ledger.blocks() < MIN_BLOCKS {
             self.mixing(effect, plan)?;
             ledger.expect_plan(plan)?;
             return Ok(None);
@@ -226,7 +240,7 @@ impl Estimator {
         )
     }
 
-    /// The estimates of the estimators that are sums over blocks.
+    /// The estimates that are sums over blocks.
     fn by_groups(
         self,
         plan: &Plan,
@@ -305,7 +319,7 @@ impl Estimator {
             Estimator::HorvitzThompson => (Sums::Difference { centred: false }, 1),
             Estimator::PassOnly => (Sums::Pass, 1),
             Estimator::SelfNormalised => (Sums::Ratio, 1),
-            // The others but `Centred` have ways of their own.
+            // `Centred`, and `Averaged` of too few masks for a surrogate; the others have ways of their own.
             _ => (Sums::Difference { centred: true }, 2),
         };
         let given = ledger.masks();

@@ -49,7 +49,7 @@ pub struct Explainer {
 
 impl Explainer {
     /// A builder with the defaults: RaCM, 8 x 8 cells (over a series 20; bilinear, shifted), `P_pix` 0.5, 5000 masks,
-    /// seed 0, the centred estimator, a black baseline.
+    /// seed 0, the averaged estimator, a black baseline.
     pub fn builder() -> ExplainerBuilder {
         ExplainerBuilder::default()
     }
@@ -246,7 +246,7 @@ impl ExplainerBuilder {
         self
     }
 
-    /// How scores become a map. Default: [`Estimator::Centred`].
+    /// How scores become a map. Default: [`Estimator::Averaged`].
     pub fn estimator(mut self, estimator: Estimator) -> Self {
         self.0.estimator = estimator;
         self

@@ -215,8 +215,9 @@ impl Explanation {
         self.maps.view()
     }
 
-    /// The standard error of every element of [`Explanation::map`], from the spread between
-    /// blocks; `None` below 8 blocks. Computed when first asked for, in about the time of two maps.
+    /// The standard error of every element of [`Explanation::map`]; of the default estimator `None` below 16 masks, of
+    /// those that take it from the spread between blocks, such as `Centred`, below 8 blocks. Computed when first asked for, in
+    /// about the time of two maps.
     ///
     /// # Errors
     /// Those of [`Estimator::standard_errors`].
@@ -225,7 +226,7 @@ impl Explanation {
         Ok(all.map(|all| all.index_axis(Axis(0), 0).to_owned()))
     }
 
-    /// The standard errors of all maps, `[targets, J, H, W]`; `None` below 8 blocks.
+    /// The standard errors of all maps, `[targets, J, H, W]`; `None` where [`Explanation::standard_error`] is.
     ///
     /// # Errors
     /// Those of [`Estimator::standard_errors`].
@@ -281,7 +282,7 @@ impl Explanation {
     }
 
     /// What each plane carries of one target (an index into [`Explanation::targets`]): the mean of its own effect over the
-    /// evaluated pixels, with its standard error (`None` below 8 blocks). In the map's units: what a cell is worth on
+    /// evaluated pixels, with its standard error, where the map has one. In the map's units: what a cell is worth on
     /// average that shows this plane.
     ///
     /// With A the map, K the matrix that makes [own effects](Effect::Own) of it and R the evaluated pixels,
@@ -289,10 +290,9 @@ impl Explanation {
     /// `carried_j = 1/|R| sum over p in R of sum_k K_jk A_k(p)`,
     ///
     /// for RaCM `2 (a_j - sum of a / (C + 1))` with the planes' means a, whatever [effect](Explanation::effect) the map
-    /// shows. It is linear in the scores, so that its error comes from the same blocks as the map's, and so that noise
-    /// averages out of it, as it does not out of a mean of absolute values. The sign is the direction: a plane that lowers
-    /// the score carries less than nothing. What a plane adds in one place and takes away in another cancels:
-    /// [contrast](Explanation::contrast) tells the places apart.
+    /// shows. It is linear in the map, so that noise averages out of it, as it does not out of a mean of absolute values. The
+    /// sign is the direction: a plane that lowers the score carries less than nothing. What a plane adds in one place and
+    /// takes away in another cancels: [contrast](Explanation::contrast) tells the places apart.
     ///
     /// ```
     /// use racm::{Explainer, demo};

@@ -15,12 +15,12 @@ impl Explanation {
     /// `error = sqrt(count / (count - 1) * sum over k of (s_k d_k)^2)`,
     ///
     /// known as well as `count - 1` degrees of freedom let it be. That holds for estimators that are sums over blocks
-    /// ([`Estimator::is_sum_over_blocks`]); the others make of few masks something else than of many.
+    /// ([`Estimator::is_sum_over_blocks`]), such as `Centred`; the others, the default among them, make of few masks something else than of many.
     ///
     /// ```
-    /// use racm::{Explainer, demo};
+    /// use racm::{Estimator, Explainer, demo};
     ///
-    /// let explainer = Explainer::builder().masks(640).build()?;
+    /// let explainer = Explainer::builder().masks(640).estimator(Estimator::Centred).build()?;
     /// let explanation = explainer.explain(&demo::Classifier, &demo::image(), 0)?;
     /// let parts: Vec<_> = (0..10).map(|k| explanation.part(k, 10)).collect::<Result<_, _>>()?;
     /// assert_eq!(parts[0].masks(), 64);

@@ -33,7 +33,7 @@ fn results_are_one_json_document() {
         .iter()
         .flat_map(Value::as_str)
         .collect();
-    assert_eq!(files.len(), 4);
+    assert_eq!(files.len(), 5);
     assert!(
         files.iter().all(|file| Path::new(file).is_file()),
         "{files:?}"

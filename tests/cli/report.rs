@@ -90,7 +90,10 @@ fn a_merged_run_has_a_page_without_curves() {
     fs::create_dir(&merged).unwrap();
     fs::write(merged.join("curves.json"), "of another map").unwrap();
     let said = succeeds(
-        &format!("merge {} {} --report", parts[0], parts[1]),
+        &format!(
+            "merge {} {} --report --estimator centred",
+            parts[0], parts[1]
+        ),
         &[("--out", &merged)],
     );
     assert!(said.contains("report.html"), "{said}");

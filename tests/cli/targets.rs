@@ -85,12 +85,12 @@ fn shards_of_a_difference_merge_into_its_map() {
         folder("rather_whole"),
         folder("rather_merged"),
     );
-    let options = "explain --model demo --masks 320 --link log --estimator averaged";
+    let options = "explain --model demo --masks 320 --link log --estimator surrogate";
     succeeds(&format!("{options} --target 1-0"), &[("--out", &whole)]);
     for (target, printed) in [
         (
             "1-0",
-            "--target 1-0 --estimator averaged --link log:1e-6 makes",
+            "--target 1-0 --estimator surrogate --link log:1e-6 makes",
         ),
         ("1-2*0", "--target '1-2*0' --estimator"),
     ] {
@@ -104,7 +104,7 @@ fn shards_of_a_difference_merge_into_its_map() {
     }
     let ledgers = [1, 2].map(|k| parts.join(format!("ledger-{k}-of-2.racm")));
     let merge = format!(
-        "merge {} {} --link log --estimator averaged",
+        "merge {} {} --link log --estimator surrogate",
         ledgers[0].display(),
         ledgers[1].display()
     );

@@ -123,6 +123,7 @@ fn every_estimator_carries_what_its_contrasts_say() {
     let region = Region::from_pixels(pixels.clone()).unwrap();
     let groups = Racm::grouped([("a", vec![0, 2]), ("b", vec![1])]).unwrap();
     let builder = Explainer::builder()
+        .estimator(Estimator::Centred)
         .family(groups)
         .grid(3, 4)
         .masks(288)
@@ -181,6 +182,7 @@ fn a_channel_carries_what_it_adds() {
         Array2::from_shape_fn((batch.dim().0, 1), |(n, _)| sum(n, 0) - sum(n, 1) / 3.0)
     });
     let builder = Explainer::builder()
+        .estimator(Estimator::Centred)
         .grid(3, 4)
         .enlargement(Enlargement::Nearest)
         .placement(Placement::Fixed)
@@ -206,7 +208,8 @@ fn a_channel_carries_what_it_adds() {
 
 #[test]
 fn what_is_not_known_is_said() {
-    let explainer = Explainer::builder().grid(3, 4).masks(100).build().unwrap();
+    let builder = Explainer::builder().estimator(Estimator::Centred);
+    let explainer = builder.grid(3, 4).masks(100).build().unwrap();
     let model = Nonlinear { classes: 1 };
     let explanation = explainer.explain(&model, &image(), 0).unwrap();
     // 100 masks are four blocks.

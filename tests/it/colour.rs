@@ -3,8 +3,8 @@
 use ndarray::{Array2, Array3, ArrayView4, Axis, array, s};
 use proptest::prelude::*;
 use racm::{
-    Baseline, BlackBoxModel, ColourSpace, Error, Explainer, FnModel, InColourSpace, Racm, Region,
-    demo,
+    Baseline, BlackBoxModel, ColourSpace, Error, Estimator, Explainer, FnModel, InColourSpace,
+    Racm, Region, demo,
 };
 
 use crate::errors::says;
@@ -336,6 +336,7 @@ fn maps_of_a_run_have_the_planes_of_the_space() {
     let region = Array2::from_shape_fn((96, 96), |(y, x)| y > 20 && x > 20);
     let build = |p: f64| {
         Explainer::builder()
+            .estimator(Estimator::Centred)
             .family(Racm::grouped(space.planes()).unwrap())
             .region(Region::from_pixels(region.clone()).unwrap())
             .baseline(Baseline::Image(

@@ -192,7 +192,7 @@ fn results_are_send_and_sync() {
 fn defaults() {
     let explainer = Explainer::builder().build().unwrap();
     assert_eq!((explainer.masks(), explainer.seed()), (5000, 0));
-    assert_eq!(explainer.estimator(), racm::Estimator::Centred);
+    assert_eq!(explainer.estimator(), racm::Estimator::Averaged);
     let racm::MaskSpec {
         family,
         grid,
@@ -266,6 +266,6 @@ fn explanations_know_their_parameters() {
         explanation.map(),
         explanation.maps().index_axis(ndarray::Axis(0), 0)
     );
-    assert_eq!(explanation.estimator().name(), "centred");
+    assert_eq!(explanation.estimator().name(), "averaged");
     assert!(explanation.region().is_none());
 }

@@ -197,7 +197,8 @@ proptest! {
 fn a_thousand_masks_are_a_prefix_of_five_thousand() {
     let image = ndarray::Array3::from_shape_fn((3, 24, 31), |(c, y, x)| (c * y + x) as f32 / 60.0);
     let explain = |masks| {
-        let explainer = Explainer::builder().masks(masks).build().unwrap();
+        let builder = Explainer::builder().estimator(Estimator::Centred);
+        let explainer = builder.masks(masks).build().unwrap();
         explainer
             .explain(&Nonlinear { classes: 1 }, &image, 0)
             .unwrap()

@@ -20,6 +20,7 @@ fn image(channels: usize) -> Array3<f32> {
 
 fn explained(family: impl MaskFamily + 'static, channels: usize, masks: u64) -> Explanation {
     let explainer = Explainer::builder()
+        .estimator(Estimator::Centred)
         .family(family)
         .grid(3, 4)
         .masks(masks)
@@ -180,6 +181,7 @@ fn the_same_to_the_bit_for_any_number_of_threads() {
 #[test]
 fn the_effect_is_a_choice_like_the_estimator() {
     let builder = Explainer::builder()
+        .estimator(Estimator::Centred)
         .grid(3, 4)
         .masks(600)
         .effect(Effect::Own);
@@ -389,7 +391,8 @@ fn a_family_of_one_s_own() {
     };
     assert_eq!(table.along(), [[1.0, 0.5], [0.5, 1.0]]);
     let spec = MaskSpec::new(of_rows).grid(3, 4);
-    let explainer = Explainer::builder().spec(spec).masks(300).build().unwrap();
+    let builder = Explainer::builder().estimator(Estimator::Centred);
+    let explainer = builder.spec(spec).masks(300).build().unwrap();
     let explanation = explainer
         .explain(&Nonlinear { classes: 1 }, &image(2), 0)
         .unwrap();

@@ -2,7 +2,8 @@
 
 use ndarray::{Array2, Array3, ArrayView4, Axis};
 use racm::{
-    Baseline, Explainer, FnModel, MaskFamily, MaskSpec, Placement, Plan, Racm, Region, Rise, Shown,
+    Baseline, Estimator, Explainer, FnModel, MaskFamily, MaskSpec, Placement, Plan, Racm, Region,
+    Rise, Shown,
 };
 
 use crate::errors::says;
@@ -154,6 +155,7 @@ fn any_number_of_channels() {
     let mut pixels = Array2::from_elem((9, 12), true);
     pixels.column_mut(0).fill(false);
     let explainer = Explainer::builder()
+        .estimator(Estimator::Centred)
         .family(groups)
         .grid(3, 4)
         .masks(2000)

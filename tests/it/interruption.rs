@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::{Array2, ArrayView4};
 use proptest::prelude::*;
-use racm::{BlackBoxModel, BoxError, Error, Explainer, FnModel, Inputs, Ledger};
+use racm::{BlackBoxModel, BoxError, Error, Estimator, Explainer, FnModel, Inputs, Ledger};
 
 use crate::determinism::{jobs, pools};
 use crate::worlds::{Nonlinear, assert_same, partial};
@@ -139,7 +139,10 @@ proptest! {
 #[test]
 fn stopped_runs_say_so() {
     let image = ndarray::Array3::ones((1, 8, 8));
-    let builder = Explainer::builder().masks(100).batch(10);
+    let builder = Explainer::builder()
+        .estimator(Estimator::Centred)
+        .masks(100)
+        .batch(10);
     let explainer = builder.build().unwrap();
     let model = Nonlinear { classes: 1 };
     for (stop_at, masks) in [(30, 30), (100, 100), (1000, 100)] {
@@ -197,6 +200,7 @@ fn an_error_before_the_first_mask_is_not_an_interruption() {
 fn a_panic_costs_no_score() {
     let image = ndarray::Array3::ones((1, 8, 8));
     let explainer = Explainer::builder()
+        .estimator(Estimator::Centred)
         .masks(5000)
         .batch(8)
         .block_size(8)

@@ -1,7 +1,9 @@
 //! The drawn signs, the embedded network that names them, and whether maps find what makes them.
 
 use ndarray::{Array2, Array3, Array4, ArrayRef3, ArrayView4, Axis, s};
-use racm::{BlackBoxModel, Error, Explainer, Explanation, FnModel, MaskFamily, Racm, Rise, demo};
+use racm::{
+    BlackBoxModel, Error, Estimator, Explainer, Explanation, FnModel, MaskFamily, Racm, Rise, demo,
+};
 
 const SIDE: usize = 48;
 
@@ -211,6 +213,7 @@ fn bright_signs() -> Vec<(Array3<f32>, demo::Truth)> {
 /// value is at such a pixel, for maps of 300 calls.
 fn right(family: impl MaskFamily + 'static, of: fn(Explanation) -> Explanation) -> [usize; 2] {
     let explainer = Explainer::builder()
+        .estimator(Estimator::Centred)
         .family(family)
         .masks(300)
         .build()

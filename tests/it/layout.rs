@@ -2,7 +2,7 @@
 //! image readers hand them out, and mirrored or cropped views.
 
 use ndarray::{Array2, Array3, ArrayView3, ArrayView4, s};
-use racm::{Baseline, Explainer, MaskSpec, McRise, Plan, Racm, Region};
+use racm::{Baseline, Estimator, Explainer, MaskSpec, McRise, Plan, Racm, Region};
 
 use crate::worlds::{Nonlinear, assert_same, noise};
 
@@ -65,7 +65,11 @@ fn masked_images_and_baselines_ignore_memory_order() {
 #[test]
 fn explanations_ignore_memory_order() {
     for baseline in baselines() {
-        let builder = Explainer::builder().grid(2, 3).masks(40).baseline(baseline);
+        let builder = Explainer::builder()
+            .estimator(Estimator::Centred)
+            .grid(2, 3)
+            .masks(40)
+            .baseline(baseline);
         for explainer in [builder.clone(), builder.family(McRise::rgb())] {
             let explainer = explainer.build().unwrap();
             let model = Nonlinear { classes: 1 };

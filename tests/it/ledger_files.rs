@@ -28,6 +28,7 @@ pub fn image() -> Array3<f32> {
 
 pub fn builder() -> ExplainerBuilder {
     Explainer::builder()
+        .estimator(Estimator::Centred)
         .grid(4, 4)
         .block_size(8)
         .batch(5)
@@ -341,7 +342,7 @@ fn plans_are_made_again_from_headers() {
         assert_eq!(&read, quiet.ledger());
         let plan = read.plan().unwrap();
         assert_eq!(plan.plane_names(), quiet.plan().plane_names());
-        let again = Explanation::from_ledger(plan, read, Estimator::default()).unwrap();
+        let again = Explanation::from_ledger(plan, read, Estimator::Centred).unwrap();
         assert_same(&quiet, &again);
     }
     // A family of one's own that has a name of ours.

@@ -8,6 +8,7 @@ mod colour;
 #[cfg(feature = "colour")]
 mod colour_effects;
 mod contract;
+mod default_estimator;
 mod determinism;
 mod effects;
 mod errors;

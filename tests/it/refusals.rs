@@ -112,10 +112,27 @@ fn targets() {
 
 #[test]
 fn too_few_masks_and_pixels_never_seen() {
-    says(
-        partial(fails(builder().masks(1))).0,
-        "centred needs at least 2 masks, the ledger holds 1",
-    );
+    for (estimator, message) in [
+        (
+            Estimator::default(),
+            "averaged needs at least 2 masks, the ledger holds 1",
+        ),
+        (
+            Estimator::Centred,
+            "centred needs at least 2 masks, the ledger holds 1",
+        ),
+    ] {
+        let error = partial(fails(builder().estimator(estimator).masks(1))).0;
+        assert!(matches!(
+            error,
+            Error::TooFewMasks {
+                given: 1,
+                needed: 2,
+                ..
+            }
+        ));
+        says(error, message);
+    }
     let one = builder()
         .masks(1)
         .estimator(Estimator::HorvitzThompson)
@@ -130,7 +147,7 @@ fn too_few_masks_and_pixels_never_seen() {
         .explain();
     says(
         none.unwrap_err(),
-        "centred needs at least 2 masks, the ledger holds 0",
+        "averaged needs at least 2 masks, the ledger holds 0",
     );
 
     let rare = builder()
@@ -157,11 +174,12 @@ fn too_few_masks_and_pixels_never_seen() {
     ));
 }
 
-/// Seven blocks have no standard error, eight have one.
+/// Seven blocks have no standard error from the spread between them, eight have one.
 #[test]
 fn standard_errors_need_eight_blocks() {
     for (masks, some) in [(7 * 32, false), (7 * 32 + 1, true)] {
-        let explainer = builder().masks(masks).build().unwrap();
+        let explainer = builder().masks(masks).estimator(Estimator::Centred);
+        let explainer = explainer.build().unwrap();
         let explanation = explainer
             .explain(&Nonlinear { classes: 1 }, &image(), 0)
             .unwrap();

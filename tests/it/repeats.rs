@@ -6,7 +6,10 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use ndarray::{Array2, Array3, ArrayView4, Axis, s};
-use racm::{BlackBoxModel, BoxError, Error, Explainer, Explanation, FnModel, Inputs, Repeats, Run};
+use racm::{
+    BlackBoxModel, BoxError, Error, Estimator, Explainer, Explanation, FnModel, Inputs, Repeats,
+    Run,
+};
 
 use crate::determinism::pools;
 use crate::worlds::{Nonlinear, assert_same, noise, partial};
@@ -16,7 +19,11 @@ fn image() -> Array3<f32> {
 }
 
 fn explainer(masks: u64, batch: usize) -> Explainer {
-    let builder = Explainer::builder().masks(masks).batch(batch).block_size(8);
+    let builder = Explainer::builder()
+        .estimator(Estimator::Centred)
+        .masks(masks)
+        .batch(batch)
+        .block_size(8);
     builder.build().unwrap()
 }
 

@@ -15,7 +15,8 @@ use racm::{
 const LOOKS: [u64; 9] = [128, 192, 288, 448, 672, 1024, 1536, 2304, 3456];
 
 fn builder() -> ExplainerBuilder {
-    Explainer::builder().grid(4, 4).masks(8000).seed(3)
+    let builder = Explainer::builder().estimator(Estimator::Centred);
+    builder.grid(4, 4).masks(8000).seed(3)
 }
 
 fn until(rule: StopRule) -> ExplainerBuilder {

@@ -47,7 +47,8 @@ fn target(terms: &[(f64, usize)]) -> Target {
 }
 
 fn builder() -> ExplainerBuilder {
-    Explainer::builder().grid(3, 4).masks(320).seed(6)
+    let builder = Explainer::builder().estimator(Estimator::Centred);
+    builder.grid(3, 4).masks(320).seed(6)
 }
 
 /// Maps, errors, contrasts and certainty, to the bit.

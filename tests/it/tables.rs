@@ -137,7 +137,10 @@ fn the_estimates_are_those_values() {
     let worth = |x: &[f64], _| x[0] * x[1] * x[2] * x[3] + (0.3 - 0.2 * x[0]) * x[4];
     let game = Game::new(&[1.0; 5], &[0.0; 5], |x| worth(x, 0));
     let model = FnModel::new(|batch: ArrayView4<'_, f32>| score_rows(batch, 1, worth));
-    let builder = || Explainer::builder().masks(40_000).seed(3);
+    let builder = || {
+        let builder = Explainer::builder().estimator(Estimator::Centred);
+        builder.masks(40_000).seed(3)
+    };
     let explain = |builder: ExplainerBuilder, shape| {
         let explainer = builder.build().unwrap();
         explainer.explain(&model, &Array3::ones(shape), 0).unwrap()

@@ -111,7 +111,7 @@ fn what_cannot_be_read_says_what_could() {
     fn refused<T: FromStr<Err = racm::Error> + Debug>(text: &str, message: &str) {
         says(text.parse::<T>().unwrap_err(), message);
     }
-    let names = "centred, horvitz-thompson, self-normalised, pass-only, surrogate, surrogate-corrected, averaged, lime, kernel-shap";
+    let names = "averaged, centred, horvitz-thompson, self-normalised, pass-only, surrogate, surrogate-corrected, lime, kernel-shap";
     refused::<Estimator>(
         "Centred",
         &format!("estimator is \"Centred\", expected {names}"),

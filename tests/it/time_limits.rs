@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use ndarray::{Array2, Array3, ArrayView4, Axis};
-use racm::{BlackBoxModel, BoxError, Error, Explainer, FnModel, TimeLimit, Tolerant};
+use racm::{BlackBoxModel, BoxError, Error, Estimator, Explainer, FnModel, TimeLimit, Tolerant};
 
 use crate::worlds::{Nonlinear, assert_same};
 
@@ -59,7 +59,11 @@ fn image() -> Array3<f32> {
 }
 
 fn explainer() -> Explainer {
-    let builder = Explainer::builder().masks(96).batch(8).block_size(8);
+    let builder = Explainer::builder()
+        .estimator(Estimator::Centred)
+        .masks(96)
+        .batch(8)
+        .block_size(8);
     builder.build().unwrap()
 }
 

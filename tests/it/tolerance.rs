@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use ndarray::{Array2, Array3, ArrayView4};
 use proptest::prelude::*;
-use racm::{BlackBoxModel, BoxError, Error, Explainer, Explanation, FnModel, RunError, Tolerant};
+use racm::{
+    BlackBoxModel, BoxError, Error, Estimator, Explainer, Explanation, FnModel, RunError, Tolerant,
+};
 
 use crate::determinism::{jobs, pools};
 use crate::worlds::{Nonlinear, assert_same, partial};
@@ -128,7 +130,11 @@ fn image() -> Array3<f32> {
 }
 
 fn explainer() -> Explainer {
-    let builder = Explainer::builder().masks(96).batch(8).block_size(8);
+    let builder = Explainer::builder()
+        .estimator(Estimator::Centred)
+        .masks(96)
+        .batch(8)
+        .block_size(8);
     builder.build().unwrap()
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ndarray::{Array2, Array3, ArrayView1, ArrayView4, Axis};
 use racm::{
-    Baseline, BlackBoxModel, BoxError, Enlargement, Error, Explainer, Explanation, MaskFamily,
-    MaskSpec, McRise, Placement, Plan, Racm, Region, Rise, Shown,
+    Baseline, BlackBoxModel, BoxError, Enlargement, Error, Estimator, Explainer, Explanation,
+    MaskFamily, MaskSpec, McRise, Placement, Plan, Racm, Region, Rise, Shown,
 };
 
 use crate::reference::{Picture, Scene, Show, Table};
@@ -214,8 +214,10 @@ impl Scene {
         Baseline::Image(array(self.shape, &self.base))
     }
 
+    /// With the estimator that is quick, and a sum over masks.
     pub fn explainer(&self, kind: &Kind, block_size: usize, masks: u64, seed: u64) -> Explainer {
         Explainer::builder()
+            .estimator(Estimator::Centred)
             .spec(self.spec(kind, block_size))
             .baseline(self.baseline())
             .masks(masks)

@@ -222,7 +222,7 @@ pub struct MapArgs {
     /// identity]
     #[arg(long, value_name = "LINK")]
     pub link: Option<Link>,
-    /// How scores become a map [default: centred]
+    /// How scores become a map [default: averaged]
     #[arg(long, value_parser = named(Estimator::ALL, Estimator::name))]
     pub estimator: Option<Estimator>,
     /// What a plane of the map says: what it is worth to show it with all that comes along (plane), or what it

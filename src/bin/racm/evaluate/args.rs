@@ -49,7 +49,7 @@ pub struct Args {
     #[arg(long, help_heading = "Evaluation", value_delimiter = ',', default_value = "1000,5000", value_name = "N[,N...]", allow_hyphen_values = true, value_parser = whole_number)]
     pub masks: Vec<u64>,
     /// How scores become a map; several estimators share the masks
-    #[arg(long, help_heading = "Evaluation", value_parser = named(Estimator::ALL, Estimator::name), value_delimiter = ',', default_value = "centred")]
+    #[arg(long, help_heading = "Evaluation", value_parser = named(Estimator::ALL, Estimator::name), value_delimiter = ',', default_value = Estimator::default().name())]
     pub estimator: Vec<Estimator>,
     /// What a plane of RaCM's map says: what it is worth to show a channel with all that comes along (plane), or
     /// what it does by itself (own); both share the masks. MC-RISE and RISE have one map for both

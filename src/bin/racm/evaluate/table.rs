@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use racm::Estimator;
 use racm::metrics::{Summary, Undefined};
 use serde_json::{Value as Json, json};
 
@@ -303,7 +304,7 @@ pub fn label(case: &Case) -> String {
     if let Some(estimator) = case
         .estimator
         .as_ref()
-        .filter(|e| *e != "centred" && **e != case.map)
+        .filter(|e| *e != Estimator::default().name() && **e != case.map)
     {
         let _ = write!(label, ", {estimator}");
     }

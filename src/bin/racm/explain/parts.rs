@@ -113,7 +113,7 @@ fn means(
 #[cfg(test)]
 mod tests {
     use racm::ndarray::Array2;
-    use racm::{Explainer, FnModel, Target};
+    use racm::{Estimator, Explainer, FnModel, Target};
 
     use super::*;
 
@@ -124,6 +124,7 @@ mod tests {
         });
         let series = racm::ndarray::Array3::ones((2, 1, 400));
         let explainer = Explainer::builder()
+            .estimator(Estimator::Centred)
             .grid(1, 100)
             .masks(320)
             .build()
