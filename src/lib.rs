@@ -150,7 +150,7 @@ pub use error::{BoxError, Error, Inputs, Result};
 pub use estimate::Estimator;
 pub use estimate::effect::Effect;
 pub use estimate::link::Link;
-pub use estimate::surrogate::Surrogate;
+pub use estimate::surrogate::{Surrogate, SurrogatePrior};
 pub use explain::budget::{Budget, StopReason, StopRule};
 pub use explain::explainer::{Explainer, ExplainerBuilder};
 pub use explain::explanation::Explanation;

@@ -571,3 +571,54 @@ fn what_cannot_be_fitted_is_refused() {
         Err(Error::Shape { .. })
     ));
 }
+
+/// What a few images teach counts for all estimators that use a surrogate, in maps, errors and contrasts, and for no other.
+#[test]
+fn what_other_images_taught_counts() {
+    let spec = spec([5, 4]);
+    let of = |seed| {
+        scores(&spec, [3, 5, 4], 100, seed, |image| {
+            rare(image) + linear(image)
+        })
+    };
+    let mut prior = racm::SurrogatePrior::default();
+    for seed in 1..6 {
+        let (plan, ledger) = of(seed);
+        prior.learn(&Surrogate::fit(&plan, &ledger, 0).unwrap());
+    }
+    assert_eq!(prior.images(), 5);
+    let (plan, ledger) = of(7);
+    let map = Surrogate::fit_with(&prior, &plan, &ledger, 0)
+        .unwrap()
+        .map();
+    assert_ne!(map, Surrogate::fit(&plan, &ledger, 0).unwrap().map());
+    let none = racm::SurrogatePrior::default();
+    let same = Surrogate::fit_with(&none, &plan, &ledger, 0).unwrap();
+    assert_eq!(same.map(), Surrogate::fit(&plan, &ledger, 0).unwrap().map());
+    let weights = Array3::<f64>::ones(map.dim());
+    for &estimator in Estimator::ALL {
+        if [Estimator::Lime, Estimator::KernelShap].contains(&estimator) {
+            continue;
+        }
+        let plain =
+            racm::Explanation::from_ledger(plan.clone(), ledger.clone(), estimator).unwrap();
+        let told = plain.with_surrogate_prior(prior.clone()).unwrap();
+        let uses = OF_SURROGATES.contains(&estimator);
+        assert_eq!(told.map() != plain.map(), uses, "{estimator}");
+        let (value, _) = told.contrast(0, &weights).unwrap();
+        let sum: f64 = told.map().iter().map(|&v| f64::from(v)).sum();
+        assert!(
+            (value - sum).abs() < 1e-3 * (1.0 + sum.abs()),
+            "{estimator}"
+        );
+        assert_eq!(told.estimator(), estimator);
+    }
+    assert_eq!(
+        map,
+        racm::Explanation::from_ledger(plan, ledger, Estimator::Surrogate)
+            .unwrap()
+            .with_surrogate_prior(prior)
+            .unwrap()
+            .map()
+    );
+}

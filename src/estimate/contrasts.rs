@@ -2,12 +2,12 @@
 
 use ndarray::{Array3, ArrayRef2, ArrayRef3, Axis};
 
-use super::Estimator;
 use super::averaged::Averaged;
 use super::blocks::{MIN_BLOCKS, plane_sums};
-use super::effect::{Effect, mixed};
+use super::effect::mixed;
 use super::regression::Regression;
 use super::surrogate::{CrossFit, MIN_MASKS, Masks, Surrogate};
+use super::{Estimator, Wanted};
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
@@ -27,23 +27,23 @@ impl Estimator {
         target: usize,
         weights: &ArrayRef3<f64>,
     ) -> Result<(f64, Option<f64>)> {
-        self.contrast_of(Effect::Plane, plan, ledger, target, weights)
+        self.contrast_of(Wanted::default(), plan, ledger, target, weights)
     }
 
     /// [`Estimator::contrast`], of an effect.
     pub(crate) fn contrast_of(
         self,
-        effect: Effect,
+        wanted: Wanted<'_>,
         plan: &Plan,
         ledger: &Ledger,
         target: usize,
         weights: &ArrayRef3<f64>,
     ) -> Result<(f64, Option<f64>)> {
-        let mixing = self.mixing(effect, plan)?;
+        let mixing = self.mixing(wanted.effect, plan)?;
         plan.expect_weights(weights)?;
         expect_target(ledger, target)?;
         if self == Estimator::Averaged && ledger.masks() >= MIN_MASKS {
-            let average = Masks::of(plan, ledger, |masks| {
+            let average = Masks::of(wanted.prior, plan, ledger, |masks| {
                 Averaged::new(masks, ledger, target, mixing.as_ref())
             })?;
             let (value, error) = average.contrast(weights)?;
@@ -61,12 +61,13 @@ impl Estimator {
         }
         match self {
             Estimator::Surrogate => {
-                let (value, error) = Surrogate::fit(plan, ledger, target)?.contrast(&weights)?;
+                let (value, error) =
+                    Surrogate::fit_with(wanted.prior, plan, ledger, target)?.contrast(&weights)?;
                 Ok((value, Some(error)))
             }
             Estimator::SurrogateCorrected => {
                 ledger.expect_plan(plan)?;
-                let cross = CrossFit::new(plan, ledger, None)?;
+                let cross = CrossFit::new(wanted.prior, plan, ledger, None)?;
                 let own = cross.maps[target].iter().zip(&weights);
                 let own: f64 = own.map(|(&m, w)| f64::from(m) * w).sum();
                 let plain = Estimator::HorvitzThompson;
@@ -87,13 +88,13 @@ impl Estimator {
     /// is one: [`Estimator::contrast`] for all planes at once.
     pub(crate) fn plane_contrasts(
         self,
-        effect: Effect,
+        wanted: Wanted<'_>,
         plan: &Plan,
         ledger: &Ledger,
         target: usize,
         weights: &ArrayRef2<f64>,
     ) -> Result<Vec<(f64, Option<f64>)>> {
-        let mixing = self.mixing(effect, plan)?;
+        let mixing = self.mixing(wanted.effect, plan)?;
         let mixing = mixing.as_ref();
         expect_target(ledger, target)?;
         let planes = 0..plan.planes();
@@ -112,13 +113,13 @@ impl Estimator {
         let known = |(value, error)| (value, Some(error));
         match self {
             Estimator::Surrogate => {
-                let fit = Surrogate::fit(plan, ledger, target)?.mixed(mixing);
+                let fit = Surrogate::fit_with(wanted.prior, plan, ledger, target)?.mixed(mixing);
                 alone
                     .map(|weights| fit.contrast(&weights).map(known))
                     .collect()
             }
             Estimator::Averaged if ledger.masks() >= MIN_MASKS => {
-                let average = Masks::of(plan, ledger, |masks| {
+                let average = Masks::of(wanted.prior, plan, ledger, |masks| {
                     Averaged::new(masks, ledger, target, mixing)
                 })?;
                 alone
@@ -127,10 +128,10 @@ impl Estimator {
             }
             Estimator::SurrogateCorrected => {
                 ledger.expect_plan(plan)?;
-                let cross = CrossFit::new(plan, ledger, mixing)?;
+                let cross = CrossFit::new(wanted.prior, plan, ledger, mixing)?;
                 let plain = Estimator::HorvitzThompson;
                 let left =
-                    plain.plane_contrasts(effect, plan, &cross.residuals, target, weights)?;
+                    plain.plane_contrasts(wanted, plan, &cross.residuals, target, weights)?;
                 let own = cross.maps[target]
                     .outer_iter()
                     .map(|plane| sum(plane.iter().map(|&m| m.into()), weights));

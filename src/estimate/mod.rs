@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::estimate::averaged::Averaged;
 use crate::estimate::effect::Effect;
-use crate::estimate::surrogate::{CrossFit, MIN_MASKS, Masks, Surrogate};
+use crate::estimate::surrogate::{CrossFit, MIN_MASKS, Masks, Surrogate, SurrogatePrior};
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
 use crate::text::named;
@@ -31,6 +31,22 @@ const GROUP: usize = 8;
 
 /// Maps and, where they were wanted or came with the maps, their standard errors, `[targets, J, H, W]`.
 pub(crate) type Estimates = (Array4<f32>, Option<Array4<f32>>);
+
+/// What is wanted of an estimator, and with what knowledge of the model.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'p> {
+    pub effect: Effect,
+    pub prior: &'p SurrogatePrior,
+}
+
+impl Default for Wanted<'_> {
+    fn default() -> Self {
+        Wanted {
+            effect: Effect::Plane,
+            prior: &SurrogatePrior::NONE,
+        }
+    }
+}
 
 /// How scores become a map.
 ///
@@ -134,29 +150,29 @@ impl Estimator {
     /// [`Error::Ledger`] if the ledger is of another plan, [`Error::TooFewMasks`],
     /// [`Error::NeverSeen`] (`SelfNormalised` only).
     pub fn maps(self, plan: &Plan, ledger: &Ledger) -> Result<Array4<f32>> {
-        self.maps_of(Effect::Plane, plan, ledger)
+        self.maps_of(Wanted::default(), plan, ledger)
     }
 
     /// [`Estimator::maps`], of an effect.
     pub(crate) fn maps_of(
         self,
-        effect: Effect,
+        wanted: Wanted<'_>,
         plan: &Plan,
         ledger: &Ledger,
     ) -> Result<Array4<f32>> {
-        Ok(self.estimates(effect, plan, ledger, false)?.0)
+        Ok(self.estimates(wanted, plan, ledger, false)?.0)
     }
 
     /// The maps of an effect and, if they are wanted, their standard errors (`None` below 8 blocks), of
     /// one fit.
     pub(crate) fn estimates(
         self,
-        effect: Effect,
+        wanted: Wanted<'_>,
         plan: &Plan,
         ledger: &Ledger,
         errors: bool,
     ) -> Result<Estimates> {
-        let mixing = self.mixing(effect, plan)?;
+        let mixing = self.mixing(wanted.effect, plan)?;
         let mixing = mixing.as_ref();
         if let Some(kernel) = self.kernel() {
             let fit = Regression::new(plan, ledger, kernel)?;
@@ -164,14 +180,14 @@ impl Estimator {
             return Ok((fit.maps(), errors));
         }
         match self {
-            Estimator::Surrogate => Masks::of(plan, ledger, |masks| {
+            Estimator::Surrogate => Masks::of(wanted.prior, plan, ledger, |masks| {
                 each_target(plan, ledger, |target| {
                     let fit = Surrogate::of_masks(masks, target)?.mixed(mixing);
                     Ok((fit.map(), errors.then(|| fit.standard_deviation())))
                 })
             }),
             Estimator::Averaged if ledger.masks() >= MIN_MASKS => {
-                Masks::of(plan, ledger, |masks| {
+                Masks::of(wanted.prior, plan, ledger, |masks| {
                     each_target(plan, ledger, |target| {
                         let average = Averaged::new(masks, ledger, target, mixing)?;
                         Ok((average.map, Some(average.error)))
@@ -180,9 +196,9 @@ impl Estimator {
             }
             Estimator::SurrogateCorrected => {
                 ledger.expect_plan(plan)?;
-                let cross = CrossFit::new(plan, ledger, mixing)?;
+                let cross = CrossFit::new(wanted.prior, plan, ledger, mixing)?;
                 let plain = Estimator::HorvitzThompson;
-                let (mut maps, errors) = plain.estimates(effect, plan, &cross.residuals, errors)?;
+                let (mut maps, errors) = plain.estimates(wanted, plan, &cross.residuals, errors)?;
                 for (mut map, surrogate) in maps.outer_iter_mut().zip(&cross.maps) {
                     map += surrogate;
                 }
@@ -205,13 +221,13 @@ impl Estimator {
     /// # Errors
     /// Those of [`Estimator::maps`].
     pub fn standard_errors(self, plan: &Plan, ledger: &Ledger) -> Result<Option<Array4<f32>>> {
-        self.standard_errors_of(Effect::Plane, plan, ledger)
+        self.standard_errors_of(Wanted::default(), plan, ledger)
     }
 
     /// [`Estimator::standard_errors`], of an effect.
     pub(crate) fn standard_errors_of(
         self,
-        effect: Effect,
+        wanted: Wanted<'_>,
         plan: &Plan,
         ledger: &Ledger,
     ) -> Result<Option<Array4<f32>>> {
@@ -221,11 +237,11 @@ impl Estimator {
             _ => self.kernel().is_none(),
         };
         if from_blocks && ledger.blocks() < MIN_BLOCKS {
-            self.mixing(effect, plan)?;
+            self.mixing(wanted.effect, plan)?;
             ledger.expect_plan(plan)?;
             return Ok(None);
         }
-        Ok(self.estimates(effect, plan, ledger, true)?.1)
+        Ok(self.estimates(wanted, plan, ledger, true)?.1)
     }
 
     /// Whether maps are sums over blocks of masks, or quotients of such sums: then every block is a small sample of its own, and

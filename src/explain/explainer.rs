@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::estimate::Estimator;
 use crate::estimate::effect::Effect;
 use crate::estimate::link::Link;
+use crate::estimate::surrogate::SurrogatePrior;
 use crate::explain::budget::Budget;
 use crate::images::baseline::Baseline;
 use crate::masks::family::MaskFamily;
@@ -41,6 +42,7 @@ pub struct Explainer {
     pub(crate) seed: u64,
     pub(crate) estimator: Estimator,
     pub(crate) effect: Effect,
+    pub(crate) prior: SurrogatePrior,
     pub(crate) baseline: Baseline,
     pub(crate) batch: Option<usize>,
     pub(crate) link: Link,
@@ -93,6 +95,11 @@ impl Explainer {
     /// What the planes of a map say.
     pub fn effect(&self) -> Effect {
         self.effect
+    }
+
+    /// What other images of the model taught.
+    pub fn surrogate_prior(&self) -> &SurrogatePrior {
+        &self.prior
     }
 
     /// What stands in for excluded values.
@@ -159,6 +166,7 @@ impl Default for ExplainerBuilder {
             seed: 0,
             estimator: Estimator::default(),
             effect: Effect::default(),
+            prior: SurrogatePrior::default(),
             baseline: Baseline::default(),
             batch: None,
             link: Link::default(),
@@ -255,6 +263,12 @@ impl ExplainerBuilder {
     /// What the planes of a map say. Default: [`Effect::Plane`]. Stopping rules and pilots look at the same.
     pub fn effect(mut self, effect: Effect) -> Self {
         self.0.effect = effect;
+        self
+    }
+
+    /// What other images of the model taught, for the estimators that use a [`Surrogate`](crate::Surrogate). Default: nothing.
+    pub fn surrogate_prior(mut self, prior: SurrogatePrior) -> Self {
+        self.0.prior = prior;
         self
     }
 

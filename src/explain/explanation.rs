@@ -7,6 +7,7 @@ use ndarray::{Array2, Array3, Array4, ArrayRef3, ArrayView3, ArrayView4, Axis};
 use crate::error::Result;
 use crate::estimate::effect::Effect;
 use crate::estimate::link::Link;
+use crate::estimate::surrogate::SurrogatePrior;
 use crate::estimate::{Estimates, Estimator};
 use crate::explain::reading::Reading;
 use crate::explain::stats::RunStats;
@@ -60,6 +61,7 @@ impl Explanation {
             link: Link::default(),
             estimator,
             effect: Effect::default(),
+            prior: SurrogatePrior::default(),
         };
         Self::of_ledger(plan, ledger, reading)
     }
@@ -100,6 +102,18 @@ impl Explanation {
     pub fn with_estimator(&self, estimator: Estimator) -> Result<Self> {
         self.read(Reading {
             estimator,
+            ..self.reading.clone()
+        })
+    }
+
+    /// The same scores with what other images of the model taught, for the surrogate and the estimators that use it: no model
+    /// call.
+    ///
+    /// # Errors
+    /// Those of [`Estimator::maps`].
+    pub fn with_surrogate_prior(&self, prior: SurrogatePrior) -> Result<Self> {
+        self.read(Reading {
+            prior,
             ..self.reading.clone()
         })
     }

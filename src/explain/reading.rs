@@ -7,7 +7,8 @@ use ndarray::{Array4, ArrayRef2, ArrayRef3};
 use crate::error::Result;
 use crate::estimate::effect::Effect;
 use crate::estimate::link::Link;
-use crate::estimate::{Estimates, Estimator};
+use crate::estimate::surrogate::SurrogatePrior;
+use crate::estimate::{Estimates, Estimator, Wanted};
 use crate::explain::explainer::Explainer;
 use crate::explain::target::Target;
 use crate::ledger::Ledger;
@@ -21,6 +22,7 @@ pub(crate) struct Reading {
     pub link: Link,
     pub estimator: Estimator,
     pub effect: Effect,
+    pub prior: SurrogatePrior,
 }
 
 impl Explainer {
@@ -31,11 +33,19 @@ impl Explainer {
             link: self.link,
             estimator: self.estimator,
             effect: self.effect,
+            prior: self.prior.clone(),
         }
     }
 }
 
 impl Reading {
+    fn wanted(&self, effect: Effect) -> Wanted<'_> {
+        Wanted {
+            effect,
+            prior: &self.prior,
+        }
+    }
+
     /// The scores that are estimated from, one a map.
     fn scores<'l>(&self, ledger: &'l Ledger) -> Result<Cow<'l, Ledger>> {
         self.target.of(self.link.of(ledger))
@@ -44,14 +54,15 @@ impl Reading {
     /// The maps and, if they are wanted, their standard errors, of one fit.
     pub fn estimates(&self, plan: &Plan, ledger: &Ledger, errors: bool) -> Result<Estimates> {
         let scores = self.scores(ledger)?;
-        self.estimator.estimates(self.effect, plan, &scores, errors)
+        self.estimator
+            .estimates(self.wanted(self.effect), plan, &scores, errors)
     }
 
     /// The standard errors of all maps.
     pub fn standard_errors(&self, plan: &Plan, ledger: &Ledger) -> Result<Option<Array4<f32>>> {
         let scores = self.scores(ledger)?;
         self.estimator
-            .standard_errors_of(self.effect, plan, &scores)
+            .standard_errors_of(self.wanted(self.effect), plan, &scores)
     }
 
     /// A linear functional of one map, and its standard error.
@@ -64,7 +75,7 @@ impl Reading {
     ) -> Result<(f64, Option<f64>)> {
         let scores = self.scores(ledger)?;
         self.estimator
-            .contrast_of(self.effect, plan, &scores, map, weights)
+            .contrast_of(self.wanted(self.effect), plan, &scores, map, weights)
     }
 
     /// The same weights `[H, W]` for the own effects of every plane of one map.
@@ -77,6 +88,6 @@ impl Reading {
     ) -> Result<Vec<(f64, Option<f64>)>> {
         let scores = self.scores(ledger)?;
         self.estimator
-            .plane_contrasts(Effect::Own, plan, &scores, map, weights)
+            .plane_contrasts(self.wanted(Effect::Own), plan, &scores, map, weights)
     }
 }

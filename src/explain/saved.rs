@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::estimate::Estimator;
 use crate::estimate::effect::Effect;
 use crate::estimate::link::Link;
+use crate::estimate::surrogate::SurrogatePrior;
 use crate::explain::budget::Budget;
 use crate::explain::explainer::{Explainer, ExplainerBuilder};
 use crate::images::baseline::Baseline;
@@ -19,6 +20,7 @@ struct SavedExplainer {
     seed: u64,
     estimator: Estimator,
     effect: Effect,
+    surrogate_prior: SurrogatePrior,
     baseline: Baseline,
     batch: Option<usize>,
     link: Link,
@@ -32,6 +34,7 @@ impl From<&Explainer> for SavedExplainer {
             seed,
             estimator,
             effect,
+            prior,
             baseline,
             batch,
             link,
@@ -42,6 +45,7 @@ impl From<&Explainer> for SavedExplainer {
             seed,
             estimator,
             effect,
+            surrogate_prior: prior,
             baseline,
             batch,
             link,
@@ -70,6 +74,7 @@ impl<'de> Deserialize<'de> for Explainer {
             .seed(saved.seed)
             .estimator(saved.estimator)
             .effect(saved.effect)
+            .surrogate_prior(saved.surrogate_prior)
             .baseline(saved.baseline)
             .link(saved.link);
         if let Some(batch) = saved.batch {

@@ -250,3 +250,42 @@ fn what_no_longer_holds_says_why() {
         "channels is [0, 0]",
     );
 }
+
+/// What surrogates taught goes round to the bit; sums that no images have are refused.
+#[test]
+fn priors_go_round_and_forged_ones_are_refused() {
+    let explainer = Explainer::builder().grid(3, 3).masks(64).build().unwrap();
+    let image = Array3::<f32>::from_shape_fn((3, 12, 12), |(c, y, x)| (c + y * x) as f32 / 150.0);
+    let mut prior = racm::SurrogatePrior::default();
+    for seed in 0..3 {
+        let explainer = explainer.to_builder().seed(seed).build().unwrap();
+        let explanation = explainer.explain(&Nonlinear, &image, 0).unwrap();
+        let fit = racm::Surrogate::fit(explanation.plan(), explanation.ledger(), 0).unwrap();
+        prior.learn(&fit);
+    }
+    assert_eq!(through(&prior), prior);
+    let explainer = explainer
+        .to_builder()
+        .surrogate_prior(prior.clone())
+        .build();
+    let saved = through(&explainer.unwrap());
+    assert_eq!(saved.surrogate_prior(), &prior);
+    let honest = serde_json::to_value(&prior).unwrap();
+    let forged: [fn(&mut Value); 9] = [
+        |v| v["images"] = json!(2),
+        |v| v["images"] = json!(u64::MAX),
+        |v| v["ratios"][0][1] = json!(-1.0),
+        |v| v["ratios"][1] = json!([1e200, 1.0]),
+        |v| v["lengths"][0] = json!(1000),
+        |v| v["places"][0] = json!([4, [1.0, 1.0, 1.0]]),
+        |v| v["places"][1] = json!([1, [0.5, 0.25, -0.1]]),
+        |v| v["scales"] = json!([u64::MAX, 4, 0]),
+        |v| v["more"] = json!(1),
+    ];
+    for (i, forge) in forged.into_iter().enumerate() {
+        let mut value = honest.clone();
+        forge(&mut value);
+        let read = serde_json::from_value::<racm::SurrogatePrior>(value);
+        assert!(read.is_err(), "{i}: {read:?}");
+    }
+}

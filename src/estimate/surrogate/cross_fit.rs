@@ -6,7 +6,7 @@ use ndarray::{Array2, Array3};
 use rayon::prelude::*;
 
 use super::features::Features;
-use super::{MIN_MASKS, Masks, Surrogate};
+use super::{MIN_MASKS, Masks, Surrogate, SurrogatePrior};
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::masks::plan::Plan;
@@ -26,7 +26,12 @@ impl CrossFit {
     /// Block i belongs to fold i mod 5 (or fewer folds, where there are fewer blocks). All that a
     /// fold's surrogate knows, its length and ratio included, comes from the other folds, so that
     /// given it the residuals of the fold are of independent masks. The planes of the maps are mixed by a matrix `[J, J]`.
-    pub fn new(plan: &Plan, ledger: &Ledger, mixing: Option<&Array2<f64>>) -> Result<Self> {
+    pub fn new(
+        prior: &SurrogatePrior,
+        plan: &Plan,
+        ledger: &Ledger,
+        mixing: Option<&Array2<f64>>,
+    ) -> Result<Self> {
         let blocks: Vec<_> = ledger.iter().collect();
         let folds = blocks.len().min(FOLDS);
         let needed = plan.spec().block_size as u64 + MIN_MASKS;
@@ -58,7 +63,7 @@ impl CrossFit {
                 if masks - (count as u64) < MIN_MASKS {
                     return Err(few(masks));
                 }
-                let seen = Masks::new(plan, ledger.seed(), &others, &states);
+                let seen = Masks::new(plan, ledger.seed(), prior, &others, &states);
                 let surrogate = |target| {
                     let surrogate = Surrogate::of_masks(&seen, target)?.mixed(mixing);
                     Ok((surrogate.map().mapv(f64::from), surrogate.predict(&own)))

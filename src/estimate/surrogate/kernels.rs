@@ -10,7 +10,7 @@ use super::features::Features;
 use super::few::OfKernels;
 use super::field::Field;
 use super::likelihood::Likelihood;
-use super::prior::{GROUPS, Ratios, Shape};
+use super::prior::{Belief, GROUPS, Ratios, Shape};
 use crate::estimate::linalg::{gram, mirror};
 use crate::masks::plan::Plan;
 
@@ -78,6 +78,7 @@ impl<K: PartialEq, V: Clone> Known<K, V> {
 pub(super) struct Kernels<'a, 'b> {
     pub plan: &'a Plan,
     pub seed: u64,
+    pub belief: Belief,
     pub states: Arc<Features>,
     blocks: &'b [Scores<'b>],
     places: Known<[Option<Bump>; 2], Arc<Place<'a>>>,
@@ -85,10 +86,17 @@ pub(super) struct Kernels<'a, 'b> {
 }
 
 impl<'a, 'b> Kernels<'a, 'b> {
-    pub fn new(plan: &'a Plan, seed: u64, states: Arc<Features>, blocks: &'b [Scores<'b>]) -> Self {
+    pub fn new(
+        plan: &'a Plan,
+        seed: u64,
+        belief: Belief,
+        states: Arc<Features>,
+        blocks: &'b [Scores<'b>],
+    ) -> Self {
         Kernels {
             plan,
             seed,
+            belief,
             states,
             blocks,
             places: Known::new(PLACES, |bumps| *bumps == [None; 2]),
@@ -212,7 +220,6 @@ pub(super) struct OfMasks<'a, 'v> {
 #[cfg(test)]
 mod tests {
     use super::super::fit::centred;
-    use super::super::prior::Prior;
     use super::*;
     use crate::masks::family::Racm;
     use crate::masks::spec::MaskSpec;
@@ -224,10 +231,10 @@ mod tests {
         let scores = Array2::from_shape_fn((40, 1), |(i, _)| ((3 * i * i) as f32).sin());
         let blocks = [(0, scores.view())];
         let states = Arc::new(Features::new(&plan));
-        let kernels = Kernels::new(&plan, 0, states, &blocks);
+        let kernels = Kernels::new(&plan, 0, Belief::default(), states, &blocks);
         let values: Vec<f64> = scores.iter().map(|&f| f64::from(f)).collect();
         let (_, values) = centred(&values);
-        let likelihood = kernels.likelihood(Prior::START.shape, &values).own;
+        let likelihood = kernels.likelihood(kernels.belief.prior.shape, &values).own;
         let at = |ratios: Ratios| likelihood.at(&ratios).unwrap();
         let ratios = [-0.5, -1.0, -1.5, 0.3];
         let groups = [0, 1, 2, 3];

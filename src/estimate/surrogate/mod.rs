@@ -10,6 +10,7 @@ mod few;
 mod field;
 mod fit;
 mod kernels;
+mod learned;
 mod likelihood;
 mod many;
 mod prior;
@@ -31,7 +32,9 @@ use design::{Parts, Scores};
 use features::Features;
 use fit::{Moments, centred};
 use kernels::Kernels;
-use prior::{Prior, belief};
+use learned::Found;
+pub use learned::SurrogatePrior;
+use prior::Belief;
 use regression::{Regression, all_at, indifferent};
 use scale::{Curve, End, Scale};
 use search::SELECT;
@@ -96,6 +99,8 @@ pub struct Surrogate<'a> {
     /// Of the scores on their scale.
     scaled: Regression<'a>,
     length: f64,
+    /// `None` where there is nothing to find out.
+    found: Option<Found>,
     bent: Option<Bent<'a>>,
     /// The map of `scaled`, once it was asked for.
     scaled_map: OnceLock<Vec<f64>>,
@@ -117,7 +122,20 @@ impl<'a> Surrogate<'a> {
     /// [`Error::Ledger`] if the ledger is of another plan, [`Error::Target`],
     /// [`Error::TooFewMasks`] below 16 masks.
     pub fn fit(plan: &'a Plan, ledger: &Ledger, target: usize) -> Result<Self> {
-        Masks::of(plan, ledger, |masks| {
+        Self::fit_with(&SurrogatePrior::default(), plan, ledger, target)
+    }
+
+    /// The same with what other images of the model taught.
+    ///
+    /// # Errors
+    /// Those of [`Surrogate::fit`].
+    pub fn fit_with(
+        prior: &SurrogatePrior,
+        plan: &'a Plan,
+        ledger: &Ledger,
+        target: usize,
+    ) -> Result<Self> {
+        Masks::of(prior, plan, ledger, |masks| {
             let classes = ledger.targets().len();
             if target >= classes {
                 return Err(Error::Target { target, classes });
@@ -143,56 +161,55 @@ impl<'a> Surrogate<'a> {
             });
         }
         let share = *few as f64 / scores.len() as f64;
-        let logarithms = [End::Low, End::High].map(|end| Scale::logarithmic(&scores, end));
-        let scales = [Some(Scale::straight(&scores))]
-            .into_iter()
-            .chain(logarithms);
-        let scales: Vec<(Scale, Array1<f64>)> = scales
-            .flatten()
-            .map(|scale| {
-                let (_, centred) = centred(&scale.values[..*few]);
-                (scale, centred)
-            })
-            .collect();
-        let mut best = None;
-        let mut likelihood = f64::NEG_INFINITY;
-        for (scale, values) in &scales {
-            let met = search::start(kernels, values);
-            let its = met.as_ref().map_or(f64::NEG_INFINITY, |met| {
-                met.likelihood + share * scale.log_slope
-            });
-            if best.is_none() || its > likelihood {
-                (best, likelihood) = (Some((scale, values, met)), its);
-            }
-        }
-        let Some((scale, values, start)) = best else {
-            return Err(Error::TooFewMasks {
-                estimator: "surrogate",
-                given: 0,
-                needed: MIN_MASKS,
-            });
+        let scales = [
+            Some(Scale::straight(&scores)),
+            Scale::logarithmic(&scores, End::Low),
+            Scale::logarithmic(&scores, End::High),
+        ];
+        let scales = scales.into_iter().enumerate().filter_map(|(index, scale)| {
+            let scale = scale?;
+            let (_, centred) = centred(&scale.values[..*few]);
+            Some((index, scale, centred))
+        });
+        let scales: Vec<(usize, Scale, Array1<f64>)> = scales.collect();
+        let Belief {
+            prior,
+            scales: believed,
+            ..
+        } = &kernels.belief;
+        let starts = scales.iter().filter_map(|of| {
+            let (index, scale, values) = of;
+            let start = search::start(kernels, values)?;
+            let likelihood = start.likelihood + share * scale.log_slope + believed[*index];
+            Some((likelihood, of, start))
+        });
+        // The first of the likeliest.
+        let best = starts.reduce(|best, next| if next.0 > best.0 { next } else { best });
+        let ((index, scale, values), start) = match best {
+            Some((_, of, start)) => (of, Some(start)),
+            // Equal scores, which are straight.
+            None => (&scales[0], None),
         };
-        let (of, ratios) = match start {
-            Some(start) => {
-                let best = search::best(kernels, values, start);
-                (best.of, best.ratios)
-            }
-            None => (
-                kernels.likelihood(Prior::START.shape, values),
-                Prior::START.ratios,
-            ),
+        let found = start.map(|start| search::best(kernels, values, start));
+        let (of, mut ratios, found) = match found {
+            Some(best) => (best.of, best.ratios, true),
+            None => (kernels.likelihood(prior.shape, values), prior.ratios, false),
         };
         let design = kernels.design(&of, &ratios);
         let parts = Parts::new(&design, blocks);
         let moments = Moments::new(&parts, &scale.values);
-        let belief = |g: usize, more: f64| belief(g, ratios[g] + more);
-        let scaled = Regression::tuned(design.clone(), moments, all_at(0.0), belief);
+        let belief = |g: usize, more: f64| kernels.belief.of(g, ratios[g] + more);
+        let (scaled, more) = Regression::tuned(design.clone(), moments, all_at(0.0), belief);
+        ratios
+            .iter_mut()
+            .zip(more)
+            .for_each(|(ratio, more)| *ratio += more);
         let parts = parts.of(&scaled.design);
         let bent = scale.curve.and_then(|curve| {
             let predictions = scaled.leave_one_out(&parts, &scale.values)?;
             let left = |residuals: &[f64]| {
                 let moments = scaled.moments.of_other(&parts, residuals);
-                Regression::tuned(scaled.design.clone(), moments, all_at(LEFT), indifferent)
+                Regression::tuned(scaled.design.clone(), moments, all_at(LEFT), indifferent).0
             };
             Some(Bent::new(curve, &predictions, &scores, left))
         });
@@ -200,6 +217,11 @@ impl<'a> Surrogate<'a> {
             plan: kernels.plan,
             mean: scale::mean(&scores),
             length: LENGTHS[of.shape.lengths[0]],
+            found: found.then_some(Found {
+                shape: of.shape,
+                ratios,
+                scale: *index,
+            }),
             scaled,
             bent,
             scaled_map: OnceLock::new(),
@@ -316,6 +338,7 @@ pub(crate) struct Masks<'a, 'b> {
 impl<'a> Masks<'a, '_> {
     /// What is made of the masks of a ledger of the plan.
     pub fn of<T>(
+        prior: &SurrogatePrior,
         plan: &'a Plan,
         ledger: &Ledger,
         make: impl FnOnce(&Masks<'a, '_>) -> Result<T>,
@@ -323,7 +346,7 @@ impl<'a> Masks<'a, '_> {
         ledger.expect_plan(plan)?;
         let blocks: Vec<_> = ledger.iter().collect();
         let states = Arc::new(Features::new(plan));
-        make(&Masks::new(plan, ledger.seed(), &blocks, &states))
+        make(&Masks::new(plan, ledger.seed(), prior, &blocks, &states))
     }
 }
 
@@ -332,7 +355,13 @@ impl<'a, 'b> Masks<'a, 'b> {
         self.kernels.plan
     }
 
-    fn new(plan: &'a Plan, seed: u64, blocks: &'b [Scores<'b>], states: &Arc<Features>) -> Self {
+    fn new(
+        plan: &'a Plan,
+        seed: u64,
+        prior: &SurrogatePrior,
+        blocks: &'b [Scores<'b>],
+        states: &Arc<Features>,
+    ) -> Self {
         let (mut few, mut count) = (0, 0);
         while few < SELECT && count < blocks.len() {
             few += blocks[count].1.dim().0;
@@ -341,7 +370,7 @@ impl<'a, 'b> Masks<'a, 'b> {
         Masks {
             blocks,
             few,
-            kernels: Kernels::new(plan, seed, states.clone(), &blocks[..count]),
+            kernels: Kernels::new(plan, seed, prior.belief(), states.clone(), &blocks[..count]),
         }
     }
 }

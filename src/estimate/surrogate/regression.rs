@@ -35,13 +35,13 @@ impl<'a> Regression<'a> {
     }
 
     /// The regression with the groups' variances multiplied as is likeliest, from `start` on, under a belief in the
-    /// logarithms.
+    /// logarithms; with the logarithms.
     pub fn tuned(
         mut design: Design<'a>,
         moments: Moments,
         start: Ratios,
         belief: impl Fn(usize, f64) -> [f64; 3],
-    ) -> Self {
+    ) -> (Self, Ratios) {
         let groups = design.groups();
         let none = f64::NEG_INFINITY;
         let best = match (moments.of_kernels(), OfFeatures::new(&moments, &groups)) {
@@ -50,11 +50,11 @@ impl<'a> Regression<'a> {
             _ => None,
         };
         let Some(ratios) = best else {
-            return Regression::new(design, moments);
+            return (Regression::new(design, moments), start);
         };
         design.multiply(&ratios);
         let moments = moments.scaled(&groups, &ratios);
-        Regression::new(design, moments)
+        (Regression::new(design, moments), ratios)
     }
 
     /// The logarithm of the odds of the regression against no effect at all.

@@ -6,12 +6,12 @@ use super::basis::{Bump, LENGTHS};
 use super::few::AtKernels;
 use super::kernels::{Kernels, OfMasks};
 use super::likelihood::climb;
-use super::prior::{Prior, Ratios, Shape, belief};
+use super::prior::{Prior, Ratios, Shape};
 
 /// Masks on which shapes are chosen.
 pub(super) const SELECT: usize = 300;
 
-/// Shapes that are tried at most; more fit the scores' noise.
+/// Shapes that are tried at most beside the first; more fit the scores' noise.
 const TRIALS: usize = 3;
 
 /// Of the logarithm of the likelihood, what another shape must gain.
@@ -41,7 +41,13 @@ fn meet<'a, 'v>(
     least: f64,
 ) -> Option<Met<'a, 'v>> {
     let of = kernels.likelihood(prior.shape, values);
-    let (ratios, point, likelihood) = climb(&of.own, prior.ratios, belief, steps, least)?;
+    let (ratios, point, likelihood) = climb(
+        &of.own,
+        prior.ratios,
+        |group, ratio| kernels.belief.of(group, ratio),
+        steps,
+        least,
+    )?;
     Some(Met {
         of,
         ratios,
@@ -55,7 +61,7 @@ pub(super) fn start<'a, 'v>(
     kernels: &Kernels<'a, '_>,
     values: &'v Array1<f64>,
 ) -> Option<Met<'a, 'v>> {
-    meet(kernels, values, Prior::START, 1, f64::NEG_INFINITY)
+    meet(kernels, values, kernels.belief.prior, 1, f64::NEG_INFINITY)
 }
 
 /// The best of the shapes that a climb from `start` tries: with bumps about the object, with other lengths, with moved
