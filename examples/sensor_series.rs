@@ -9,7 +9,7 @@
 //! the path given.
 
 use racm::ndarray::{Array2, Array3, ArrayView4, s};
-use racm::{Baseline, Effect, Error, Explainer, FnModel};
+use racm::{Baseline, Effect, Error, Estimator, Explainer, FnModel};
 
 const SENSORS: [&str; 4] = [
     "vibration (mm/s)",
@@ -61,8 +61,9 @@ fn main() -> Result<(), Error> {
     );
     println!("alarm level by own effects, mean over the burst and over all else");
     for (seed, cells) in CELLS.into_iter().enumerate() {
-        // Other seeds are other masks, so that the errors of the maps are independent and their squares add up.
+        // Other seeds are other masks, so that the errors of unbiased maps are independent and their squares add up.
         let explainer = Explainer::builder()
+            .estimator(Estimator::Centred)
             .grid(1, cells)
             .seed(1 + seed as u64)
             .effect(Effect::Own)

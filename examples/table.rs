@@ -10,7 +10,7 @@
 //! path given.
 
 use racm::ndarray::{Array2, Array3, ArrayView4};
-use racm::{Error, Explainer, Explanation, FnModel, Rise};
+use racm::{Error, Estimator, Explainer, Explanation, FnModel, Rise};
 
 const FEATURES: [&str; 20] = [
     "income",
@@ -99,10 +99,14 @@ fn main() -> Result<(), Error> {
         Array2::from_shape_vec((batch.dim().0, 1), rows.map(|x| score(&x)).collect())
     });
 
+    // Beside exact values, what has no bias.
+    let builder = Explainer::builder()
+        .estimator(Estimator::Centred)
+        .masks(20_000);
     // Half of the masks would show nothing at all with the usual P_pix of 0.5; own effects are the same for any.
     let channels = Array3::ones((20, 1, 1));
     let by_channel = |p_pix| {
-        let explainer = Explainer::builder().p_pix(p_pix).masks(20_000).build()?;
+        let explainer = builder.clone().p_pix(p_pix).build()?;
         let planes = explainer.explain(&model, &channels, 0)?;
         let own = planes.own_effects()?;
         Ok::<_, Error>((planes, own))
@@ -111,7 +115,7 @@ fn main() -> Result<(), Error> {
 
     // Without a grid that is set, one cell a pixel: there are no more than 20.
     let pixels = Array3::ones((1, 1, 20));
-    let by_pixel = Explainer::builder().family(Rise).masks(20_000).build()?;
+    let by_pixel = builder.clone().family(Rise).build()?;
     let coins = by_pixel.explain(&model, &pixels, 0)?;
 
     println!(

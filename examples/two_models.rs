@@ -8,7 +8,7 @@
 //! own: near 0 on the red disc, where both agree, and high on the white one, where they do not.
 
 use racm::ndarray::{Array2, Array3, ArrayView3, ArrayView4, Axis};
-use racm::{Error, Explainer, FnModel, Target};
+use racm::{Error, Estimator, Explainer, FnModel, Target};
 
 /// Rows and columns of the two discs' centres, and their radius.
 const RED: [f32; 2] = [20.0, 18.0];
@@ -52,7 +52,9 @@ fn main() -> Result<(), Error> {
             [good, bad][model](&image)
         })
     });
-    let explainer = Explainer::builder().masks(2000).build()?;
+    // Linear in the scores: the map of the difference is the difference of the maps.
+    let builder = Explainer::builder().estimator(Estimator::Centred);
+    let explainer = builder.masks(2000).build()?;
     let disagreement = explainer.explain(&both, &picture(), Target::difference(1, 0))?;
     let [bad, good] = [0, 1].map(|model| disagreement.unmasked_scores()[model]);
     println!("red: {good:.1} % says the good model, {bad:.1} % the bad one");

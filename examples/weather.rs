@@ -11,7 +11,7 @@
 
 use racm::ndarray::{Array1, Array2, Array3, Array4, ArrayView3, ArrayView4, Axis, s};
 use racm::render::{Panel, write_png};
-use racm::{Baseline, Channels, Effect, Error, Explainer, FnModel, Link};
+use racm::{Baseline, Channels, Effect, Error, Estimator, Explainer, FnModel, Link};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -188,7 +188,9 @@ fn main() -> Result<(), Error> {
     let channels = Channels::named(FIELDS)?.joined("wind=wind u+wind v")?;
     let family = channels.grouped()?;
     let groups = family.groups().to_vec();
+    // Twenty contrasts below, and for each the default would fit the scores anew.
     let explainer = Explainer::builder()
+        .estimator(Estimator::Centred)
         .family(family)
         .grid(5, 8)
         .baseline(Baseline::Constant(0.0))

@@ -58,8 +58,8 @@
 //! # Series and tables
 //! A **series** is an image of one row, `[C, 1, T]`: C sensors, T samples. Without a grid that is set it has 20 cells along T
 //! ([`MaskSpec::grid_for`]); `grid(1, 50)` are shorter ones. Cells of one length see one scale: maps of several lengths can be
-//! averaged, each by a seed of its own, so that their errors are independent and the variance of the mean of k maps is the
-//! sum of theirs over k squared (example `sensor_series`).
+//! averaged, each by a seed of its own and with [`Estimator::Centred`], so that their errors are independent and the variance
+//! of the mean of k maps is the sum of theirs over k squared (example `sensor_series`).
 //!
 //! A **table** of F features is an image without neighbours, and can be given in two ways (example `table`):
 //! - `[1, 1, F]`, a *pixel* a feature, with [`Rise`] and a grid of `1 x F` (set it above 20): a coin is thrown for each

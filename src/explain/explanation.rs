@@ -121,12 +121,13 @@ impl Explanation {
     /// The same scores for another target, of classes that the ledger holds: no model call.
     ///
     /// ```
-    /// use racm::{Explainer, Target, demo};
+    /// use racm::{Estimator, Explainer, Target, demo};
     ///
-    /// let explainer = Explainer::builder().masks(300).build()?;
+    /// let explainer = Explainer::builder().masks(300).estimator(Estimator::Centred).build()?;
     /// let both = explainer.explain(&demo::Classifier, &demo::image(), [0, 2])?;
     /// let why = both.with_target(Target::difference(0, 2))?; // why class 0 rather than class 2
     /// let pixel = [0, 48, 48];
+    /// // This estimator is linear in the scores. The default weighs those of the difference by themselves.
     /// let difference = both.maps()[[0, 0, 48, 48]] - both.maps()[[1, 0, 48, 48]];
     /// assert!((why.map()[pixel] - difference).abs() < 1e-5);
     /// // An error bar of the difference itself, which the two maps' do not give.
@@ -286,7 +287,8 @@ impl Explanation {
     }
 
     /// `sum of weights * map` for one target (an index into [`Explanation::maps`]) and its
-    /// standard error: see [`Estimator::contrast`].
+    /// standard error: see [`Estimator::contrast`]. With the default estimator every call fits the scores anew; where there
+    /// are many, `Centred` takes no time.
     ///
     /// # Errors
     /// Those of [`Estimator::contrast`].
