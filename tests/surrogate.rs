@@ -435,10 +435,13 @@ fn averages_are_weighted_by_precision() {
         for (index, &value) in a.map().indexed_iter() {
             let (vs, vc) = (es[index].powi(2), ec[index].powi(2));
             let both = 2.0 / 3.0 * vs;
-            let l = ((vs - both) / (vs + pooled[index.0] - 2.0 * both)).min(1.0);
+            let difference = c.map()[index] - s.map()[index];
+            let beyond = (difference.powi(2) - 9.0 * vc.max(pooled[index.0])).max(0.0);
+            let own = vs + beyond;
+            let l = ((own - both) / (own + pooled[index.0] - 2.0 * both)).min(1.0);
             let expected = (1.0 - l) * s.map()[index] + l * c.map()[index];
             assert!((value - expected).abs() < 1e-5, "{value} {expected}");
-            let covered = (1.0 - l).powi(2) * vs + l * l * vc + 2.0 * l * (1.0 - l) * both;
+            let covered = (1.0 - l).powi(2) * own + l * l * vc + 2.0 * l * (1.0 - l) * both;
             assert!((ea[index] - covered.sqrt()).abs() < 1e-5);
             weights.push(l);
         }
@@ -621,4 +624,33 @@ fn what_other_images_taught_counts() {
             .unwrap()
             .map()
     );
+}
+
+/// A model of one pixel under hard cells is too fine for a smooth field: the average says so, and is right within its errors.
+#[test]
+fn what_is_too_fine_for_the_surrogate_is_found() {
+    let image = Array3::<f32>::ones((3, 48, 48));
+    let model = FnModel::new(|batch: ArrayView4<'_, f32>| {
+        Array2::from_shape_fn((batch.dim().0, 1), |(n, _)| batch[[n, 1, 29, 33]])
+    });
+    let explainer = Explainer::builder().enlargement(Enlargement::Nearest);
+    let explainer = explainer.masks(400).build().unwrap();
+    let averaged = explainer.explain(&model, &image, 0).unwrap();
+    let smooth = averaged.with_estimator(Estimator::Surrogate).unwrap();
+    let error = averaged.standard_error().unwrap().unwrap();
+    // Passing green there is worth 1, passing red comes with green half of the time.
+    for (at, truth) in [([1, 29, 33], 1.0), ([0, 29, 33], 0.5), ([1, 3, 3], 0.0)] {
+        let off = (averaged.map()[at] - truth).abs();
+        assert!(off < 4.0 * error[at] + 0.01, "{at:?}: {off} {}", error[at]);
+    }
+    assert!(smooth.map()[[1, 29, 33]] < 0.8 && averaged.map()[[1, 29, 33]] > 0.9);
+    // A contrast of that pixel is it, error included.
+    let mut one = Array3::zeros((3, 48, 48));
+    for at in [[1, 29, 33], [1, 29, 30], [2, 33, 33]] {
+        one[at] = 1.0;
+        let (value, deviation) = averaged.contrast(0, &one).unwrap();
+        assert!((value - f64::from(averaged.map()[at])).abs() < 1e-5);
+        assert!((deviation.unwrap() / f64::from(error[at]) - 1.0).abs() < 1e-3);
+        one[at] = 0.0;
+    }
 }

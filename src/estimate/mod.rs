@@ -87,7 +87,8 @@ impl Default for Wanted<'_> {
 pub enum Estimator {
     /// The average of `Surrogate` and `Centred`, at every pixel weighted by their precision there: with s and c their errors,
     /// `centred` counts `s^2 / (3 c^2 - s^2)`, which is right if two thirds of `s^2` are in both. Few masks: nearly the surrogate. With
-    /// more, what is too fine or too little additive for the surrogate comes in. Below 8 blocks the surrogate alone, and below 16 masks,
+    /// more, what is too fine or too little additive for the surrogate comes in, at once where the maps differ by more than three standard
+    /// errors. Below 8 blocks the surrogate alone, and below 16 masks,
     /// too few for one, all of it `Centred`, errors included. Its squared error is the surrogate's, its Insertion and Deletion the better
     /// one's within their standard errors from 100 to 3000 masks. Standard errors count what both share. The default.
     #[default]

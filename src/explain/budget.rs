@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 /// before, once its map is good enough.
 ///
 /// A run looks at its map at fixed numbers of masks: the first 100, rounded up to whole blocks, and
-/// then half more each time. Rules are tried at these looks, so that where a run ends depends on
+/// then half more each time, while more than a fifth of all is to come. Rules are tried at these looks, so that where a run ends depends on
 /// its scores alone, and not on batches, threads or time: with calls and rules, the map is a pure
 /// function of explainer, model and image. With [`Budget::seconds`] it is not, for the run ends after
 /// whichever batch the time is over; its scores still are the first of the seed, and
@@ -199,5 +199,6 @@ pub(crate) fn checkpoints(block_size: u64, total: u64) -> impl Iterator<Item = u
     let grow = |&blocks: &u64| Some(blocks + blocks.div_ceil(2));
     std::iter::successors(Some(FIRST_LOOK.div_ceil(block_size)), grow)
         .map(move |blocks| blocks.saturating_mul(block_size))
-        .take_while(move |&masks| masks < total)
+        // Later, the map itself comes soon enough.
+        .take_while(move |&masks| masks < total - total / 5)
 }

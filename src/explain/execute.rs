@@ -125,6 +125,7 @@ impl<M: BlackBoxModel + ?Sized> Run<'_, M> {
             work.stats.stopped = None;
         }
         let (ledger, mut stats, end) = (work.ledger, work.stats, work.end);
+        let seen = work.looks.seen;
         if let Err(cause) = outcome.and(synced) {
             return Err(RunError::new(cause, ledger));
         }
@@ -136,6 +137,7 @@ impl<M: BlackBoxModel + ?Sized> Run<'_, M> {
             reading,
             stats,
             end,
+            seen,
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use crate::estimate::Estimates;
 use crate::explain::budget::{StopReason, StopRule};
 use crate::explain::explainer::Explainer;
 use crate::explain::explanation::{Explanation, evaluated};
@@ -22,6 +23,8 @@ pub(super) struct Looks<'r, 'a> {
     hook: Option<LookHook<'a>>,
     /// That of the last look.
     pub certainty: Option<f64>,
+    /// The masks of the last look, and what was made of them.
+    pub seen: Option<(u64, Estimates)>,
     /// When the last look for the hook ended, and what it took.
     last: Option<(Instant, Duration)>,
 }
@@ -32,6 +35,7 @@ impl<'r, 'a> Looks<'r, 'a> {
             reading,
             hook,
             certainty: None,
+            seen: None,
             last: None,
         }
     }
@@ -64,6 +68,7 @@ impl<'r, 'a> Looks<'r, 'a> {
         let Ok(estimates) = self.reading.estimates(plan, ledger, true) else {
             return;
         };
+        self.seen = Some((ledger.masks(), estimates.clone()));
         let (plan, ledger, reading) = (plan.clone(), ledger.clone(), self.reading.clone());
         let explanation = Explanation::new(plan, ledger, reading, estimates);
         self.certainty = explanation.certainty().ok().flatten();

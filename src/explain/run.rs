@@ -8,6 +8,7 @@ use ndarray::ArrayRef3;
 
 use super::scoring::Calls;
 use crate::error;
+use crate::estimate::Estimates;
 use crate::explain::explainer::Explainer;
 use crate::explain::explanation::Explanation;
 use crate::explain::look::LookHook;
@@ -66,6 +67,8 @@ pub(super) struct Executed {
     pub stats: RunStats,
     /// The map is of the masks before this one.
     pub end: u64,
+    /// The masks of the last look, and what was made of them.
+    pub seen: Option<(u64, Estimates)>,
 }
 
 impl Explainer {
@@ -259,11 +262,18 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
             reading,
             mut stats,
             end,
+            seen,
         } = self.execute()?;
         if !shard && ledger.holds_beyond(end) {
             ledger = ledger.prefix(end);
         }
-        let estimates = match reading.estimates(&plan, &ledger, false) {
+        // Masks only come in: where they are as many as at the last look, they are the same.
+        let seen = seen.filter(|(masks, _)| *masks == ledger.masks());
+        let estimates = match seen {
+            Some((_, estimates)) => Ok(estimates),
+            None => reading.estimates(&plan, &ledger, false),
+        };
+        let estimates = match estimates {
             Ok(estimates) => estimates,
             Err(cause) => return Err(RunError::new(cause, ledger)),
         };

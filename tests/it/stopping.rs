@@ -93,7 +93,8 @@ fn a_rule_that_never_holds_leaves_the_maximum() -> Result<(), Error> {
         (explanation.masks(), explanation.run_stats().stopped),
         (700, None)
     );
-    assert_eq!(explanation.run_stats().looks, 5);
+    // Not at 672, where next to nothing is to come.
+    assert_eq!(explanation.run_stats().looks, 4);
     Ok(())
 }
 

@@ -1,6 +1,5 @@
 //! What surrogates of some images teach about the next one.
 
-use super::Surrogate;
 use super::basis::{Bump, LENGTHS};
 use super::prior::{Belief, GROUPS, Ratios, Shape};
 
@@ -72,14 +71,7 @@ impl SurrogatePrior {
         scales: [0; 3],
     });
 
-    /// Learns from one more image; nothing, where all of its scores were equal.
-    pub fn learn(&mut self, surrogate: &Surrogate<'_>) {
-        if let Some(found) = surrogate.found {
-            self.take_in(found);
-        }
-    }
-
-    fn take_in(
+    pub(super) fn take_in(
         &mut self,
         Found {
             shape,

@@ -327,6 +327,15 @@ impl<'a> Surrogate<'a> {
     }
 }
 
+impl SurrogatePrior {
+    /// Learns from one more image; nothing, where all of its scores were equal.
+    pub fn learn(&mut self, surrogate: &Surrogate<'_>) {
+        if let Some(found) = surrogate.found {
+            self.take_in(found);
+        }
+    }
+}
+
 /// The masks of some blocks, and what all of their targets share.
 pub(crate) struct Masks<'a, 'b> {
     blocks: &'b [Scores<'b>],

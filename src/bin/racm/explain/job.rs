@@ -1,6 +1,6 @@
 //! The run of one image: its masks are scored, and what they show is written.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 
 use racm::ndarray::Array3;
@@ -57,7 +57,7 @@ impl Job<'_> {
             ..
         } = self;
         let bar = RefCell::new(Bar::new(explainer.masks(), explainer.budget()));
-        let mut unwritten = None;
+        let (mut unwritten, shown) = (None, Cell::new(false));
         let run = self
             .run()
             .progress(|progress| {
@@ -65,7 +65,10 @@ impl Job<'_> {
                 go_on(signals)
             })
             .on_look(|look| {
-                let first = look.run_stats().looks == 1;
+                if ends_soon(look, explainer) {
+                    return go_on(signals);
+                }
+                let first = !shown.replace(true);
                 let written = report::write(origin, explainer, look, &Stage::Unfinished);
                 let written = written.and_then(|_| match first {
                     true => bar.borrow().beside(|| say_first(origin, look)),
@@ -168,4 +171,11 @@ fn say_first(origin: &Origin<'_>, look: &Explanation) -> Result<(), Failure> {
         look.run_stats().total_time.as_secs_f64(),
         origin.out.display()
     ))
+}
+
+/// Whether the map itself comes before anybody has looked at one on the way.
+fn ends_soon(look: &Explanation, explainer: &Explainer) -> bool {
+    const SECONDS: f64 = 1.0;
+    let times = explainer.masks() as f64 / look.masks() as f64 - 1.0;
+    look.run_stats().total_time.as_secs_f64() * times < SECONDS
 }
