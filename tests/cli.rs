@@ -31,6 +31,8 @@ mod npy;
 mod presets;
 #[path = "cli/printed.rs"]
 mod printed;
+#[path = "cli/prior.rs"]
+mod prior;
 #[path = "onnx/proto.rs"]
 #[allow(dead_code)]
 mod proto;

@@ -259,7 +259,9 @@ fn priors_go_round_and_forged_ones_are_refused() {
     let mut prior = racm::SurrogatePrior::default();
     for seed in 0..3 {
         let explainer = explainer.to_builder().seed(seed).build().unwrap();
-        let explanation = explainer.explain(&Nonlinear, &image, 0).unwrap();
+        let explanation = explainer
+            .explain(&Nonlinear { classes: 1 }, &image, 0)
+            .unwrap();
         let fit = racm::Surrogate::fit(explanation.plan(), explanation.ledger(), 0).unwrap();
         prior.learn(&fit);
     }

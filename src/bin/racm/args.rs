@@ -11,6 +11,7 @@ use racm::{
 
 use crate::Failure;
 use crate::figure::FigureArgs;
+use crate::prior::PriorArgs;
 use crate::say::count_of;
 
 /// What fixes the masks, but for their family. What is not given stays as it is.
@@ -229,6 +230,8 @@ pub struct MapArgs {
     /// does by itself (own), to compare channels [default: plane]
     #[arg(long, value_parser = named(Effect::ALL, Effect::name))]
     pub effect: Option<Effect>,
+    #[command(flatten)]
+    pub prior: PriorArgs,
     /// Mark in the panel what lies within two standard errors of 0; pictures of a series or a table show errors anyway
     #[arg(long)]
     pub certainty: bool,
@@ -248,9 +251,10 @@ pub struct MapArgs {
 }
 
 impl MapArgs {
-    /// Refuses to sort by what there is not.
+    /// Refuses to sort by what there is not, and a prior that nothing uses.
     pub fn check(&self, explainer: &Explainer) -> Result<(), Failure> {
         self.figure.check()?;
+        self.prior.check([explainer.estimator()])?;
         if self.sort && explainer.estimator() == Estimator::PassOnly {
             return Err(
                 "--sort goes by own effects, and pass-only, which compares with nothing, has none"

@@ -16,6 +16,7 @@ mod model;
 mod npy;
 mod numbers;
 mod of_channels;
+mod prior;
 mod read;
 mod say;
 mod shard;

@@ -27,7 +27,7 @@ use crate::{Failure, read, whole};
 const NO_MODEL: &str = "They ask the model about more images, and racm merge has no model.";
 
 /// The arguments of `racm merge`. What ledgers know (masks, seed, classes, unmasked scores) is not asked for.
-/// They do not know estimator, effect and link, which change no score.
+/// They do not know estimator, prior, effect and link, which change no score.
 #[derive(Parser)]
 pub struct Args {
     /// The ledgers of one run, of `racm explain --shard` or --blocks; they may overlap
@@ -134,6 +134,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         .seed(ledger.seed())
         .budget(Budget::exactly(wanted));
     builder = args.map.apply(builder);
+    if let Some(prior) = args.map.prior.read()? {
+        builder = builder.surrogate_prior(prior);
+    }
     if let Some(baseline) = baseline {
         builder = builder.baseline(baseline);
     }

@@ -25,10 +25,11 @@ pub enum Unreadable {
         kind: &'static str,
         expected: &'static str,
     },
-    #[error("{}: it has {bytes} bytes, expected {expected} of at most {LONGEST}", .path.display())]
+    #[error("{}: it has {bytes} bytes, expected {expected} of at most {most}", .path.display())]
     TooLong {
         path: PathBuf,
         bytes: u64,
+        most: u64,
         expected: &'static str,
     },
     #[error("{}: byte {at} is not part of a text in UTF-8, expected {expected}", .path.display())]
@@ -75,17 +76,27 @@ pub fn bytes(path: &Path, expected: &'static str) -> Result<Vec<u8>, Unreadable>
 
 /// Reads a text. What marks its bytes as UTF-8 is left out.
 pub fn text(path: &Path, expected: &'static str) -> Result<String, Unreadable> {
+    text_of_at_most(path, expected, LONGEST)
+}
+
+/// The same, of at most so many bytes: a longer one is not read.
+pub fn text_of_at_most(
+    path: &Path,
+    expected: &'static str,
+    most: u64,
+) -> Result<String, Unreadable> {
     let path_buf = || path.to_owned();
     let (file, bytes) = open(path, expected)?;
-    if bytes > LONGEST {
+    if bytes > most {
         return Err(Unreadable::TooLong {
             path: path_buf(),
             bytes,
+            most,
             expected,
         });
     }
     let mut read = Vec::new();
-    let whole = file.take(LONGEST).read_to_end(&mut read);
+    let whole = file.take(most).read_to_end(&mut read);
     whole.map_err(|source| Unreadable::Io {
         path: path_buf(),
         source,

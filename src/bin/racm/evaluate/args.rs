@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueEnum};
 use racm::metrics::Elements;
-use racm::{Baseline, CamMethod, Effect, Estimator, Explainer, ExplainerBuilder, Family};
+use racm::{
+    Baseline, CamMethod, Effect, Estimator, Explainer, ExplainerBuilder, Family, SurrogatePrior,
+};
 use serde_json::{Value as Json, json};
 
 use super::list::Item;
 use super::methods::{Kind, MethodArg, cases};
 use super::store::Case;
+use super::taught::{TaughtArgs, setting};
 use crate::args::{MaskArgs, named, size, value_name, whole_number};
 use crate::fingerprint::fingerprint;
 use crate::image::{ImageArgs, Input, contents};
@@ -55,6 +58,8 @@ pub struct Args {
     /// what it does by itself (own); both share the masks. MC-RISE and RISE have one map for both
     #[arg(long, help_heading = "Evaluation", value_parser = named(Effect::ALL, Effect::name), value_delimiter = ',', default_value = "plane")]
     pub effect: Vec<Effect>,
+    #[command(flatten, next_help_heading = "Evaluation")]
+    pub taught: TaughtArgs,
     /// What restricts the masks: a folder with a saliency map [H, W] for each image, NAME.npy, or the name
     /// of a class activation map (grad-cam, ...)
     #[arg(long, help_heading = "Evaluation", value_name = "DIR|CAM")]
@@ -205,6 +210,7 @@ impl Args {
         if self.masks.is_empty() || self.methods.is_empty() || self.metrics.is_empty() {
             return Err("--methods, --masks and --metrics must each name one".into());
         }
+        self.taught.check(&self.methods, &self.cases().0)?;
         if let Some(n) = self.dcc_masks.iter().find(|n| !self.masks.contains(n)) {
             return Err(format!("--dcc-masks has {n}, which is not one of --masks").into());
         }
@@ -278,8 +284,8 @@ impl Args {
         self.mask.baseline.clone().unwrap_or_default()
     }
 
-    /// What the results depend on, besides the images.
-    pub fn parameters(&self) -> Result<Json, Failure> {
+    /// What the results depend on, besides the images: also on what other images taught.
+    pub fn parameters(&self, prior: Option<&SurrogatePrior>) -> Result<Json, Failure> {
         let names = |methods: &[MethodArg]| methods.iter().copied().map(value_name).collect();
         let methods: Vec<String> = names(&self.methods);
         let explainer = self.builder(&Family::Racm).build()?;
@@ -287,7 +293,7 @@ impl Args {
             "demo" => Vec::new(),
             path => read::bytes(Path::new(path), "an ONNX file or `demo`")?,
         };
-        Ok(json!({
+        let mut parameters = json!({
             "racm_version": env!("CARGO_PKG_VERSION"),
             "model": if self.model.model == "demo" { "demo" } else { "a file" },
             "model_fingerprint": fingerprint([&model_file[..]]),
@@ -326,7 +332,12 @@ impl Args {
             "enlargement": explainer.spec().enlargement,
             "placement": explainer.spec().placement,
             "baseline": explainer.baseline(),
-        }))
+        });
+        // Without one, a folder of before there were any goes on.
+        if let Some(prior) = prior {
+            parameters["surrogate_prior"] = setting(prior)?;
+        }
+        Ok(parameters)
     }
 
     /// The rows of the table, and how to make those that a method makes.

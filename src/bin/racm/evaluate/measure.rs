@@ -9,7 +9,7 @@ use racm::metrics::{
     gini, pointing_game, uniform_map,
 };
 use racm::ndarray::{Array2, Array3, ArrayView3, Axis};
-use racm::{BlackBoxModel, Explainer, Family, Ledger, Region, Repeats};
+use racm::{BlackBoxModel, Explainer, Family, Ledger, Region, Repeats, SurrogatePrior};
 
 use super::args::{Args, Metric};
 use super::counted::Counted;
@@ -17,6 +17,7 @@ use super::list::Item;
 use super::maps::{below_where_missing, channel_map, random_of, with_a_value};
 use super::methods::Kind;
 use super::store::{Case, Cost, Record, Scores, Value};
+use super::taught::of_image;
 use crate::Failure;
 use crate::args::only_rgb;
 use crate::image::{highest, in_both};
@@ -29,6 +30,10 @@ pub struct Bench<'a> {
     /// The maps of methods come first, then the random and the uniform map.
     pub kinds: &'a [Kind],
     pub cases: &'a [Case],
+    /// What other images taught.
+    pub prior: SurrogatePrior,
+    /// What this one teaches.
+    pub taught: Cell<Option<SurrogatePrior>>,
     pub costs: RefCell<BTreeMap<String, Cost>>,
     /// The first of an image's runs whose model did not repeat its answers.
     pub differing: Cell<Option<Repeats>>,
@@ -58,6 +63,7 @@ impl Bench<'_> {
     ) -> Result<Record, Failure> {
         self.costs.take();
         self.differing.take();
+        self.taught.take();
         let args = self.args;
         let seen = args.image(self.model.model, item)?;
         let resized_from = seen.resized_from;
@@ -133,6 +139,7 @@ impl Bench<'_> {
             scores,
             costs: self.costs.take(),
             differing: self.differing.take(),
+            taught: self.taught.take(),
         })
     }
 
@@ -178,6 +185,12 @@ impl Bench<'_> {
                     if self.differing.get().is_none() && !stats.repeats.agree() {
                         self.differing.set(Some(stats.repeats));
                     }
+                    // Where masks are restricted, they are so for each image in its own way.
+                    if self.args.taught.learns() && kind.keep.is_none() {
+                        let taught = self.timed("learn prior", || of_image(&ledger));
+                        let taught = taught.map_err(|e| in_image(subject.item, e))?;
+                        self.taught.set(Some(taught));
+                    }
                     ledgers.push((&kind.family, kind.segments, kind.keep, ledger));
                     &ledgers[ledgers.len() - 1].3
                 }
@@ -214,7 +227,8 @@ impl Bench<'_> {
             builder = mask.regression_baseline(builder)?;
         }
         let builder = builder.region(region).estimator(kind.estimator);
-        builder.effect(kind.effect).build()
+        let builder = builder.effect(kind.effect);
+        builder.surrogate_prior(self.prior.clone()).build()
     }
 
     fn without_map(&self, reason: &Value) -> Scores {

@@ -11,10 +11,12 @@ mod plot;
 mod records;
 mod store;
 mod table;
+mod taught;
 
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use racm::SurrogatePrior;
 use serde_json::json;
 
 pub use args::Args;
@@ -52,13 +54,16 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     let names = args.model.class_names()?;
     args.model.options()?;
     let (kinds, cases) = args.cases();
-    let parameters = args.parameters()?;
-    let store = Store::open(&args.out, &parameters, &cases)?;
+    let prior = args.taught.prior.read()?;
+    let parameters = args.parameters(prior.as_ref())?;
+    let store = Store::open(&args.out, &parameters, &cases, args.taught.learns())?;
+    args.taught.prepare()?;
 
     let mut records = Records::read(args, &store, &items)?;
     if records.known() < items.len() {
         let signals = Signals::watch()?;
-        let outcome = complete(args, &names, &kinds, &cases, &mut records, &signals);
+        let prior = prior.unwrap_or_default();
+        let outcome = complete(args, &names, &kinds, &cases, prior, &mut records, &signals);
         if let Err(failure) = outcome {
             let (known, out) = (records.known(), args.out.display());
             let images = count_of(items.len(), "image");
@@ -68,6 +73,7 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
             return Err(signals.stopped(left).map_or(failure, Failure::from));
         }
     }
+    args.taught.write(records.iter())?;
     if let Some(shard) = args.shard {
         let out = args.out.display().to_string();
         document(
@@ -119,6 +125,7 @@ fn complete(
     names: &[String],
     kinds: &[Kind],
     cases: &[Case],
+    prior: SurrogatePrior,
     records: &mut Records<'_>,
     signals: &Signals,
 ) -> Result<(), Failure> {
@@ -138,6 +145,8 @@ fn complete(
         model: &counted,
         kinds,
         cases,
+        prior,
+        taught: Default::default(),
         costs: Default::default(),
         differing: Default::default(),
     };

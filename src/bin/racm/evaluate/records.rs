@@ -54,6 +54,11 @@ impl<'a> Records<'a> {
     }
 
     /// In the order of the list, those that were there or measured.
+    pub fn iter(&self) -> impl Iterator<Item = &Record> {
+        self.known.iter().flatten()
+    }
+
+    /// The same.
     pub fn into_vec(self) -> Vec<Record> {
         self.known.into_iter().flatten().collect()
     }

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use racm::Repeats;
+use racm::{Repeats, SurrogatePrior};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -93,6 +93,9 @@ pub struct Record {
     pub costs: BTreeMap<String, Cost>,
     /// Of a run whose model did not repeat its answers.
     pub differing: Option<Repeats>,
+    /// What its surrogate taught, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taught: Option<SurrogatePrior>,
 }
 
 /// Why a folder with results cannot be continued.
@@ -113,6 +116,12 @@ pub enum Refused {
         .record.display()
     )]
     Input { record: PathBuf },
+    #[error(
+        "{}: was made without --learn-prior, and does not say what the image taught; remove it to measure this image again, \
+         or take another --out",
+        .record.display()
+    )]
+    Untaught { record: PathBuf },
     #[error("{}: cannot be read ({reason}); remove it to measure this image again", .path.display())]
     Damaged { path: PathBuf, reason: String },
 }
@@ -122,11 +131,18 @@ pub struct Store {
     folder: PathBuf,
     parameters: String,
     cases: Vec<Case>,
+    /// Whether records say what their images taught.
+    taught: bool,
 }
 
 impl Store {
     /// Opens or makes the folder; refuses one with other parameters.
-    pub fn open(folder: &Path, parameters: &Json, cases: &[Case]) -> Result<Self, Failure> {
+    pub fn open(
+        folder: &Path,
+        parameters: &Json,
+        cases: &[Case],
+        taught: bool,
+    ) -> Result<Self, Failure> {
         let images = folder.join("images");
         whole::folder(&images)?;
         [folder, &images].into_iter().for_each(tidy);
@@ -150,6 +166,7 @@ impl Store {
             folder: folder.to_owned(),
             parameters: fingerprint([text.as_bytes()]),
             cases: cases.to_vec(),
+            taught,
         })
     }
 
@@ -220,6 +237,9 @@ impl Store {
             || curves().any(Vec::is_empty)
         {
             return Err(damaged("it does not hold the results of every map".to_owned()).into());
+        }
+        if self.taught && record.taught.is_none() {
+            return Err(Refused::Untaught { record: path }.into());
         }
         Ok(Some(record))
     }

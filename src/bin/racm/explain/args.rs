@@ -65,7 +65,7 @@ pub struct Args {
     pub segments: Option<PathBuf>,
     /// A saved explainer (JSON), or the report.json of an earlier run, from which these are taken where they are not given:
     /// the masks (--method with planes and groups, --grid, --segments, --p-pix, --seed, --enlargement, --placement,
-    /// --baseline), budget, --link, --estimator, --effect, --batch, and a report's --space. Nothing else of that run is: not
+    /// --baseline), budget, --link, --estimator, --prior, --effect, --batch, and a report's --space. Nothing else of that run is: not
     /// --target, --missing, a region, or how the model takes its input
     #[arg(long, value_name = "FILE.json", help_heading = "Masks")]
     pub spec: Option<PathBuf>,
@@ -266,6 +266,7 @@ impl Args {
             ("--link", self.map.link.is_some()),
             ("--estimator", self.map.estimator.is_some()),
             ("--effect", self.map.effect.is_some()),
+            ("--prior", !self.map.prior.files.is_empty()),
             ("--batch", self.batch.is_some()),
             ("--refine", self.refine.is_some()),
             ("--certainty", self.map.certainty),

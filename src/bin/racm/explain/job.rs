@@ -34,7 +34,7 @@ pub struct Job<'a> {
     pub target: &'a Target,
     /// The model's.
     pub name: String,
-    /// The options with which the image was read.
+    /// The options with which the image was read, and those of the prior.
     pub reading: String,
     pub kept: Kept,
     pub signals: &'a Signals,

@@ -2,6 +2,8 @@
 
 use std::cell::OnceCell;
 
+use racm::SurrogatePrior;
+
 use super::args::{Args, Method};
 use super::saved::Saved;
 use crate::Failure;
@@ -11,6 +13,8 @@ use crate::white_box::{Refine, WhiteBox};
 
 pub struct Loaded {
     pub saved: Option<Saved>,
+    /// That of --prior.
+    pub prior: Option<SurrogatePrior>,
     /// Of the classes.
     pub names: Vec<String>,
     pub model: Model,
@@ -24,6 +28,7 @@ impl Loaded {
     pub fn shared(names: Vec<String>, model: Model, white_box: Option<WhiteBox>) -> Self {
         Loaded {
             saved: None,
+            prior: None,
             names,
             model,
             white_box,
@@ -34,6 +39,7 @@ impl Loaded {
     /// Reads what the arguments name, but for images, and completes them.
     pub fn new(args: &mut Args) -> Result<Self, Failure> {
         let saved = args.spec.as_deref().map(Saved::read).transpose()?;
+        let prior = args.map.prior.read()?;
         args.take_space(saved.as_ref());
         // Where nothing is excluded, a missing value is still filled with the baseline of the file about channels.
         args.model.complete(&mut args.mask.baseline)?;
@@ -48,6 +54,7 @@ impl Loaded {
         };
         Ok(Loaded {
             saved,
+            prior,
             names,
             model: args.model.load()?,
             white_box,

@@ -28,6 +28,7 @@ pub fn explain(args: &Args, loaded: &Loaded) -> Result<Option<Done>, Failure> {
     }
     let Loaded {
         saved,
+        prior,
         names,
         model,
         ..
@@ -42,6 +43,9 @@ pub fn explain(args: &Args, loaded: &Loaded) -> Result<Option<Done>, Failure> {
     let names_of_channels = channels::names_of(&args.model, &input);
     let is_picture = input.is_picture;
     let mut builder = args.builder(saved, [height, width])?;
+    if let Some(prior) = prior {
+        builder = builder.surrogate_prior(prior.clone());
+    }
     let asked = builder.clone().build().map_err(by_option)?;
     let (image, known) = input.filled(Some(asked.baseline()))?;
     let missing = known.as_ref().map_or(0, |r| height * width - r.count());
@@ -99,7 +103,7 @@ pub fn explain(args: &Args, loaded: &Loaded) -> Result<Option<Done>, Failure> {
         image: &masked,
         target: &args.target,
         name: name_in(args.model.name()?, space),
-        reading: args.reading.options(),
+        reading: args.reading.options() + &args.map.prior.options(&explainer),
         kept,
         signals: loaded.signals()?,
     };

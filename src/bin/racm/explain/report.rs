@@ -213,6 +213,7 @@ fn report(
         "baseline": explainer.baseline().to_string(),
         "estimator": explanation.estimator().name(),
         "effect": explanation.effect(),
+        "surrogate_prior": origin.map.prior.about(explainer),
         "link": explanation.link().to_string(),
         "quantity": origin.map.quantity,
         "target": explanation.target(),

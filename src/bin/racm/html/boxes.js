@@ -119,7 +119,7 @@ const rustText = (text) => JSON.stringify(String(text));
 /** The lines that compute the difference of one plane exactly, of the ledger. */
 function rust(a, b) {
   if (!a || !b) return '';
-  const { ledger, masks, missing_masks: missing = [], estimator, effect, link, target: asked } = data.report;
+  const { ledger, masks, missing_masks: missing = [], estimator, effect, link, target: asked, surrogate_prior: prior, explainer } = data.report;
   const range = (from, to, of, step, full) => `${of(from) - Math.floor(step / 2)}..${Math.min(of(to) - Math.floor(step / 2) + step, full)}`;
   const add = (box, sign) => {
     const [down, along] = [range(box[0], box[2], rowOf, rowStep, fullRows), range(box[1], box[3], columnOf, columnStep, fullColumns)];
@@ -135,6 +135,8 @@ function rust(a, b) {
     `let explanation = racm::Explanation::from_ledger(ledger.plan()?, ledger, ${rustText(estimator)}.parse()?)?`,
     `    .with_target(${rustText(asked)}.parse::<racm::Target>()?)?`,
     `    .with_link(${rustText(link)}.parse()?)?`,
+    // The sums themselves: the files of the prior may change.
+    ...(prior ? [`    .with_surrogate_prior(serde_json::from_str(r#"${JSON.stringify(explainer.surrogate_prior)}"#)?)?`] : []),
     ...(effect === 'own' ? ['    .own_effects()?;'] : ['    .with_effect(racm::Effect::Plane)?;']),
     `let mut weights = Array3::zeros((${planes.length}, ${fullRows}, ${fullColumns}));`,
     `${add(a, '+')} // plane 0: ${JSON.stringify(planes[0]).slice(1, -1)}`,
