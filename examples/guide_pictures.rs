@@ -122,14 +122,14 @@ fn map_and_own_effects() -> Result<String, BoxError> {
     )
 }
 
-/// What more masks do, and what the surrogate makes of few.
+/// What more masks do, and what the average makes of few.
 fn more_and_more_masks() -> Result<String, BoxError> {
     let image = demo::draw(0, 1 << 50, SIDE)?.image;
     let (mut planes, mut names) = (Vec::new(), Vec::new());
     for (masks, estimator) in [
         (100, Estimator::Centred),
         (300, Estimator::Centred),
-        (300, Estimator::Surrogate),
+        (300, Estimator::Averaged),
         (1000, Estimator::Centred),
         (10_000, Estimator::Centred),
     ] {
@@ -147,7 +147,7 @@ fn more_and_more_masks() -> Result<String, BoxError> {
         .tile_size(128);
     figure(
         &Figure::from(panel.caption("the red plane: number of masks, estimator, certainty")),
-        "Maps of 100, 300, 1000 and 10,000 masks, less and less noisy, and one of 300 by the surrogate, which is smooth",
+        "Maps of 100, 300, 1000 and 10,000 masks, less and less noisy, and one of 300 by the average with the surrogate, which is smooth",
     )
 }
 

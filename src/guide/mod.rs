@@ -36,7 +36,7 @@
 ///
 #[doc = include_str!("pictures/choosing.html")]
 ///
-/// *The same map from more and more masks, and from 300 by the surrogate. The number is its certainty.*
+/// *The same map from more and more masks by `centred`, and from 300 by the default. The number is its certainty.*
 ///
 #[doc = include_str!("choosing.md")]
 pub mod choosing {}

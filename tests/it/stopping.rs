@@ -253,7 +253,11 @@ fn certainty_is_the_correlation_with_the_truth() -> Result<(), Error> {
         (&a * &b).sum() / ((&a * &a).sum() * (&b * &b).sum()).sqrt()
     };
     let image = Array3::<f32>::ones((1, 12, 12));
-    for estimator in [Estimator::Centred, Estimator::SelfNormalised] {
+    for estimator in [
+        Estimator::Centred,
+        Estimator::SelfNormalised,
+        Estimator::Averaged,
+    ] {
         for masks in [400, 1000, 3000] {
             let (mut told, mut true_one) = (0.0, 0.0);
             for seed in 0..SEEDS {
