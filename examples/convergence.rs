@@ -27,7 +27,7 @@ use racm::ndarray::{Array3, Array4};
 use racm::render::{read_image, resize};
 use racm::{
     BlackBoxModel, Error, Estimator, Explainer, Explanation, Ledger, OnnxModel, OnnxOptions,
-    Placement, Plan, Target, demo,
+    Placement, Plan, SurrogatePrior, Target, demo,
 };
 
 const ESTIMATORS: [Estimator; 7] = [
@@ -79,6 +79,9 @@ struct Args {
     /// Seed of the run; the truth has the next one
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// What other images of the model taught, written by `racm evaluate --learn-prior`
+    #[arg(long, value_name = "FILE")]
+    prior: Option<PathBuf>,
     /// Folder for convergence.svg
     #[arg(long, default_value = "out", value_name = "DIR")]
     out: PathBuf,
@@ -238,9 +241,15 @@ impl Case {
         let per_mask = noise(&errors(Estimator::HorvitzThompson)?) * args.truth_masks as f64;
         let goal = per_mask / GOAL_MASKS / variance;
 
+        let prior = match &args.prior {
+            Some(file) => serde_json::from_reader(std::fs::File::open(file)?)?,
+            None => SurrogatePrior::default(),
+        };
         let compare = |estimator: Estimator, masks: u64| -> Result<Comparison, Error> {
             let begun = ledger.prefix(masks);
-            let explanation = match Explanation::from_ledger(plan.clone(), begun, estimator) {
+            let explanation = Explanation::from_ledger(plan.clone(), begun, estimator);
+            let explanation = explanation.and_then(|e| e.with_surrogate_prior(prior.clone()));
+            let explanation = match explanation {
                 Ok(explanation) => explanation,
                 // The estimator has no answer at so few masks.
                 Err(Error::TooFewMasks { .. } | Error::NeverSeen { .. }) => {
