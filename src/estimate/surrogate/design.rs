@@ -7,8 +7,8 @@ use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayViewMut1, ArrayViewMut2, 
 
 use super::features::Features;
 use super::field::Field;
-use super::fit::Rows;
 use super::prior::{GROUPS, Ratios};
+use super::products::Rows;
 use crate::masks::mask::Block;
 use crate::masks::plan::Plan;
 

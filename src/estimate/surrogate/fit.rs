@@ -4,103 +4,10 @@ use std::sync::Arc;
 
 use ndarray::{Array1, Array2, Axis, Slice};
 
-use super::few::{GroupKernels, OfKernels};
+use super::few::OfKernels;
 use super::prior::Ratios;
-use crate::estimate::linalg::{Cholesky, add_gram, gram, mirror};
-
-/// The rows of masks, `[masks, features]`, a part at a time.
-pub(super) trait Rows {
-    /// Masks and features.
-    fn dim(&self) -> (usize, usize);
-
-    /// The group of each feature, in ascending order.
-    fn groups(&self) -> Vec<usize>;
-
-    /// Goes through the parts, each with where in the whole it is.
-    fn each(&self, of: impl FnMut(Slice, &Array2<f64>));
-}
-
-/// Masks, fewer than the features, that tell how likely variances are.
-const TUNED: usize = 512;
-
-/// Products of the centred rows X, in the smaller of the two dimensions.
-#[derive(Clone)]
-pub(super) enum Gram {
-    /// Xᵀ X; only the lower triangle is right.
-    Features(Array2<f64>),
-    /// X, where the masks are fewer than the features; and of the first masks X Xᵀ, one for each group of features.
-    Masks(Array2<f64>, GroupKernels),
-}
-
-/// What all regressions on the same rows share.
-pub(super) struct Products {
-    pub gram: Gram,
-    row_mean: Array1<f64>,
-    pub masks: f64,
-}
-
-impl Products {
-    /// The products of rows, which are not kept where masks are many; and for the centred scores y what a regression needs of
-    /// them: y itself, or Xᵀ y.
-    fn new(parts: &impl Rows, centred: &Array1<f64>) -> (Self, Array1<f64>) {
-        let (masks, features) = parts.dim();
-        let n = masks as f64;
-        if masks < features {
-            let mut rows = Array2::zeros((masks, features));
-            parts.each(|own, part| rows.slice_axis_mut(Axis(0), own).assign(part));
-            let row_mean = rows.sum_axis(Axis(0)) / n;
-            rows -= &row_mean;
-            let kernels = kernels(&rows, &parts.groups());
-            let products = Products {
-                gram: Gram::Masks(rows, kernels),
-                row_mean,
-                masks: n,
-            };
-            return (products, centred.clone());
-        }
-        let mut matrix = Array2::zeros((features, features));
-        let mut sums = Array1::zeros(features);
-        let mut side = Array1::zeros(features);
-        parts.each(|own, part| {
-            add_gram(part.t(), &mut matrix);
-            sums += &part.sum_axis(Axis(0));
-            side += &part.t().dot(&centred.slice_axis(Axis(0), own));
-        });
-        let row_mean = sums / n;
-        for (i, mut row) in matrix.outer_iter_mut().enumerate() {
-            row.scaled_add(-n * row_mean[i], &row_mean);
-        }
-        let products = Products {
-            gram: Gram::Features(matrix),
-            row_mean,
-            masks: n,
-        };
-        (products, side)
-    }
-
-    /// What a regression needs of other centred scores.
-    fn side(&self, parts: &impl Rows, centred: &Array1<f64>) -> Array1<f64> {
-        if let Gram::Masks(..) = self.gram {
-            return centred.clone();
-        }
-        let mut side = Array1::zeros(self.row_mean.len());
-        parts.each(|own, part| side += &part.t().dot(&centred.slice_axis(Axis(0), own)));
-        side
-    }
-}
-
-/// The kernels of the first rows.
-fn kernels(rows: &Array2<f64>, groups: &[usize]) -> GroupKernels {
-    let few = rows.slice_axis(Axis(0), Slice::from(..rows.dim().0.min(TUNED)));
-    std::array::from_fn(|group| {
-        let own = groups.partition_point(|&g| g < group)..groups.partition_point(|&g| g <= group);
-        (!own.is_empty()).then(|| {
-            let mut kernel = gram(few.slice_axis(Axis(1), Slice::from(own)));
-            mirror(&mut kernel);
-            Arc::new(kernel)
-        })
-    })
-}
+use super::products::{Gram, Products, Rows, TUNED, factors};
+use crate::estimate::linalg::Cholesky;
 
 /// What a regression of centred scores on centred rows needs.
 pub(super) struct Moments {
@@ -169,48 +76,15 @@ impl Moments {
 
     /// The moments of columns whose variances are multiplied, those of each group by its own factor.
     pub fn scaled(&self, groups: &[usize], ratios: &Ratios) -> Self {
-        let Products {
-            gram,
-            row_mean,
-            masks,
-        } = &*self.products;
-        let factors = factors(groups, ratios);
-        let (gram, side) = match gram {
-            Gram::Features(matrix) => {
-                let matrix = matrix * &factors * factors.view().insert_axis(Axis(1));
-                (Gram::Features(matrix), &self.side * &factors)
-            }
-            Gram::Masks(rows, kernels) => {
-                let scaled = kernels.iter().zip(ratios);
-                let mut scaled =
-                    scaled.map(|(kernel, ratio)| Some(Arc::new(&**kernel.as_ref()? * ratio.exp())));
-                let kernels = std::array::from_fn(|_| scaled.next().flatten());
-                (Gram::Masks(rows * &factors, kernels), self.side.clone())
-            }
-        };
-        let products = Products {
-            gram,
-            row_mean: row_mean * &factors,
-            masks: *masks,
+        let side = match self.products.gram {
+            Gram::Features(_) => &self.side * &factors(groups, ratios),
+            Gram::Masks(..) => self.side.clone(),
         };
         Moments {
-            products: Arc::new(products),
+            products: Arc::new(self.products.scaled(groups, ratios)),
             side,
             squares: self.squares,
             mean: self.mean,
-        }
-    }
-
-    /// The products in the smaller dimension, lower triangle.
-    fn matrix(&self) -> Array2<f64> {
-        match &self.products.gram {
-            Gram::Features(matrix) => matrix.clone(),
-            Gram::Masks(rows, _) if rows.dim().0 > TUNED => gram(rows.view()),
-            Gram::Masks(rows, kernels) => {
-                let mut sum = Array2::zeros((rows.dim().0, rows.dim().0));
-                kernels.iter().flatten().for_each(|kernel| sum += &**kernel);
-                sum
-            }
         }
     }
 
@@ -219,7 +93,7 @@ impl Moments {
         if self.squares <= 0.0 {
             return None;
         }
-        let mut matrix = self.matrix();
+        let mut matrix = self.products.matrix();
         matrix.diag_mut().mapv_inplace(|v| v + 1.0);
         let factor = Cholesky::new(matrix)?;
         let solved = factor.solve(&self.side);
@@ -320,12 +194,6 @@ impl Moments {
 pub(super) fn centred(scores: &[f64]) -> (f64, Array1<f64>) {
     let mean = scores.iter().sum::<f64>() / scores.len() as f64;
     (mean, scores.iter().map(|f| f - mean).collect())
-}
-
-/// The square roots of the multipliers of the groups' columns.
-pub(super) fn factors(groups: &[usize], ratios: &Ratios) -> Array1<f64> {
-    let factors = groups.iter().map(|&g| (0.5 * ratios[g]).exp());
-    factors.collect()
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use ndarray::{Array1, Array2};
 
-use super::fit::{Fit, Gram, Moments, factors};
+use super::fit::{Fit, Moments};
 use super::likelihood::Likelihood;
 use super::prior::{GROUPS, Ratios};
+use super::products::{Gram, factors};
 use crate::estimate::linalg::mirror;
 
 /// The likelihood of many masks, as a function of what the groups' variances are multiplied by.

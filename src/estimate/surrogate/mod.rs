@@ -13,12 +13,14 @@ mod kernels;
 mod learned;
 mod likelihood;
 mod many;
+mod masks;
 mod prior;
+mod products;
 mod regression;
 mod scale;
 mod search;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use ndarray::{Array1, Array2, Array3, ArrayRef3};
 
@@ -29,15 +31,13 @@ use basis::LENGTHS;
 use bent::Bent;
 pub(crate) use cross_fit::CrossFit;
 use design::{Parts, Scores};
-use features::Features;
 use fit::{Moments, centred};
-use kernels::Kernels;
 use learned::Found;
 pub use learned::SurrogatePrior;
+pub(crate) use masks::Masks;
 use prior::Belief;
 use regression::{Regression, all_at, indifferent};
 use scale::{Curve, End, Scale};
-use search::SELECT;
 
 /// Masks below which there is no surrogate.
 pub(crate) const MIN_MASKS: u64 = 16;
@@ -332,54 +332,6 @@ impl SurrogatePrior {
     pub fn learn(&mut self, surrogate: &Surrogate<'_>) {
         if let Some(found) = surrogate.found {
             self.take_in(found);
-        }
-    }
-}
-
-/// The masks of some blocks, and what all of their targets share.
-pub(crate) struct Masks<'a, 'b> {
-    blocks: &'b [Scores<'b>],
-    /// The first masks, on which shapes are chosen.
-    few: usize,
-    kernels: Kernels<'a, 'b>,
-}
-
-impl<'a> Masks<'a, '_> {
-    /// What is made of the masks of a ledger of the plan.
-    pub fn of<T>(
-        prior: &SurrogatePrior,
-        plan: &'a Plan,
-        ledger: &Ledger,
-        make: impl FnOnce(&Masks<'a, '_>) -> Result<T>,
-    ) -> Result<T> {
-        ledger.expect_plan(plan)?;
-        let blocks: Vec<_> = ledger.iter().collect();
-        let states = Arc::new(Features::new(plan));
-        make(&Masks::new(plan, ledger.seed(), prior, &blocks, &states))
-    }
-}
-
-impl<'a, 'b> Masks<'a, 'b> {
-    pub fn plan(&self) -> &'a Plan {
-        self.kernels.plan
-    }
-
-    fn new(
-        plan: &'a Plan,
-        seed: u64,
-        prior: &SurrogatePrior,
-        blocks: &'b [Scores<'b>],
-        states: &Arc<Features>,
-    ) -> Self {
-        let (mut few, mut count) = (0, 0);
-        while few < SELECT && count < blocks.len() {
-            few += blocks[count].1.dim().0;
-            count += 1;
-        }
-        Masks {
-            blocks,
-            few,
-            kernels: Kernels::new(plan, seed, prior.belief(), states.clone(), &blocks[..count]),
         }
     }
 }

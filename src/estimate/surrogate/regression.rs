@@ -3,10 +3,11 @@
 use ndarray::{Array1, Axis};
 
 use super::design::{Design, Parts, Scores};
-use super::fit::{Fit, Moments, Rows};
+use super::fit::{Fit, Moments};
 use super::likelihood::climb;
 use super::many::OfFeatures;
 use super::prior::{GROUPS, Ratios};
+use super::products::Rows;
 use super::scale::Curve;
 
 /// Steps of Newton's method on all masks.
