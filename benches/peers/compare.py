@@ -80,9 +80,10 @@ def child(name, path, image_path, masks):
     print(json.dumps({"wall": wall, "model": model.seconds, "memory": peak() - before}))
 
 
-def racm(path, image_path, masks, method):
+def racm(path, image_path, masks, method, estimator):
     """The program: its report has the times; the kernel has the memory."""
-    arguments = ["--model", path, "--image", image_path, "--method", method, "--batch", BATCH, "--restart", "--masks"]
+    arguments = ["--model", path, "--image", image_path, "--method", method, "--estimator", estimator]
+    arguments += ["--batch", BATCH, "--restart", "--masks"]
     out = common.PEERS / "out"
     # One batch without any more is what loading the model takes.
     _, before = common.racm("explain", [*arguments, BATCH], out)
@@ -111,7 +112,8 @@ def main():
         rows[name] = json.loads(done.stdout.strip().splitlines()[-1])
         print(row(name, rows[name], masks))
     for method in ["rise", "mc-rise", "racm"]:
-        print(row(f"racm, {method}", racm(path, image, masks, method), masks))
+        for estimator in ["centred", "averaged"]:
+            print(row(f"racm, {method}, {estimator}", racm(path, image, masks, method, estimator), masks))
 
 
 def row(name, figures, masks):

@@ -53,7 +53,13 @@ TOOLS = {
     "openvino-rise": ("OpenVINO XAI RISE", "openvino-xai", "openvino", []),
     "openvino-aise": ("OpenVINO XAI AISE", "openvino-xai", "openvino", []),
 }
-OURS = {"racm-rise": ("racm RISE", "rise"), "racm-mc-rise": ("racm MC-RISE", "mc-rise"), "racm": ("racm RaCM", "racm")}
+# With the estimator of the others, the sum over masks, and with our own.
+OURS = {
+    "racm-rise": ("racm RISE, centred", "rise", "centred"),
+    "racm-mc-rise": ("racm MC-RISE, centred", "mc-rise", "centred"),
+    "racm": ("racm RaCM, centred", "racm", "centred"),
+    "racm-averaged": ("racm RaCM, averaged", "racm", "averaged"),
+}
 
 
 class Patch:
@@ -158,6 +164,7 @@ def racm(name, calls, found, changed):
     if not (folder / "patch.onnx").exists():
         subprocess.check_call([common.environment("tools"), __file__, "--write", folder])
     arguments = ["--model", folder / "patch.onnx", "--image", folder / "image.npy", "--method", OURS[name][1]]
+    arguments += ["--estimator", OURS[name][2]]
     arguments += ["--target", 0, "--seed", job["seed"], "--batch", job["batch"], "--restart", "--masks"]
     threads = max(job["threads"], 1)
     none = common.racm("explain", [*arguments, 2], folder / "out", threads)

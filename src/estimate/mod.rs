@@ -85,12 +85,12 @@ impl Default for Wanted<'_> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Estimator {
-    /// The average of `Surrogate` and `Centred`, at every pixel weighted by their precision there: with s and c their errors,
-    /// `centred` counts `s^2 / (3 c^2 - s^2)`, which is right if two thirds of `s^2` are in both. Few masks: nearly the surrogate. With
-    /// more, what is too fine or too little additive for the surrogate comes in, at once where the maps differ by more than three standard
-    /// errors. Below 8 blocks the surrogate alone, and below 16 masks,
-    /// too few for one, all of it `Centred`, errors included. Its squared error is the surrogate's, its Insertion and Deletion the better
-    /// one's within their standard errors from 100 to 3000 masks. Standard errors count what both share. The default.
+    /// The average of `Surrogate` and `Centred`, at every pixel weighted by their precision there. With s and c their errors, `Centred`
+    /// counts `s^2 / (3 c^2 - s^2)`, which is right if the two maps share two thirds of `s^2`. With few masks it is nearly the surrogate;
+    /// with more, what is too fine or too little additive for the surrogate comes in, and at once where the maps differ by more than
+    /// three standard errors. Below 8 blocks it is the surrogate alone; below 16 masks, too few for one, it is `Centred` in every
+    /// respect. Its squared error is the surrogate's, its Insertion and Deletion on signs the better one's within their standard
+    /// errors, from 100 to 3000 masks. Standard errors count what both share. The default.
     #[default]
     Averaged,
     /// `1/N sum_n w_nj(p) f_n`: the paper's. Unbiased, and very noisy where scores are high.
@@ -104,8 +104,8 @@ pub enum Estimator {
     /// `1/N sum_n M_nj(p) f_n / P_j`: classic RISE, without the bias term.
     PassOnly,
     /// The map of a smooth additive model of the score: [`Surrogate`]. Biased, with the lowest
-    /// error where masks are few. Its standard errors are posterior standard deviations, given at
-    /// any number of masks.
+    /// error where masks are few. Its standard errors are posterior standard deviations; 16 masks are
+    /// the least.
     Surrogate,
     /// `Surrogate` plus the `HorvitzThompson` map of what it leaves, cross-fitted: every score is
     /// compared with the prediction of a model that was fitted to other blocks (five folds; fewer

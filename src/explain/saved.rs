@@ -20,10 +20,15 @@ struct SavedExplainer {
     seed: u64,
     estimator: Estimator,
     effect: Effect,
+    #[serde(skip_serializing_if = "of_no_image")]
     surrogate_prior: SurrogatePrior,
     baseline: Baseline,
     batch: Option<usize>,
     link: Link,
+}
+
+fn of_no_image(prior: &SurrogatePrior) -> bool {
+    *prior == SurrogatePrior::default()
 }
 
 impl From<&Explainer> for SavedExplainer {

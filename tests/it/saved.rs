@@ -273,11 +273,12 @@ fn priors_go_round_and_forged_ones_are_refused() {
     let saved = through(&explainer.unwrap());
     assert_eq!(saved.surrogate_prior(), &prior);
     let honest = serde_json::to_value(&prior).unwrap();
-    let forged: [fn(&mut Value); 9] = [
+    let forged: [fn(&mut Value); 10] = [
         |v| v["images"] = json!(2),
         |v| v["images"] = json!(u64::MAX),
         |v| v["ratios"][0][1] = json!(-1.0),
         |v| v["ratios"][1] = json!([1e200, 1.0]),
+        |v| v["ratios"][1] = json!([3e3, 9e6]),
         |v| v["lengths"][0] = json!(1000),
         |v| v["places"][0] = json!([4, [1.0, 1.0, 1.0]]),
         |v| v["places"][1] = json!([1, [0.5, 0.25, -0.1]]),

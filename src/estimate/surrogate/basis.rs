@@ -24,6 +24,9 @@ const MARGIN: f64 = 1.0;
 /// Terms of the expansion with less than this share of the largest term's variance are left out.
 pub(super) const NEGLIGIBLE: f64 = 1e-3;
 
+/// Pairs of terms at most: what a fit costs grows with their cube, and many fine cells need no finer field.
+const PAIRS: usize = 512;
+
 /// Where along an axis the field is large, in fractions of the image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Bump {
@@ -234,12 +237,17 @@ impl SegmentBasis {
     }
 }
 
-/// Pairs of terms that are not negligible.
+/// Pairs of terms that are not negligible; of too many those that cells see most of.
 pub(super) fn seen(rows: Vec<f64>, columns: Vec<f64>) -> Vec<(usize, usize)> {
+    let share = |&(r, c): &(usize, usize)| rows[r] * columns[c];
     let pairs = (0..rows.len()).flat_map(|r| (0..columns.len()).map(move |c| (r, c)));
+    let mut pairs: Vec<_> = pairs.filter(|pair| share(pair) > NEGLIGIBLE).collect();
+    if pairs.len() > PAIRS {
+        pairs.sort_by(|a, b| share(b).total_cmp(&share(a)));
+        pairs.truncate(PAIRS);
+        pairs.sort_unstable();
+    }
     pairs
-        .filter(|&(r, c)| rows[r] * columns[c] > NEGLIGIBLE)
-        .collect()
 }
 
 /// Uᵀ of a field, `[pixels, terms]` to `[cells, terms]`.

@@ -103,13 +103,15 @@ impl<'a> Design<'a> {
                     cells[[g, cell / columns, cell % columns]] = v;
                 }
             }
+            summed.begin(&cells);
             let mut start = 0;
-            for (cells, columns) in cells.outer_iter().zip(&self.columns) {
+            for (feature, columns) in self.columns.iter().enumerate() {
                 if columns.is_empty() {
                     continue;
                 }
                 let part = Slice::from(start..start + columns.len());
-                summed.add(cells, columns, out.slice_axis_mut(Axis(0), part));
+                let cells = cells.index_axis(Axis(0), feature);
+                summed.add(feature, cells, columns, out.slice_axis_mut(Axis(0), part));
                 start += columns.len();
             }
         }
@@ -282,13 +284,20 @@ enum Summed<'b> {
         half: Array2<f64>,
         full: Array2<f64>,
     },
-    Segments(&'b Array2<f64>),
+    Segments {
+        terms: &'b Array2<f64>,
+        /// `[features, pairs]`, of one mask.
+        sums: Array2<f64>,
+    },
 }
 
 impl<'b> Summed<'b> {
     fn new(field: &'b Field<'_>, block: &Block<'_>, rows: usize) -> Self {
         match field {
-            Field::Segments { own, .. } => Summed::Segments(&own.cells),
+            Field::Segments { own, .. } => Summed::Segments {
+                terms: &own.cells,
+                sums: Array2::zeros((0, 0)),
+            },
             Field::Grid { axes, pairs: kept } => {
                 let terms = [0, 1].map(|axis| {
                     let cells = &axes[axis].cells;
@@ -305,8 +314,17 @@ impl<'b> Summed<'b> {
         }
     }
 
+    /// A mask, by the values of its cells `[features, rows, columns]`: segments are many, and so gone through once for all features.
+    fn begin(&mut self, cells: &Array3<f64>) {
+        if let Summed::Segments { terms, sums } = self {
+            // One row of segments.
+            *sums = cells.index_axis(Axis(1), 0).dot(*terms);
+        }
+    }
+
     fn add(
         &mut self,
+        feature: usize,
         cells: ArrayView2<'_, f64>,
         kept_columns: &[(usize, f64)],
         mut out: ArrayViewMut1<'_, f64>,
@@ -324,12 +342,10 @@ impl<'b> Summed<'b> {
                     .zip(kept_columns)
                     .for_each(|(o, &(pair, s))| *o = s * full[kept[pair]]);
             }
-            // One row of segments.
-            Summed::Segments(terms) => {
-                let all = terms.t().dot(&cells.row(0));
+            Summed::Segments { sums, .. } => {
                 out.iter_mut()
                     .zip(kept_columns)
-                    .for_each(|(o, &(pair, s))| *o = s * all[pair]);
+                    .for_each(|(o, &(pair, s))| *o = s * sums[[feature, pair]]);
             }
         }
     }

@@ -1,12 +1,14 @@
 //! What surrogates of some images teach about the next one.
 
 use super::basis::{Bump, LENGTHS};
+#[cfg(feature = "serde")]
+use super::likelihood::BOUND;
 use super::prior::{Belief, GROUPS, Ratios, Shape};
 
 /// What the surrogates of some images have in common, as a prior for other images of the same model: how long the field's lengths are,
 /// where in the image it is large, how much of the score's variance each group of features makes, and on which scale it is.
 ///
-/// Sums over the images, so that priors of parts of a data set [add up](SurrogatePrior::add). With none it is the prior that
+/// A prior goes with what it was learned of: the model, the method and its planes, link and colour space. Sums over the images, so that priors of parts of a data set [add up](SurrogatePrior::add). With none it is the prior that
 /// surrogates have anyway, and each image counts as much as that one. A surrogate begins its climb there, and believes in it.
 ///
 /// ```
@@ -145,7 +147,10 @@ impl SurrogatePrior {
             let [centre, square, width] = sums.map(|sum| sum / count as f64);
             *bump = (2 * count > self.0.images).then(|| Bump {
                 centre,
-                width: (width + square - centre * centre).max(0.0).sqrt(),
+                width: (width + square - centre * centre)
+                    .max(0.0)
+                    .sqrt()
+                    .clamp(0.05, 2.0),
             });
         }
         belief.scales = self
@@ -168,12 +173,14 @@ impl TryFrom<Sums> for SurrogatePrior {
         let of = |count: f64, sum: f64, squares: f64| {
             squares.is_finite() && sum * sum <= count * squares * (1.0 + 1e-9) + 1e-9
         };
+        // No climb goes beyond.
+        let most = 4.0 * BOUND * BOUND * n;
         let ratios = sums
             .ratios
             .iter()
-            .all(|&[sum, squares]| of(n, sum, squares));
-        let most = images.saturating_mul(LENGTHS.len() as u64 - 1);
-        let lengths = sums.lengths.iter().all(|&sum| sum <= most);
+            .all(|&[sum, squares]| of(n, sum, squares) && squares <= most);
+        let longest = images.saturating_mul(LENGTHS.len() as u64 - 1);
+        let lengths = sums.lengths.iter().all(|&sum| sum <= longest);
         let places = sums.places.iter().all(|&(count, [sum, squares, widths])| {
             count <= images
                 && of(count as f64, sum, squares)
@@ -188,7 +195,7 @@ impl TryFrom<Sums> for SurrogatePrior {
         let few = images <= u64::from(u32::MAX);
         match few && ratios && lengths && places && scales == Some(images) {
             true => Ok(SurrogatePrior(sums)),
-            false => Err(format!("no {images} images have these sums")),
+            false => Err(format!("no images, {images} of them, have these sums")),
         }
     }
 }

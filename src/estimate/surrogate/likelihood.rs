@@ -34,7 +34,7 @@ const GAIN: f64 = 0.05;
 const SHORTER: [f64; 4] = [1.0, 0.4, 0.16, 0.064];
 
 /// Logarithms beyond which nothing changes any more.
-const BOUND: f64 = 12.0;
+pub(super) const BOUND: f64 = 12.0;
 
 /// A climb from `start`, of some steps at most, of the likelihood times a `belief` in each ratio (with its first and second
 /// derivative); none where the likelihood is below `least` to begin with.
