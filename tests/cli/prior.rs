@@ -213,11 +213,11 @@ fn what_is_no_prior_or_is_not_used_is_refused() {
         (file("list.json", "[1, 2]"), "list.json: "),
         (
             file("forged.json", &forged),
-            "forged.json: no 0 images have these sums",
+            "forged.json: sums that no images have (0 of them)",
         ),
         (
             file("most.json", &most),
-            "most.json: no 4294967295 images have these sums",
+            "most.json: sums that no images have (4294967295 of them)",
         ),
         (
             file("long.json", &(good + &" ".repeat(1_000_000))),

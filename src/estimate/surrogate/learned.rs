@@ -195,7 +195,7 @@ impl TryFrom<Sums> for SurrogatePrior {
         let few = images <= u64::from(u32::MAX);
         match few && ratios && lengths && places && scales == Some(images) {
             true => Ok(SurrogatePrior(sums)),
-            false => Err(format!("no images, {images} of them, have these sums")),
+            false => Err(format!("sums that no images have ({images} of them)")),
         }
     }
 }
