@@ -241,14 +241,17 @@ impl Case {
         let per_mask = noise(&errors(Estimator::HorvitzThompson)?) * args.truth_masks as f64;
         let goal = per_mask / GOAL_MASKS / variance;
 
-        let prior = match &args.prior {
-            Some(file) => serde_json::from_reader(std::fs::File::open(file)?)?,
-            None => SurrogatePrior::default(),
+        let prior: Option<SurrogatePrior> = match &args.prior {
+            Some(file) => Some(serde_json::from_reader(std::fs::File::open(file)?)?),
+            None => None,
         };
         let compare = |estimator: Estimator, masks: u64| -> Result<Comparison, Error> {
             let begun = ledger.prefix(masks);
             let explanation = Explanation::from_ledger(plan.clone(), begun, estimator);
-            let explanation = explanation.and_then(|e| e.with_surrogate_prior(prior.clone()));
+            let explanation = match &prior {
+                Some(prior) => explanation.and_then(|e| e.with_surrogate_prior(prior.clone())),
+                None => explanation,
+            };
             let explanation = match explanation {
                 Ok(explanation) => explanation,
                 // The estimator has no answer at so few masks.

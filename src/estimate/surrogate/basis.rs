@@ -286,6 +286,21 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn of_too_many_terms_those_stay_that_cells_see_most_of() {
+        let shares = |terms: usize| (0..terms).map(|k| 0.99f64.powi(k as i32)).collect();
+        let few = seen(shares(10), shares(9));
+        assert_eq!(few.len(), 90);
+        let many = seen(shares(60), shares(50));
+        assert_eq!(many.len(), PAIRS);
+        assert!(many.is_sorted());
+        // Shares fall with the sum of both indices.
+        let last = many.iter().map(|(r, c)| r + c).max().unwrap();
+        let before = (0..60).flat_map(|r| (0..50).map(move |c| (r, c)));
+        let mut before = before.filter(|(r, c)| r + c < last);
+        assert!(before.all(|pair| many.binary_search(&pair).is_ok()));
+    }
+
     /// Far from the edges the expansion has Matérn's kernel, `(1 + r) exp(-r)` with r = sqrt(3) distance / l, as far as
     /// the terms that are kept go.
     #[test]

@@ -24,7 +24,6 @@ pub(super) trait Rows {
 pub(super) const TUNED: usize = 512;
 
 /// Products of the centred rows X, in the smaller of the two dimensions.
-#[derive(Clone)]
 pub(super) enum Gram {
     /// Xᵀ X; only the lower triangle is right.
     Features(Array2<f64>),

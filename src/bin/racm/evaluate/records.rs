@@ -58,7 +58,7 @@ impl<'a> Records<'a> {
         self.known.iter().flatten()
     }
 
-    /// The same.
+    /// The same, to keep.
     pub fn into_vec(self) -> Vec<Record> {
         self.known.into_iter().flatten().collect()
     }

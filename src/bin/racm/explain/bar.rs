@@ -74,7 +74,14 @@ impl Bar {
     fn to_come(&self, known: u64, most: u64) -> u64 {
         match (self.looked, self.certainty) {
             (Some((now, masks)), Some(wanted)) => match masks_for(now, masks, wanted) {
-                Some(needed) => end(masks, needed, known).saturating_sub(known).min(most),
+                Some(needed) => {
+                    let (end, total) = (end(masks, needed, known), known + most);
+                    // Nobody looks when less than a fifth is to come.
+                    match end < total - total / 5 {
+                        true => end - known,
+                        false => most,
+                    }
+                }
                 None => most,
             },
             _ => most,
@@ -143,6 +150,8 @@ mod tests {
         assert_eq!(bar.to_come(150, 4850), 1713 - 150);
         assert_eq!(bar.to_come(1712, 3288), 1);
         assert_eq!(bar.to_come(1000, 500), 500);
+        // No look at 1713 of 2000.
+        assert_eq!(bar.to_come(150, 1850), 1850);
         // By number alone.
         let mut bar = Bar::new(5000, &Budget::exactly(5000));
         bar.looked = Some((0.5, 100));

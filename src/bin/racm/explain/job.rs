@@ -1,6 +1,6 @@
 //! The run of one image: its masks are scored, and what they show is written.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 
 use racm::ndarray::Array3;
@@ -57,7 +57,7 @@ impl Job<'_> {
             ..
         } = self;
         let bar = RefCell::new(Bar::new(explainer.masks(), explainer.budget()));
-        let (mut unwritten, shown) = (None, Cell::new(false));
+        let (mut unwritten, mut shown) = (None, false);
         let run = self
             .run()
             .progress(|progress| {
@@ -68,7 +68,7 @@ impl Job<'_> {
                 if ends_soon(look, explainer) {
                     return go_on(signals);
                 }
-                let first = !shown.replace(true);
+                let first = !std::mem::replace(&mut shown, true);
                 let written = report::write(origin, explainer, look, &Stage::Unfinished);
                 let written = written.and_then(|_| match first {
                     true => bar.borrow().beside(|| say_first(origin, look)),

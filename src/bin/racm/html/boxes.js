@@ -136,7 +136,7 @@ function rust(a, b) {
     `    .with_target(${rustText(asked)}.parse::<racm::Target>()?)?`,
     `    .with_link(${rustText(link)}.parse()?)?`,
     // The sums themselves: the files of the prior may change.
-    ...(prior ? [`    .with_surrogate_prior(serde_json::from_str(r#"${JSON.stringify(explainer.surrogate_prior)}"#)?)?`] : []),
+    ...(prior?.images ? [`    .with_surrogate_prior(serde_json::from_str(r#"${JSON.stringify(explainer.surrogate_prior)}"#)?)?`] : []),
     ...(effect === 'own' ? ['    .own_effects()?;'] : ['    .with_effect(racm::Effect::Plane)?;']),
     `let mut weights = Array3::zeros((${planes.length}, ${fullRows}, ${fullColumns}));`,
     `${add(a, '+')} // plane 0: ${JSON.stringify(planes[0]).slice(1, -1)}`,
