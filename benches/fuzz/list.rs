@@ -1,17 +1,10 @@
 //! Lists of images (CSV): read or refused, and no file outside of the list's folder is named.
 #![no_main]
-#![allow(dead_code)]
 
 use std::path::{Component, Path};
 
 use libfuzzer_sys::fuzz_target;
-
-#[path = "../../src/bin/racm/evaluate/list.rs"]
-mod list;
-#[path = "../../src/bin/racm/read.rs"]
-mod read;
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+use racm_fuzz::evaluate::list;
 
 fuzz_target!(|text: &str| {
     let path = Path::new("folder/list.csv");

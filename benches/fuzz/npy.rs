@@ -1,23 +1,19 @@
 //! Arrays (`.npy`): read in the size that was asked for, every element finite, or refused.
 #![no_main]
-#![allow(dead_code)]
 
 use libfuzzer_sys::fuzz_target;
-
-#[path = "../../src/bin/racm/npy.rs"]
-mod npy;
-#[path = "../../src/bin/racm/read.rs"]
-mod read;
-#[path = "../../src/bin/racm/whole.rs"]
-mod whole;
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+use ndarray::Array2;
+use racm_fuzz::npy;
 
 fuzz_target!(|bytes: &[u8]| {
-    for [height, width] in [[2, 3], [1, 1]] {
-        if let Ok(array) = npy::parse("map", bytes, bytes.len() as u64, height, width) {
-            assert_eq!(array.dim(), (height, width));
-            assert!(array.iter().all(|v| v.is_finite()));
+    for (height, width) in [(2, 3), (1, 1)] {
+        let length = bytes.len() as u64;
+        let missing = Array2::from_shape_fn((height, width), |(y, x)| (y + x) % 2 == 1);
+        for missing in [None, Some(&missing)] {
+            if let Ok(array) = npy::parse("map", bytes, length, [height, width], missing) {
+                assert_eq!(array.dim(), (height, width));
+                assert!(array.iter().all(|v| v.is_finite()));
+            }
         }
     }
 });
