@@ -245,6 +245,24 @@ impl Estimator {
         Ok(self.estimates(wanted, plan, ledger, true)?.1)
     }
 
+    /// Whether maps are made with a [`Surrogate`], so that what other images taught matters to them ([`SurrogatePrior`]),
+    /// from [`Surrogate::LEAST_MASKS`] on.
+    ///
+    /// ```
+    /// use racm::Estimator;
+    ///
+    /// assert!(Estimator::default().fits_surrogate());
+    /// assert!(!Estimator::Centred.fits_surrogate());
+    /// ```
+    pub fn fits_surrogate(self) -> bool {
+        let those = [
+            Estimator::Averaged,
+            Estimator::Surrogate,
+            Estimator::SurrogateCorrected,
+        ];
+        those.contains(&self)
+    }
+
     /// Whether maps are sums over blocks of masks, or quotients of such sums: then every block is a small sample of its own, and
     /// [parts](crate::Explanation::part) of a run say how far the whole is known. Not so for what is fitted to all masks at once.
     pub fn is_sum_over_blocks(self) -> bool {

@@ -273,6 +273,8 @@ fn what_is_no_prior_or_is_not_used_is_refused() {
         );
         fails(&format!("{evaluate} {methods}"), &to, &wanted);
     }
+    let few = "which need 16 masks: --masks has at most 12";
+    fails(&format!("{evaluate} racm --masks 8,12"), &to, few);
     let to = [
         ("--images", &*list),
         ("--out", &*out),

@@ -2,17 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use racm::{Estimator, Explainer, SurrogatePrior};
+use racm::{Estimator, Explainer, Surrogate, SurrogatePrior};
 use serde_json::{Value, json};
 
 use crate::{Failure, read};
-
-/// The estimators that a surrogate is fitted for.
-const USED_BY: [Estimator; 3] = [
-    Estimator::Averaged,
-    Estimator::Surrogate,
-    Estimator::SurrogateCorrected,
-];
 
 const EXPECTED: &str = "what racm evaluate --learn-prior writes (JSON)";
 
@@ -51,17 +44,17 @@ impl PriorArgs {
     /// Refuses files that none of these estimators uses.
     pub fn check(&self, estimators: impl IntoIterator<Item = Estimator>) -> Result<(), Failure> {
         let estimators: Vec<Estimator> = estimators.into_iter().collect();
-        if self.files.is_empty() || estimators.iter().any(|e| USED_BY.contains(e)) {
+        if self.files.is_empty() || estimators.iter().any(|e| e.fits_surrogate()) {
             return Ok(());
         }
-        let names = |all: &[Estimator]| all.iter().map(|e| e.name()).collect::<Vec<_>>().join(", ");
-        let given = match estimators.is_empty() {
+        let names: Vec<_> = estimators.iter().map(|e| e.name()).collect();
+        let given = match names.is_empty() {
             true => "no estimator".to_owned(),
-            false => names(&estimators),
+            false => names.join(", "),
         };
         Err(format!(
-            "--prior is about surrogates, and there is none for {given}, expected one of the estimators {}",
-            names(&USED_BY)
+            "--prior is about surrogates, and there is none for {given}, expected one of the estimators averaged, surrogate, \
+             surrogate-corrected"
         )
         .into())
     }
@@ -83,10 +76,12 @@ impl PriorArgs {
         self.files.iter().map(option).collect()
     }
 
-    /// Whether an explainer, which may come from `--spec`, has a prior that its estimator uses.
+    /// Whether an explainer, which may come from `--spec`, has a prior that its estimator uses of so many masks.
     fn matters(&self, explainer: &Explainer) -> bool {
         let given = !self.files.is_empty() || explainer.surrogate_prior().images() > 0;
-        given && USED_BY.contains(&explainer.estimator())
+        let fitted =
+            explainer.estimator().fits_surrogate() && explainer.masks() >= Surrogate::LEAST_MASKS;
+        given && fitted
     }
 }
 

@@ -116,11 +116,14 @@ impl std::fmt::Debug for Surrogate<'_> {
 }
 
 impl<'a> Surrogate<'a> {
+    /// The fewest masks that one is fitted to.
+    pub const LEAST_MASKS: u64 = MIN_MASKS;
+
     /// Fits the scores of one target (an index into the ledger's targets).
     ///
     /// # Errors
     /// [`Error::Ledger`] if the ledger is of another plan, [`Error::Target`],
-    /// [`Error::TooFewMasks`] below 16 masks.
+    /// [`Error::TooFewMasks`] below [`Surrogate::LEAST_MASKS`].
     pub fn fit(plan: &'a Plan, ledger: &Ledger, target: usize) -> Result<Self> {
         Self::fit_with(&SurrogatePrior::default(), plan, ledger, target)
     }

@@ -24,7 +24,7 @@ use crate::explain::{self, Loaded, explain_one};
 use crate::fingerprint::{bytes, fingerprint};
 use crate::read::csv_field;
 use crate::say::{self, document, line, warn_of_names};
-use crate::{Failure, whole};
+use crate::{Failure, read, whole};
 use found::{Areas, Found};
 use picture::Compared;
 
@@ -243,7 +243,7 @@ fn by_channel(colours: &McRise, map: &Array3<f32>, channels: usize) -> Array3<f3
 
 /// What an earlier comparison wrote here, if it can be read.
 fn earlier(path: &Path) -> Option<Value> {
-    serde_json::from_str(&std::fs::read_to_string(path).ok()?).ok()
+    serde_json::from_str(&read::text(path, "an earlier comparison (JSON)").ok()?).ok()
 }
 
 type Folders<'a> = [(Option<&'a Path>, PathBuf)];

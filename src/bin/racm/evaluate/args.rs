@@ -210,7 +210,8 @@ impl Args {
         if self.masks.is_empty() || self.methods.is_empty() || self.metrics.is_empty() {
             return Err("--methods, --masks and --metrics must each name one".into());
         }
-        self.taught.check(&self.methods, &self.cases().0)?;
+        self.taught
+            .check(&self.methods, &self.cases().0, &self.masks)?;
         if let Some(n) = self.dcc_masks.iter().find(|n| !self.masks.contains(n)) {
             return Err(format!("--dcc-masks has {n}, which is not one of --masks").into());
         }

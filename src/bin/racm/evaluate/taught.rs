@@ -26,13 +26,28 @@ pub struct TaughtArgs {
 
 impl TaughtArgs {
     /// Refuses what no surrogate is fitted for.
-    pub fn check(&self, methods: &[MethodArg], kinds: &[Kind]) -> Result<(), Failure> {
+    pub fn check(
+        &self,
+        methods: &[MethodArg],
+        kinds: &[Kind],
+        masks: &[u64],
+    ) -> Result<(), Failure> {
         self.prior.check(kinds.iter().map(|kind| kind.estimator))?;
         let one = match methods {
             [method] => method.cam().is_none() && kinds.iter().all(|kind| !kind.segments),
             _ => false,
         };
-        if one || !self.learns() {
+        if !self.learns() {
+            return Ok(());
+        }
+        let (most, needed) = (masks.iter().max(), Surrogate::LEAST_MASKS);
+        if let Some(most) = most.filter(|most| **most < needed) {
+            return Err(format!(
+                "--learn-prior is of surrogates, which need {needed} masks: --masks has at most {most}"
+            )
+            .into());
+        }
+        if one {
             return Ok(());
         }
         let given: Vec<String> = methods.iter().copied().map(value_name).collect();

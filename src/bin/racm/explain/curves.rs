@@ -13,7 +13,7 @@ use crate::evaluate::maps::channel_map;
 use crate::fingerprint::{bytes, fingerprint};
 use crate::say::line;
 use crate::signals::Signals;
-use crate::{Failure, whole};
+use crate::{Failure, read, whole};
 
 /// The file that keeps them, so that a run given again asks the model nothing.
 pub const FILE: &str = "curves.json";
@@ -80,8 +80,8 @@ impl Asked<'_> {
         let of = self.of(explanation, &base);
         let path = out.join(FILE);
         // What cannot be read is made again.
-        let kept = std::fs::read(&path).ok();
-        let kept = kept.and_then(|text| serde_json::from_slice::<Kept>(&text).ok());
+        let kept = read::text(&path, "curves (JSON)").ok();
+        let kept = kept.and_then(|text| serde_json::from_str::<Kept>(&text).ok());
         if let Some(kept) = kept.filter(|kept| kept.of == of) {
             return Ok(Ok(kept.curves));
         }
