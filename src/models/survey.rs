@@ -1,6 +1,7 @@
 //! A look at an ONNX file before a runtime reads it. Readers believe the lengths that a file claims and reserve the
 //! memory, and follow graphs inside of graphs until the stack is full: both end the process, and nothing can catch it.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::path::{Component, Path, PathBuf};
@@ -67,24 +68,45 @@ impl Kind {
 
 /// Refuses a file that a runtime should not see; gives the model's name for errors.
 pub(crate) fn check_file(path: &Path) -> Result<String> {
+    surveyed(path).map(|(name, _)| name)
+}
+
+/// The files beside a model that hold values of its tensors, each once.
+pub(crate) fn external_files(path: &Path) -> Result<Vec<PathBuf>> {
+    surveyed(path).map(|(_, files)| files.into_iter().collect())
+}
+
+fn surveyed(path: &Path) -> Result<(String, BTreeSet<PathBuf>)> {
     let name = format!("the model {}", path.display());
     let (file, end) = file::open(path, || name.clone())?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    check(&name, BufReader::new(file), end, Some(folder))?;
-    Ok(name)
+    let files = check(&name, BufReader::new(file), end, Some(folder))?;
+    Ok((name, files))
 }
 
 /// The same for the bytes of a file.
 pub(crate) fn check_bytes(name: &str, bytes: &[u8]) -> Result<()> {
-    check(name, Cursor::new(bytes), bytes.len() as u64, None)
+    check(name, Cursor::new(bytes), bytes.len() as u64, None).map(|_| ())
 }
 
-fn check(name: &str, input: impl BufRead + Seek, end: u64, folder: Option<&Path>) -> Result<()> {
-    let mut walk = Walk { input, at: 0, end };
-    walk.model(folder).map_err(|reason| Error::Adapter {
+fn check(
+    name: &str,
+    input: impl BufRead + Seek,
+    end: u64,
+    folder: Option<&Path>,
+) -> Result<BTreeSet<PathBuf>> {
+    let mut walk = Walk {
+        input,
+        at: 0,
+        end,
+        files: BTreeSet::new(),
+    };
+    let walked = walk.model(folder);
+    walked.map_err(|reason| Error::Adapter {
         what: name.to_owned(),
         reason,
-    })
+    })?;
+    Ok(walk.files)
 }
 
 /// A walk through all messages of a file. Their contents are passed over.
@@ -92,6 +114,8 @@ struct Walk<R> {
     input: R,
     at: u64,
     end: u64,
+    /// Where the values of tensors lie that are not in it.
+    files: BTreeSet<PathBuf>,
 }
 
 impl<R: BufRead + Seek> Walk<R> {
@@ -105,7 +129,8 @@ impl<R: BufRead + Seek> Walk<R> {
             if self.at == end {
                 open.pop();
                 if kind == Kind::Tensor {
-                    check_tensor(&std::mem::take(&mut tensor), folder)?;
+                    let file = check_tensor(&std::mem::take(&mut tensor), folder)?;
+                    self.files.extend(file);
                 }
                 continue;
             }
@@ -203,8 +228,8 @@ impl<R: BufRead + Seek> Walk<R> {
     }
 }
 
-/// Refuses a size that no memory has, and external data that is not there.
-fn check_tensor(tensor: &TensorProto, folder: Option<&Path>) -> Result<(), String> {
+/// Refuses a size that no memory has, and external data that is not there; gives the file of the latter.
+fn check_tensor(tensor: &TensorProto, folder: Option<&Path>) -> Result<Option<PathBuf>, String> {
     let sizes = tensor.dims.iter().map(|&d| usize::try_from(d).ok());
     let mut sizes = sizes.filter(|&d| d != Some(0));
     if sizes.try_fold(8, |n: usize, d| n.checked_mul(d?)).is_none() {
@@ -216,9 +241,9 @@ fn check_tensor(tensor: &TensorProto, folder: Option<&Path>) -> Result<(), Strin
     }
     match folder {
         Some(folder) if !tensor.external_data.is_empty() => {
-            Located::new(tensor, folder).map(|_| ())
+            Located::new(tensor, folder).map(|located| Some(located.path))
         }
-        _ => Ok(()),
+        _ => Ok(None),
     }
 }
 
