@@ -46,6 +46,8 @@ mod several;
 mod shards;
 #[path = "cli/space.rs"]
 mod space;
+#[path = "cli/signals.rs"]
+mod signals;
 #[path = "cli/targets.rs"]
 mod targets;
 

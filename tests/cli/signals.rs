@@ -1,0 +1,79 @@
+//! Signals that come twice, and those that come while a page's curves are measured.
+#![cfg(target_os = "linux")]
+
+use std::io::{ErrorKind, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::*;
+
+fn start(arguments: &str, more: &[(&str, &Path)], error: Stdio) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_racm"));
+    command.args(arguments.split_whitespace());
+    for (option, path) in more {
+        command.arg(option).arg(path);
+    }
+    command.stdout(Stdio::null()).stderr(error).spawn().unwrap()
+}
+
+fn send(signal: &str, child: &Child) {
+    let mut kill = Command::new("kill");
+    kill.args(["-s", signal, &child.id().to_string()]);
+    assert!(kill.status().unwrap().success());
+}
+
+/// Until a file is so long.
+fn wait_for(path: &Path, length: u64, child: &mut Child) {
+    while fs::metadata(path).map_or(0, |about| about.len()) < length {
+        assert!(child.try_wait().unwrap().is_none());
+        sleep(Duration::from_millis(2));
+    }
+}
+
+const LONG: &str = "explain --model demo --masks 5000000 --batch 4 --quiet";
+
+/// `timeout` sends a signal to the program, and then to the group in which it is.
+#[test]
+fn a_signal_that_comes_twice_at_once_counts_as_one() {
+    let out = folder("signal_twice");
+    let mut child = start(LONG, &[("--out", &out)], Stdio::piped());
+    wait_for(&out.join("ledger.racm"), 4000, &mut child);
+    for _ in 0..3 {
+        send("TERM", &child);
+    }
+    let output = child.wait_with_output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(143), "{error}");
+    assert!(error.starts_with("racm: stopped by SIGTERM\n"), "{error}");
+    assert!(out.join("map.npy").exists());
+    assert_eq!(json(&out.join("report.json"))["stopped_by"], "SIGTERM");
+}
+
+/// Of a program that cannot end in order: nobody reads what it says.
+#[test]
+fn a_second_signal_ends_a_run_at_once() {
+    let out = folder("signal_second");
+    let (_unread, mut full) = UnixStream::pair().unwrap();
+    full.set_nonblocking(true).unwrap();
+    let filled = loop {
+        match full.write(&[b'x'; 4096]) {
+            Ok(_) => {}
+            Err(error) => break error.kind(),
+        }
+    };
+    assert_eq!(filled, ErrorKind::WouldBlock);
+    full.set_nonblocking(false).unwrap();
+    let full = Stdio::from(OwnedFd::from(full));
+    let mut child = start(LONG, &[("--out", &out)], full);
+    wait_for(&out.join("ledger.racm"), 4000, &mut child);
+    send("TERM", &child);
+    sleep(Duration::from_millis(2500));
+    assert!(child.try_wait().unwrap().is_none());
+    let second = Instant::now();
+    send("INT", &child);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(second.elapsed() < Duration::from_secs(5));
+}
