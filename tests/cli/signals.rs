@@ -77,3 +77,47 @@ fn a_second_signal_ends_a_run_at_once() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(second.elapsed() < Duration::from_secs(5));
 }
+
+/// A model of three classes whose curves take a while.
+fn slow(name: &str) -> [PathBuf; 3] {
+    let out = folder(name);
+    let (model, image) = (out.join("means.onnx"), out.join("image.npy"));
+    fs::write(&model, proto::means(3, None)).unwrap();
+    let values = Array3::from_shape_fn((3, 400, 400), |(c, y, x)| (c * y + x) as f32);
+    npy::write(&image, &values);
+    [model, image, out.join("out")]
+}
+
+#[test]
+fn curves_are_kept_map_by_map() {
+    let [model, image, out] = slow("signal_curves");
+    let more = [("--model", &*model), ("--image", &*image), ("--out", &*out)];
+    let command = "explain --masks 32 --batch 8 --target all --report";
+    let curves = out.join("curves.json");
+    let count = || json(&curves)["curves"].as_array().unwrap().len();
+    let page = || fs::read_to_string(out.join("report.html")).unwrap();
+
+    let mut child = start(command, &more, Stdio::piped());
+    wait_for(&curves, 1, &mut child);
+    send("TERM", &child);
+    let output = child.wait_with_output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(143), "{error}");
+    let kept = count();
+    assert!((1..3).contains(&kept), "{kept}");
+    // They are not all, and so none are shown.
+    let why = format!("asked for those of {kept} of 3 maps");
+    assert!(page().contains(&why) && !page().contains("\"insertion\":"));
+
+    let said = succeeds(command, &more);
+    let asked = format!("took {} model calls", (3 - kept) * 202);
+    assert!(said.contains(&asked), "{said}");
+    assert_eq!(count(), 3);
+    assert_eq!(page().matches("\"insertion\":").count(), 3);
+    // They are those of a run that nothing stopped.
+    let all = fs::read(&curves).unwrap();
+    fs::remove_file(&curves).unwrap();
+    assert!(succeeds(command, &more).contains("took 606 model calls"));
+    assert!(fs::read(&curves).unwrap() == all);
+    assert!(!succeeds(command, &more).contains("model calls, and are kept"));
+}

@@ -184,9 +184,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         false => Stage::Unfinished,
     };
     let mut written = report::write(&origin, &explainer, &explanation, &stage)?;
-    match args.map.report {
-        true => page::write(&origin, &explanation, &mut written, Err(NO_MODEL))?,
-        false => page::remove(&args.out)?,
+    // Curves there are of another map.
+    page::remove(&args.out)?;
+    if args.map.report {
+        page::write(&origin, &explanation, &mut written, Err(NO_MODEL))?;
     }
     print_summary(&origin, &explanation, &written)?;
     warn_of_names(&names, explanation.ledger().model_outputs())?;
