@@ -22,6 +22,8 @@ mod figures;
 mod files;
 #[path = "cli/lists.rs"]
 mod lists;
+#[path = "cli/merged.rs"]
+mod merged;
 #[path = "cli/missing.rs"]
 mod missing;
 #[path = "cli/names.rs"]

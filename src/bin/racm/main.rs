@@ -50,6 +50,7 @@ enum Command {
     #[command(allow_negative_numbers = true, after_help = explain::EXAMPLES)]
     Explain(Box<explain::Args>),
     /// Make the map of a run whose masks were scored in several places.
+    #[command(after_help = merge::NOTES)]
     Merge(Box<merge::Args>),
     /// Explain an image by several methods, and show their maps in one figure.
     #[command(allow_negative_numbers = true)]

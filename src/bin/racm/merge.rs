@@ -7,7 +7,7 @@ use clap::Parser;
 use racm::{Baseline, Budget, Explainer, Family, Ledger, Plan, demo};
 use serde_json::{Map, Value, json};
 
-use crate::args::{MapArgs, whole_number};
+use crate::args::{MapArgs, of_regressions, whole_number};
 use crate::explain::channels::numbered;
 use crate::explain::evaluated::with_nan;
 use crate::explain::kept::{LEDGER, lock, say_torn};
@@ -27,7 +27,15 @@ use crate::{Failure, read, whole};
 const NO_MODEL: &str = "They ask the model about more images, and racm merge has no model.";
 
 /// The arguments of `racm merge`. What ledgers know (masks, seed, classes, unmasked scores) is not asked for.
-/// They do not know estimator, prior, effect and link, which change no score.
+/// What stands below the help.
+pub const NOTES: &str = "\
+What ledgers know is not asked for: masks, seed, classes and scores. They do not know what changes no score: estimator (lime and
+kernel-shap are estimators: --estimator lime), --prior, --effect and --link. The last line of `racm explain --shard` has the
+command for the map of its run.
+
+The model is not asked. Files are written whole or not at all, and the same command makes all of them again.
+Exit status: 0 done; 1 failed, or masks are missing; 2 the command line cannot be read.";
+
 #[derive(Parser)]
 pub struct Args {
     /// The ledgers of one run, of `racm explain --shard` or --blocks; they may overlap
@@ -143,6 +151,13 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let explainer = builder.build()?;
     args.map.check(&explainer)?;
     let mut explanation = explainer.explain_ledger(plan.shape(), ledger.prefix(wanted))?;
+    if args.map.estimator.is_none() && of_regressions(plan.spec()) {
+        warning(format_args!(
+            "the masks are such as lime and kernel-shap draw, and ledgers know no estimator: this map is by {}. For theirs give \
+             --estimator lime or --estimator kernel-shap",
+            explainer.estimator().name()
+        ))?;
+    }
     if let Some(target) = &args.target {
         explanation = explanation.with_target(target.of(&names)?)?;
     }

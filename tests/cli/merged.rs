@@ -1,0 +1,65 @@
+//! Ledgers of parts of a run: what is said where they could be taken for something else.
+
+use super::*;
+
+/// The two halves of a run in a folder; returns their ledgers, and the last line about the second.
+fn halves(out: &Path, options: &str) -> (String, String) {
+    let mut last = String::new();
+    for part in ["1/2", "2/2"] {
+        let command = format!("explain --model demo --shard {part} {options}");
+        let said = succeeds(&command, &[("--out", out)]);
+        last = said.lines().last().unwrap().to_owned();
+    }
+    let ledgers = [1, 2].map(|k| out.join(format!("ledger-{k}-of-2.racm")));
+    (
+        ledgers.map(|path| path.display().to_string()).join(" "),
+        last,
+    )
+}
+
+fn map(out: &Path) -> Vec<u8> {
+    fs::read(out.join("map.npy")).unwrap()
+}
+
+/// Their masks are those of RISE on segments, and ledgers know no estimator.
+#[test]
+fn halves_of_a_regression_do_not_silently_become_another_map() {
+    let out = folder("merged_regression");
+    for method in ["lime", "kernel-shap"] {
+        let [parts, merged, whole] = ["parts", "merged", "whole"].map(|n| out.join(method).join(n));
+        let options = format!("--method {method} --masks 640");
+        let (ledgers, last) = halves(&parts, &options);
+        let said = succeeds(&format!("merge {ledgers}"), &[("--out", &merged)]);
+        let expected = "warning: the masks are such as lime and kernel-shap draw";
+        assert!(said.contains(expected), "{said}");
+        assert!(said.contains("this map is by averaged"), "{said}");
+        // The last line of a part has the command without a warning.
+        let told = format!("; racm merge --estimator {method} makes the map of all");
+        assert!(last.ends_with(&told), "{last}");
+        let command = format!("merge {ledgers} --estimator {method}");
+        let said = succeeds(&command, &[("--out", &merged)]);
+        assert!(!said.contains("warning"), "{said}");
+        succeeds(
+            &format!("explain --model demo {options}"),
+            &[("--out", &whole)],
+        );
+        assert!(map(&merged) == map(&whole), "{method}");
+    }
+    // What is not a regression is not taken for one, and RISE on segments says what it is.
+    let parts = out.join("racm");
+    let (ledgers, last) = halves(&parts, "--masks 640");
+    assert!(last.contains("; racm merge makes the map"), "{last}");
+    let said = succeeds(&format!("merge {ledgers}"), &[("--out", &parts)]);
+    assert!(!said.contains("warning"), "{said}");
+    let labels = out.join("labels.npy");
+    npy::write(
+        &labels,
+        &Array2::from_shape_fn((96, 96), |(y, _)| (y / 20) as i32),
+    );
+    let segments = format!("--method rise --masks 640 --segments {}", labels.display());
+    let (_, last) = halves(&out.join("rise"), &segments);
+    assert!(
+        last.contains("; racm merge --estimator averaged makes"),
+        "{last}"
+    );
+}
