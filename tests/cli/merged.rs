@@ -63,3 +63,27 @@ fn halves_of_a_regression_do_not_silently_become_another_map() {
         "{last}"
     );
 }
+
+/// Where `racm evaluate` makes the tables of shards, `racm explain` begins anew.
+#[test]
+fn a_whole_run_beside_its_parts_says_that_it_does_not_read_them() {
+    let out = folder("merged_beside");
+    let (ledgers, _) = halves(&out, "--masks 320");
+    let whole = || {
+        racm(
+            "explain --model demo --masks 320 --quiet",
+            &[("--out", &out)],
+        )
+    };
+    let output = whole();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    let expected = "scores of parts of a run, in ledger-1-of-2.racm, ledger-2-of-2.racm. This run does not read them";
+    assert!(error.contains(expected), "{error}");
+    // Not where it goes on, nor of parts themselves, nor beside what merge made.
+    assert!(whole().stderr.is_empty());
+    fs::remove_file(out.join("ledger.racm")).unwrap();
+    halves(&out, "--masks 320");
+    succeeds(&format!("merge {ledgers}"), &[("--out", &out)]);
+    assert!(whole().stderr.is_empty());
+}

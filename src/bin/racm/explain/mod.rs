@@ -26,6 +26,7 @@ mod refined;
 pub mod report;
 mod saved;
 mod several;
+mod shards;
 pub mod space;
 pub mod subject;
 pub mod summary;
@@ -53,6 +54,7 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
     match args.images.images.is_empty() {
         true => {
             let loaded = Loaded::new(args)?;
+            shards::warn(&args.ledger, &args.out)?;
             one::explain(args, &loaded).map(drop)
         }
         false => several::run(args),
