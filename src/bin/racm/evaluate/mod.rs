@@ -7,6 +7,7 @@ pub mod maps;
 mod measure;
 mod methods;
 mod page;
+mod parameters;
 mod plot;
 mod records;
 mod store;
