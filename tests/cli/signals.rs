@@ -78,6 +78,30 @@ fn a_second_signal_ends_a_run_at_once() {
     assert!(second.elapsed() < Duration::from_secs(5));
 }
 
+/// What a full disk keeps from being written, too, is named by its own name.
+#[test]
+fn a_picture_that_cannot_be_written_is_named() {
+    let [model, _, out] = slow("signal_full");
+    let image = model.with_file_name("small.npy");
+    npy::write(&image, &Array3::<f32>::ones((3, 12, 12)));
+    // The signal is ignored, so that writing more than the limit is an error.
+    let script =
+        "trap '' XFSZ; ulimit -f 6; exec \"$0\" explain --masks 32 --method rise --grid 2 \"$@\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_racm"), "--model"]);
+    command
+        .arg(&model)
+        .arg("--image")
+        .arg(&image)
+        .arg("--out")
+        .arg(&out);
+    let output = command.output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    let named = format!("racm: {}: ", out.join("panel.png").display());
+    assert!(error.starts_with(&named), "{error}");
+}
+
 /// A model of three classes whose curves take a while.
 fn slow(name: &str) -> [PathBuf; 3] {
     let out = folder(name);
