@@ -64,6 +64,16 @@ fn halves_of_a_regression_do_not_silently_become_another_map() {
     );
 }
 
+#[test]
+fn the_help_of_merge_says_what_ledgers_do_not_know() {
+    for command in ["merge", "evaluate"] {
+        let help = succeeds(&format!("{command} --help"), &[]);
+        assert!(help.contains("Exit status: 0 done; 1 failed"), "{help}");
+    }
+    let help = succeeds("merge --help", &[]);
+    assert!(help.contains("They do not know what changes no score: estimator"));
+}
+
 /// Where `racm evaluate` makes the tables of shards, `racm explain` begins anew.
 #[test]
 fn a_whole_run_beside_its_parts_says_that_it_does_not_read_them() {

@@ -56,7 +56,7 @@ enum Command {
     #[command(allow_negative_numbers = true)]
     Compare(Box<compare::Args>),
     /// Measure how good maps are, over many images.
-    #[command(allow_negative_numbers = true)]
+    #[command(allow_negative_numbers = true, after_help = evaluate::NOTES)]
     Evaluate(Box<evaluate::Args>),
     /// List the layers of a model that class activation maps can look at, last first.
     #[command(allow_negative_numbers = true)]
