@@ -58,13 +58,8 @@ fn a_second_signal_ends_a_run_at_once() {
     let out = folder("signal_second");
     let (_unread, mut full) = UnixStream::pair().unwrap();
     full.set_nonblocking(true).unwrap();
-    let filled = loop {
-        match full.write(&[b'x'; 4096]) {
-            Ok(_) => {}
-            Err(error) => break error.kind(),
-        }
-    };
-    assert_eq!(filled, ErrorKind::WouldBlock);
+    let filled = full.write_all(&vec![b'x'; 1 << 24]);
+    assert_eq!(filled.unwrap_err().kind(), ErrorKind::WouldBlock);
     full.set_nonblocking(false).unwrap();
     let full = Stdio::from(OwnedFd::from(full));
     let mut child = start(LONG, &[("--out", &out)], full);
