@@ -24,6 +24,8 @@ mod files;
 mod kept;
 #[path = "cli/lists.rs"]
 mod lists;
+#[path = "cli/merged.rs"]
+mod merged;
 #[path = "cli/missing.rs"]
 mod missing;
 #[path = "cli/names.rs"]
@@ -46,6 +48,8 @@ mod series;
 mod several;
 #[path = "cli/shards.rs"]
 mod shards;
+#[path = "cli/signals.rs"]
+mod signals;
 #[path = "cli/space.rs"]
 mod space;
 #[path = "cli/targets.rs"]
@@ -190,16 +194,6 @@ fn explain_refuses_what_it_cannot_do() {
             ("--image", &picture),
             "--layout is about a model of your own",
         ),
-        (
-            "--shard 1/2 --report",
-            ("--image", &picture),
-            "--report is about the map, and a run with --shard makes none",
-        ),
-        (
-            "--blocks 0..2 --figure pdf",
-            ("--image", &picture),
-            "--figure is about the map, and a run with --blocks makes none",
-        ),
         ("--until -1", ("--image", &picture), "--until is -1"),
         ("--until 1.01", ("--image", &picture), "--until is 1.01"),
         (
@@ -254,6 +248,9 @@ fn a_wrong_command_line_is_an_error_of_usage() {
         "explain --model demo --shard 4/3 --out x",
         "explain --model demo --shard 1/3 --blocks 0..4 --out x",
         "explain --model demo --shard 1/3 --until 0.9 --out x",
+        "explain --model demo --shard 1/3 --report --out x",
+        "explain --model demo --shard 1/3 --preview --out x",
+        "explain --model demo --blocks 0..2 --figure pdf --out x",
         "explain --model demo --blocks 4..4 --out x",
         "merge --out x",
         "explain --model demo --device gpu --out x",

@@ -190,3 +190,70 @@ fn a_signal_that_was_ignored_stays_ignored() {
     assert!(output.status.success(), "{output:?}");
     assert!(root.join("out/table.md").exists());
 }
+
+/// Two evaluations with other parameters do not share a folder, whichever is first.
+#[cfg(unix)]
+#[test]
+fn evaluations_that_start_at_once_do_not_ruin_each_other() {
+    let (list, root) = images("at_once");
+    let start = |options: &str, out: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_racm"));
+        let arguments = format!("evaluate --model demo --methods rise --metrics gini {options}");
+        command.args(arguments.split_whitespace());
+        command.arg("--images").arg(&list).arg("--out").arg(out);
+        let command = command.stdout(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let end = |child: Child| {
+        let output = child.wait_with_output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), error)
+    };
+    // The second one comes when the first is at its first image.
+    let out = root.join("second");
+    let mut first = start("--masks 3000", &out);
+    while !out.join("images/list_a.png.begun").exists() && !out.join("images/a.png.begun").exists()
+    {
+        assert!(first.try_wait().unwrap().is_none());
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let (code, error) = end(start("--masks 2000", &out));
+    assert_eq!(code, Some(1), "{error}");
+    let expected = "masks was [3000], now it is [2000]; take another --out";
+    assert!(
+        error.contains("is at work there") && error.contains(expected),
+        "{error}"
+    );
+    let (code, error) = end(first);
+    assert_eq!(code, Some(0), "{error}");
+    // Both at the same moment: one of them gets the folder.
+    let commands = ["--masks 64", "--masks 96"];
+    for round in 0..4 {
+        let out = root.join(format!("both_{round}"));
+        let both = commands.map(|options| start(options, &out));
+        let codes = both.map(|child| end(child).0);
+        assert!(
+            [[Some(0), Some(1)], [Some(1), Some(0)]].contains(&codes),
+            "{codes:?}"
+        );
+        for (options, code) in commands.iter().zip(codes) {
+            assert_eq!(end(start(options, &out)).0, code);
+        }
+    }
+    // The mark of a process that was killed is named, and is all that is in the way.
+    let out = root.join("killed");
+    fs::create_dir_all(out.join("images")).unwrap();
+    fs::write(out.join("parameters.json"), "{\"masks\": [7]}").unwrap();
+    let mark = out.join("images/a.png.begun");
+    fs::write(&mark, "").unwrap();
+    let (code, error) = end(start("--masks 64", &out));
+    assert_eq!(code, Some(1), "{error}");
+    assert!(
+        error.contains("has begun there") && error.contains("remove"),
+        "{error}"
+    );
+    assert!(error.contains("a.png.begun"), "{error}");
+    fs::remove_file(&mark).unwrap();
+    let (code, error) = end(start("--masks 64", &out));
+    assert_eq!(code, Some(0), "{error}");
+}

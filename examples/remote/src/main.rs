@@ -1,5 +1,6 @@
-//! A model behind HTTP that misbehaves: it is busy (503), answers too late, refuses batches that are too large (413), and
-//! dies in the middle and comes back. Several requests are in flight. The map is that of the same model here, to the bit.
+//! A model behind HTTP that misbehaves: it is busy (503), wants fewer requests (429), answers too late, refuses batches that
+//! are too large (413), and dies in the middle and comes back. Several requests are in flight. The map is that of the same
+//! model here, to the bit.
 //!
 //! `cargo run --manifest-path examples/remote/Cargo.toml`
 
@@ -14,6 +15,9 @@ use racm::ndarray::{Array2, ArrayView4};
 use racm::{BlackBoxModel, BoxError, Explainer, Explanation, Target, Tolerant, Tolerated, demo};
 use server::Service;
 use ureq::Agent;
+
+/// Of the statuses that name the client's faults, those that go away by themselves: it was too slow, or asks too often.
+const LATER: [u16; 2] = [408, 429];
 
 /// The model, seen from here.
 struct Remote {
@@ -69,7 +73,7 @@ fn explain(explainer: &Explainer, port: u16) -> Result<(Explanation, Tolerated),
         .retries(10)
         .wait(Duration::from_millis(50), 2, Duration::from_secs(2))
         // What this client did wrong stays wrong.
-        .retry_if(|error| !is_status(error, |status| status < 500))
+        .retry_if(|error| !is_status(error, |status| status < 500 && !LATER.contains(&status)))
         .halve_if(|error| is_status(error, |status| status == 413))
         .on_retry(move |retry| {
             if let Ok(mut seen) = seen.lock() {

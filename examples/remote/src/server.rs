@@ -70,6 +70,9 @@ fn answer(mut request: Request, number: usize) -> Result<(), BoxError> {
     if number % 11 == 5 {
         return Ok(request.respond(Response::empty(503))?);
     }
+    if number % 23 == 8 {
+        return Ok(request.respond(Response::empty(429))?);
+    }
     let Ok(images) = Array4::from_shape_vec((n, c, h, w), super::floats(&body)) else {
         return Ok(request.respond(Response::empty(400))?);
     };

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use racm::{
-    Baseline, Effect, Enlargement, Estimator, Explainer, ExplainerBuilder, Link, Placement, Rise,
-    Segments,
+    Baseline, Effect, Enlargement, Estimator, Explainer, ExplainerBuilder, Family, Link, MaskSpec,
+    Placement, Rise, Segments,
 };
 
 use crate::Failure;
@@ -204,6 +204,11 @@ impl MaskArgs {
     pub fn pilot(&self) -> bool {
         matches!(self.p_pix, Some(PPixArg(None)))
     }
+}
+
+/// Whether masks are such as [`MaskArgs::regression`] sets up. Those of RISE on segments are the same.
+pub fn of_regressions(spec: &MaskSpec) -> bool {
+    spec.segments.is_some() && spec.family.built_in() == Some(Family::Rise)
 }
 
 /// The name of an option's value on the command line.

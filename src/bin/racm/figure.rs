@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::ValueEnum;
-use racm::render::{Figure, write_png};
+use racm::render::{Figure, png as encoded};
 
 use crate::say::by_option;
 use crate::{Failure, whole};
@@ -60,7 +60,7 @@ impl FigureArgs {
     ) -> Result<Vec<&'static str>, Failure> {
         let [png, svg, pdf] = *name;
         let picture = figure.draw()?;
-        whole::put(&out.join(png), |part| Ok(write_png(part, &picture)?))?;
+        whole::write(&out.join(png), &encoded(&picture)?)?;
         let figure = self.set(figure.clone());
         let mut written = vec![png];
         for (format, name) in [(Format::Svg, svg), (Format::Pdf, pdf)] {

@@ -50,12 +50,13 @@ enum Command {
     #[command(allow_negative_numbers = true, after_help = explain::EXAMPLES)]
     Explain(Box<explain::Args>),
     /// Make the map of a run whose masks were scored in several places.
+    #[command(after_help = merge::NOTES)]
     Merge(Box<merge::Args>),
     /// Explain an image by several methods, and show their maps in one figure.
     #[command(allow_negative_numbers = true)]
     Compare(Box<compare::Args>),
     /// Measure how good maps are, over many images.
-    #[command(allow_negative_numbers = true)]
+    #[command(allow_negative_numbers = true, after_help = evaluate::NOTES)]
     Evaluate(Box<evaluate::Args>),
     /// List the layers of a model that class activation maps can look at, last first.
     #[command(allow_negative_numbers = true)]

@@ -1,5 +1,6 @@
 //! `racm merge`: the map of scores from several places, without a model call.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,7 @@ use clap::Parser;
 use racm::{Baseline, Budget, Explainer, Family, Ledger, Plan, demo};
 use serde_json::{Map, Value, json};
 
-use crate::args::{MapArgs, whole_number};
+use crate::args::{MapArgs, of_regressions, whole_number};
 use crate::explain::channels::numbered;
 use crate::explain::evaluated::with_nan;
 use crate::explain::kept::{LEDGER, lock, say_torn};
@@ -26,8 +27,16 @@ use crate::{Failure, read, whole};
 /// Why there are no curves.
 const NO_MODEL: &str = "They ask the model about more images, and racm merge has no model.";
 
+/// What stands below the help.
+pub const NOTES: &str = "\
+What ledgers know is not asked for: masks, seed, classes and scores. They do not know what changes no score: estimator (lime and
+kernel-shap are estimators: --estimator lime), --prior, --effect and --link. The last line of `racm explain --shard` has the
+command for the map of its run.
+
+The model is not asked. Files are written whole or not at all, and the same command makes all of them again.
+Exit status: 0 done; 1 failed, or masks are missing; 2 the command line cannot be read.";
+
 /// The arguments of `racm merge`. What ledgers know (masks, seed, classes, unmasked scores) is not asked for.
-/// They do not know estimator, prior, effect and link, which change no score.
 #[derive(Parser)]
 pub struct Args {
     /// The ledgers of one run, of `racm explain --shard` or --blocks; they may overlap
@@ -142,15 +151,23 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     let explainer = builder.build()?;
     args.map.check(&explainer)?;
+    if args.map.estimator.is_none() && of_regressions(plan.spec()) {
+        warning(format_args!(
+            "the masks are such as lime and kernel-shap draw, and ledgers know no estimator: this map is by {}. For theirs give \
+             --estimator lime or --estimator kernel-shap",
+            explainer.estimator().name()
+        ))?;
+    }
     let mut explanation = explainer.explain_ledger(plan.shape(), ledger.prefix(wanted))?;
     if let Some(target) = &args.target {
         explanation = explanation.with_target(target.of(&names)?)?;
     }
     whole::folder(&args.out)?;
+    let fault = |e: &dyn Display| format!("{}: {e}", out.display());
     whole::put(&out, |part| {
-        let file = File::create(part).map_err(|e| format!("{}: {e}", part.display()))?;
-        ledger.write_to(&file)?;
-        Ok(file.sync_all()?)
+        let file = File::create(part).map_err(|e| fault(&e))?;
+        ledger.write_to(&file).map_err(|e| fault(&e))?;
+        Ok(file.sync_all().map_err(|e| fault(&e))?)
     })?;
     let about = json!({
         "model": args.model.clone().or(model),
@@ -184,9 +201,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         false => Stage::Unfinished,
     };
     let mut written = report::write(&origin, &explainer, &explanation, &stage)?;
-    match args.map.report {
-        true => page::write(&origin, &explanation, &mut written, Err(NO_MODEL))?,
-        false => page::remove(&args.out)?,
+    // Curves there are of another map.
+    page::remove(&args.out)?;
+    if args.map.report {
+        page::write(&origin, &explanation, &mut written, Err(NO_MODEL))?;
     }
     print_summary(&origin, &explanation, &written)?;
     warn_of_names(&names, explanation.ledger().model_outputs())?;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use signal_hook::consts;
 use signal_hook::flag;
@@ -14,6 +16,11 @@ const WATCHED: &[(i32, &str)] = &[
     #[cfg(unix)]
     (consts::SIGHUP, "SIGHUP"),
 ];
+
+/// How long after the first signal another one counts as none: `timeout` sends two, to the program and then to its group.
+const TWICE: Duration = Duration::from_secs(1);
+/// How often is looked for the first one.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Watches for the signals that ask a program to end.
 pub struct Signals {
@@ -31,12 +38,12 @@ pub struct Stopped {
 }
 
 impl Signals {
-    /// From now on a first signal is noted, and a second one ends the program at once.
+    /// From now on a first signal is noted, and one that comes a second later or more ends the program at once.
     pub fn watch() -> Result<Self, Failure> {
         let (stop, caught) = (Arc::new(AtomicBool::new(false)), Arc::default());
+        stop_later(Arc::clone(&stop), Arc::clone(&caught))?;
         for &(number, _) in WATCHED.iter().filter(|(number, _)| !is_ignored(*number)) {
             flag::register_conditional_shutdown(number, 128 + number, Arc::clone(&stop))?;
-            flag::register(number, Arc::clone(&stop))?;
             flag::register_usize(number, Arc::clone(&caught), number as usize)?;
         }
         Ok(Signals { caught })
@@ -62,6 +69,21 @@ impl Stopped {
     pub fn status(&self) -> u8 {
         128 + self.number as u8
     }
+}
+
+/// Lets signals stop the program from a second after the first one on. A handler can do no more than set a flag, so a thread
+/// looks for it, as long as the program runs.
+fn stop_later(stop: Arc<AtomicBool>, caught: Arc<AtomicUsize>) -> Result<(), Failure> {
+    let watch = move || {
+        while caught.load(Ordering::SeqCst) == 0 {
+            thread::sleep(LOOK);
+        }
+        thread::sleep(TWICE);
+        stop.store(true, Ordering::SeqCst);
+    };
+    let watcher = thread::Builder::new().name("signals".to_owned());
+    watcher.spawn(watch)?;
+    Ok(())
 }
 
 /// Whether whoever started the program wants the signal ignored, as `nohup` does. Only Linux says so in a file.

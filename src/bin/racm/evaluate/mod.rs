@@ -7,6 +7,7 @@ pub mod maps;
 mod measure;
 mod methods;
 mod page;
+mod parameters;
 mod plot;
 mod records;
 mod store;
@@ -35,6 +36,12 @@ use measure::Bench;
 use methods::Kind;
 use records::Records;
 use store::{Case, Store};
+
+/// What stands below the help.
+pub const NOTES: &str = "\
+The same command given again goes on where it was stopped. A signal ends it in order: the images that are measured are kept; a
+second signal, after a second or more, ends it at once.
+Exit status: 0 done; 1 failed; 2 the command line cannot be read; 128 + N ended by signal N.";
 
 pub fn run(args: &mut Args) -> Result<(), Failure> {
     args.model.complete(&mut args.mask.baseline)?;

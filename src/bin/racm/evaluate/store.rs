@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::list::{Item, file_name};
+use super::parameters::{Difference, settle};
 use crate::fingerprint::fingerprint;
 use crate::whole::{self, tidy, write};
 use crate::{Failure, read};
@@ -101,15 +102,28 @@ pub struct Record {
 /// Why a folder with results cannot be continued.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    #[error(
-        "{}: holds results of other parameters: {name} was {stored}, now it is {asked}; take another --out",
-        .folder.display()
-    )]
+    #[error("{}: holds results of other parameters: {difference}; take another --out", .folder.display())]
     Parameters {
         folder: PathBuf,
-        name: String,
-        stored: String,
-        asked: String,
+        difference: Difference,
+    },
+    #[error(
+        "{}: an evaluation with other parameters is at work there: {difference}; take another --out",
+        .folder.display()
+    )]
+    AtWork {
+        folder: PathBuf,
+        difference: Difference,
+    },
+    #[error(
+        "{}: an evaluation with other parameters has begun there: {difference}; take another --out, or, if no process is at \
+         work there any more, remove {}",
+        .folder.display(), .mark.display()
+    )]
+    Begun {
+        folder: PathBuf,
+        difference: Difference,
+        mark: PathBuf,
     },
     #[error(
         "{}: was made of another image, box or refinement map, or with other parameters; remove it or take another --out",
@@ -133,6 +147,8 @@ pub struct Store {
     cases: Vec<Case>,
     /// Whether records say what their images taught.
     taught: bool,
+    /// Locked as long as this process is at work here.
+    _at_work: Option<File>,
 }
 
 impl Store {
@@ -146,27 +162,14 @@ impl Store {
         let images = folder.join("images");
         whole::folder(&images)?;
         [folder, &images].into_iter().for_each(tidy);
-        let path = folder.join("parameters.json");
         let text = serde_json::to_string_pretty(parameters)? + "\n";
-        if path.exists() {
-            let stored = read::text(&path, "the parameters of an evaluation (JSON)")?;
-            let listed = std::fs::read_dir(&images);
-            let listed = listed.map_err(|e| format!("{}: {e}", images.display()))?;
-            let mut files = listed.flatten();
-            let empty = !files.any(|file| file.path().extension().is_some_and(|e| e == "json"));
-            match refuse_others(folder, &path, &stored, &text) {
-                // Nothing was measured with the others.
-                Err(_) if empty => write(&path, text.as_bytes())?,
-                outcome => outcome?,
-            }
-        } else {
-            write(&path, text.as_bytes())?;
-        }
+        let lock = settle(folder, &images, &text)?;
         Ok(Store {
             folder: folder.to_owned(),
             parameters: fingerprint([text.as_bytes()]),
             cases: cases.to_vec(),
             taught,
+            _at_work: lock,
         })
     }
 
@@ -256,28 +259,4 @@ impl Drop for Begun {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
     }
-}
-
-fn refuse_others(folder: &Path, path: &Path, stored: &str, asked: &str) -> Result<(), Failure> {
-    if stored == asked {
-        return Ok(());
-    }
-    let object = |text: &str| serde_json::from_str::<serde_json::Map<String, Json>>(text);
-    let asked = object(asked)?;
-    let stored = object(stored).map_err(|e| Refused::Damaged {
-        path: path.to_owned(),
-        reason: e.to_string(),
-    })?;
-    let nothing = Json::Null;
-    let differs = |name: &&String| stored.get(*name) != asked.get(*name);
-    let name = stored.keys().chain(asked.keys()).find(differs);
-    let name = name.cloned().unwrap_or_else(|| "the file".to_owned());
-    let of = |map: &serde_json::Map<String, Json>| map.get(&name).unwrap_or(&nothing).to_string();
-    Err(Refused::Parameters {
-        folder: folder.to_owned(),
-        stored: of(&stored),
-        asked: of(&asked),
-        name,
-    }
-    .into())
 }

@@ -127,12 +127,13 @@ pub struct LedgerArgs {
     /// Remove the ledger first
     #[arg(long)]
     pub restart: bool,
-    /// Only score the K-th of N equal parts of the masks, into ledger-K-of-N.racm in --out; `racm merge` makes the map
+    /// Only score the K-th of N equal parts of the masks, into ledger-K-of-N.racm in --out; `racm merge` makes the map,
+    /// its pictures and its report
     #[arg(
         long,
         value_name = "K/N",
         allow_hyphen_values = true,
-        conflicts_with_all = ["blocks", "until", "until_stable"]
+        conflicts_with_all = ["blocks", "until", "until_stable", "report", "figure", "preview"]
     )]
     pub shard: Option<Shard>,
     /// Only score these blocks of masks (from A on, before B; of 32 masks unless --spec says otherwise), into
@@ -141,21 +142,12 @@ pub struct LedgerArgs {
         long,
         value_name = "A..B",
         value_parser = blocks,
-        conflicts_with_all = ["until", "until_stable"]
+        conflicts_with_all = ["until", "until_stable", "report", "figure", "preview"]
     )]
     pub blocks: Option<Range<u64>>,
 }
 
 impl LedgerArgs {
-    /// The option that asks for a part of the run.
-    fn part_option(&self) -> Option<&'static str> {
-        let given = [
-            ("--shard", self.shard.is_some()),
-            ("--blocks", self.blocks.is_some()),
-        ];
-        first_given(given)
-    }
-
     /// The part of the run that is asked for, if it is not the whole.
     pub fn part(&self) -> Option<Part> {
         let shard = self.shard.map(Part::Shard);
@@ -283,16 +275,6 @@ impl Args {
         first_given(given)
     }
 
-    /// An option that was given and only means something where files with a map are written.
-    fn about_files(&self) -> Option<&'static str> {
-        let given = [
-            ("--report", self.map.report),
-            ("--figure", !self.map.figure.figure.is_empty()),
-            ("--preview", self.preview.is_some()),
-        ];
-        first_given(given)
-    }
-
     /// Refuses options that would say nothing.
     pub fn check(&self) -> Result<(), Failure> {
         let by_cam = matches!(self.method, Some(Method::Cam(_)));
@@ -315,12 +297,6 @@ impl Args {
                 "--effect says nothing beside lime and kernel-shap: their slopes are own effects"
                     .into(),
             );
-        }
-        if let (Some(part), Some(option)) = (self.ledger.part_option(), self.about_files()) {
-            return Err(format!(
-                "{option} is about the map, and a run with {part} makes none: give it to racm merge"
-            )
-            .into());
         }
         if regression || self.segments.is_some() {
             self.mask.check_segments(self.segments.is_some())?;

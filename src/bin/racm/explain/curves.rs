@@ -18,9 +18,6 @@ use crate::{Failure, read, whole};
 /// The file that keeps them, so that a run given again asks the model nothing.
 pub const FILE: &str = "curves.json";
 
-/// Why there are none after a signal.
-pub const STOPPED: &str = "The run was stopped before the model was asked for them.";
-
 /// Removes the file, which would be of another map.
 pub fn remove(out: &Path) -> Result<(), Failure> {
     whole::remove(&out.join(FILE))
@@ -37,12 +34,21 @@ pub struct Asked<'a> {
     pub signals: &'a Signals,
 }
 
-/// The curves of the first maps, with all that they depend on.
+/// The curves of the first maps, with all that they depend on. Those of a run that was stopped are fewer than the maps.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     of: String,
     /// Those of the whole way, from the baseline to the image and back.
     curves: Vec<Curves>,
+}
+
+impl Kept {
+    /// Those in the file, if they are of the same. What cannot be read is made again.
+    fn read(path: &Path, of: &str) -> Option<Self> {
+        let text = read::text(path, "curves (JSON)").ok()?;
+        let kept: Kept = serde_json::from_str(&text).ok()?;
+        (kept.of == of).then_some(kept)
+    }
 }
 
 /// A model whose one score is what a map is of.
@@ -69,33 +75,42 @@ impl BlackBoxModel for Explained<'_> {
 }
 
 impl Asked<'_> {
-    /// Those that are kept in the folder, or else new ones: about 202 images a map, from and to the baseline of the masks.
-    /// Or why there are none, in words: a map is no worse where its curves cannot be measured.
+    /// Those that are kept in the folder, and new ones of the other maps: about 202 images a map, from and to the baseline of
+    /// the masks. Or why not all maps have some, in words: a map is no worse where its curves cannot be measured.
     pub fn curves(
         &self,
         out: &Path,
         explanation: &Explanation,
+        run_stopped: bool,
     ) -> Result<Result<Vec<Curves>, String>, Failure> {
         let base = excluded(self.explainer, self.image)?;
         let of = self.of(explanation, &base);
         let path = out.join(FILE);
-        // What cannot be read is made again.
-        let kept = read::text(&path, "curves (JSON)").ok();
-        let kept = kept.and_then(|text| serde_json::from_str::<Kept>(&text).ok());
-        if let Some(kept) = kept.filter(|kept| kept.of == of) {
-            return Ok(Ok(kept.curves));
-        }
-        remove(out)?;
-        let mut curves = Vec::new();
-        for (index, terms) in terms(explanation).into_iter().enumerate().take(ROWS) {
+        let maps = terms(explanation).into_iter().take(ROWS);
+        let count = maps.len();
+        let mut kept = match Kept::read(&path, &of).filter(|kept| kept.curves.len() <= count) {
+            Some(kept) => kept,
+            None => {
+                remove(out)?;
+                Kept {
+                    of,
+                    curves: Vec::new(),
+                }
+            }
+        };
+        let known = kept.curves.len();
+        for (index, terms) in maps.enumerate().skip(known) {
+            if run_stopped {
+                return Ok(Err(stopped(index, count)));
+            }
             let model = Explained {
                 asked: self,
                 terms,
                 link: explanation.link(),
             };
             match self.of_map(&model, explanation, index, &base) {
-                Ok(found) => curves.push(found),
-                Err(_) if self.signals.caught() => return Ok(Err(STOPPED.to_owned())),
+                Ok(found) => kept.curves.push(found),
+                Err(_) if self.signals.caught() => return Ok(Err(stopped(index, count))),
                 Err(error) => {
                     line(format_args!(
                         "warning: the report has no Insertion and Deletion: {error}"
@@ -103,14 +118,16 @@ impl Asked<'_> {
                     return Ok(Err(format!("They could not be measured: {error}.")));
                 }
             }
+            // A signal that comes now costs no more than the next map's.
+            whole::write(&path, serde_json::to_string(&kept)?.as_bytes())?;
         }
-        let calls = |curves: &Curves| curves.insertion.scores.len() + curves.deletion.scores.len();
-        line(format_args!(
-            "Insertion and Deletion for the report took {} model calls, and are kept in {FILE}",
-            curves.iter().map(calls).sum::<usize>()
-        ))?;
-        let kept = Kept { of, curves };
-        whole::write(&path, serde_json::to_string(&kept)?.as_bytes())?;
+        if known < count {
+            let calls = |c: &Curves| c.insertion.scores.len() + c.deletion.scores.len();
+            line(format_args!(
+                "Insertion and Deletion for the report took {} model calls, and are kept in {FILE}",
+                kept.curves[known..].iter().map(calls).sum::<usize>()
+            ))?;
+        }
         Ok(Ok(kept.curves))
     }
 
@@ -145,6 +162,17 @@ impl Asked<'_> {
         let arrays = [bytes(explanation.maps()), bytes(self.image), bytes(base)];
         let arrays = arrays.iter().map(Vec::as_slice);
         fingerprint(arrays.chain([words.as_bytes()]))
+    }
+}
+
+/// Why there are none after a signal.
+fn stopped(known: usize, count: usize) -> String {
+    match known {
+        0 => "The run was stopped before the model was asked for them.".to_owned(),
+        _ => format!(
+            "The run was stopped when the model had been asked for those of {known} of {count} maps. They are kept in {FILE}: \
+             the same command goes on from them."
+        ),
     }
 }
 

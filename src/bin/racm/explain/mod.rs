@@ -26,6 +26,7 @@ mod refined;
 pub mod report;
 mod saved;
 mod several;
+mod shards;
 pub mod space;
 pub mod subject;
 pub mod summary;
@@ -44,14 +45,16 @@ Examples:
   racm explain .. --images photos/ --out photos-explained            many images, and summary.csv
   racm explain .. --masks 2000 --estimator averaged --preview        exactly so many, shown here, too
 
-The same command given again goes on where it was stopped. Exit status: 0 done; 1 failed, or one image of several did;
-2 the command line cannot be read; 128 + N ended by signal N.";
+The same command given again goes on where it was stopped. A signal ends it in order, with the map so far; a second signal, after
+a second or more, ends it at once.
+Exit status: 0 done; 1 failed, or one image of several did; 2 the command line cannot be read; 128 + N ended by signal N.";
 
 pub fn run(args: &mut Args) -> Result<(), Failure> {
     args.check()?;
     preview::settle(&mut args.preview)?;
     match args.images.images.is_empty() {
         true => {
+            shards::warn(&args.ledger, &args.out)?;
             let loaded = Loaded::new(args)?;
             one::explain(args, &loaded).map(drop)
         }

@@ -47,10 +47,7 @@ pub fn of_run(
     if !origin.map.report {
         return remove(origin.out);
     }
-    let curves = match stopped {
-        true => Err(curves::STOPPED.to_owned()),
-        false => asked.curves(origin.out, explanation)?,
-    };
+    let curves = asked.curves(origin.out, explanation, stopped)?;
     let curves = curves.as_deref().map_err(String::as_str);
     write(origin, explanation, written, curves)
 }
@@ -62,9 +59,6 @@ pub fn write(
     written: &mut Written,
     curves: Measured<'_>,
 ) -> Result<(), Failure> {
-    if curves.is_err() {
-        curves::remove(origin.out)?;
-    }
     let (_, height, width) = origin.image.dim();
     let shown = explanation.maps().dim().0.min(ROWS);
     let step = step([shown, explanation.plan().planes(), height, width]);

@@ -9,6 +9,7 @@ use super::bar::Bar;
 use super::job::{Job, go_on, warn};
 use super::kept::Part;
 use crate::Failure;
+use crate::args::of_regressions;
 use crate::say::{document, line};
 
 impl Job<'_> {
@@ -81,7 +82,8 @@ fn merge(explainer: &Explainer, target: &Target) -> String {
         };
     }
     let (estimator, effect, link) = (explainer.estimator(), explainer.effect(), explainer.link());
-    if estimator != Estimator::default() {
+    // Where racm merge would warn of others, the default is said, too.
+    if estimator != Estimator::default() || of_regressions(explainer.spec()) {
         command += &format!(" --estimator {}", estimator.name());
     }
     if effect != Effect::default() {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use racm::ndarray::{Array4, ArrayRef3, ArrayView3, Axis};
-use racm::render::{Figure, Panel, RgbImage, Scale, Tile, stack, write_png};
+use racm::render::{Figure, Panel, RgbImage, Scale, Tile, png, stack};
 use racm::{Effect, Estimator, Explanation, Family, MaskFamily, McRise, Racm};
 
 use super::evaluated::median;
@@ -131,7 +131,7 @@ pub fn write_pictures(
         return Ok(written);
     }
     let picture = stack(overlays)?;
-    whole::put(&overlay, |part| Ok(write_png(part, &picture)?))?;
+    whole::write(&overlay, &png(&picture)?)?;
     written.push(OVERLAY);
     Ok(written)
 }

@@ -11,6 +11,7 @@ use super::images::ImagesArgs;
 use super::kept::lock;
 use super::loaded::Loaded;
 use super::one::explain;
+use super::shards;
 use crate::evaluate::list;
 use crate::read::{csv_field, quoted, text};
 use crate::say::{self, count_of, line};
@@ -40,7 +41,10 @@ pub fn run(args: &mut Args) -> Result<(), Failure> {
         args.image = Some(item.path.clone());
         args.out = out.join(&item.folder);
         args.reading = reading.of(&item.path);
-        let done = say::of_image(&shown, || explain(args, &loaded));
+        let done = say::of_image(&shown, || {
+            shards::warn(&args.ledger, &args.out)?;
+            explain(args, &loaded)
+        });
         let left = |done: usize| {
             format!(
                 "{done} of {} are done: the same command goes on from there",
