@@ -115,7 +115,7 @@ impl<M: BlackBoxModel + ?Sized> Run<'_, M> {
             end: wanted.end,
             started,
             masks: 0,
-            again: Again::new(self.blocks.is_some()),
+            again: Again::new(wanted != (0..budget.calls)),
             last: None,
             stats,
         };
