@@ -11,10 +11,11 @@ use rten::{
 };
 use rten_tensor::Layout as _;
 
+use crate::caught::caught;
 use crate::error::{BoxError, Error, Result};
 use crate::models::adapter::{OnnxOptions, Port, Runtime, Signature, check_threads, face};
 use crate::models::device::Device;
-use crate::models::model::{BlackBoxModel, caught};
+use crate::models::model::BlackBoxModel;
 use crate::models::survey;
 
 /// An ONNX model that runs in `rten`, without any library outside of Rust.

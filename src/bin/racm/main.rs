@@ -16,6 +16,7 @@ mod model;
 mod npy;
 mod numbers;
 mod of_channels;
+mod panics;
 mod prior;
 mod read;
 mod say;
@@ -88,6 +89,10 @@ fn program() -> clap::Command {
 }
 
 fn main() -> ExitCode {
+    panics::shown_at_the_end(run)
+}
+
+fn run() -> ExitCode {
     let matches = program().get_matches();
     let command = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli.command,

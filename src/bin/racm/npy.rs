@@ -9,7 +9,7 @@ use npyz::{DType, NpyFile, Order, WriterBuilder};
 use racm::ndarray::{Array, Array2, Array3, ArrayRef, Dimension, IntoDimension, ShapeBuilder};
 
 use crate::read::image_shape;
-use crate::{Failure, read, whole};
+use crate::{Failure, panics, read, whole};
 
 /// Reads a saliency map `[H, W]` (or `[1, H, W]`) of this size: floats of 2, 4 or 8 bytes, integers
 /// or truth values, in any byte and memory order. Where the image is missing, the map need not have a value.
@@ -28,7 +28,8 @@ fn read(
     missing: Option<&Array2<bool>>,
 ) -> Result<Array2<f32>, Failure> {
     let (file, bytes) = read::open(path, "an array (.npy)")?;
-    let array = parse(what, BufReader::new(file), bytes, size, missing);
+    let array =
+        panics::refused(|| parse(what, BufReader::new(file), bytes, size, missing));
     array.map_err(|reason| format!("{}: {reason}", path.display()).into())
 }
 

@@ -18,7 +18,7 @@ pub use fit::{Input, Taken, highest, in_both};
 use wrong::Wrong;
 
 use crate::npy::parse_image;
-use crate::{Failure, read};
+use crate::{Failure, panics, read};
 
 /// What is said of `--image`, and expected where there is no such file.
 const EXPECTED: &str =
@@ -191,9 +191,18 @@ fn file(path: &Path, array: Option<&str>) -> Result<Stored, Failure> {
     };
     let numbers = match kind {
         Kind::Picture => return Ok(Stored::picture(read_grey_or_rgb(path)?)),
-        Kind::Npy => parse_image(again()?, bytes),
-        Kind::Npz => npz::parse(again()?, bytes, array),
-        Kind::Tiff => tiff::parse(again()?, bytes),
+        Kind::Npy => {
+            let file = again()?;
+            panics::refused(|| parse_image(file, bytes))
+        }
+        Kind::Npz => {
+            let file = again()?;
+            panics::refused(|| npz::parse(file, bytes, array))
+        }
+        Kind::Tiff => {
+            let file = again()?;
+            panics::refused(|| tiff::parse(file, bytes))
+        }
     };
     Ok(Stored::numbers(numbers.map_err(wrong)?))
 }
