@@ -15,6 +15,11 @@ const DEEPEST: usize = 64;
 /// Bytes of a name, or of what says where data lies.
 const LONGEST_TEXT: u64 = 1 << 16;
 
+/// The most that a message of protocol buffers can be.
+const LONGEST_FILE: u64 = i32::MAX as u64;
+/// Nodes of all graphs. Networks have some thousand; a runtime follows them node by node, each deeper in its stack.
+const MOST_NODES: usize = 10_000;
+
 /// The field of a tensor with its sizes.
 const DIMENSIONS: u64 = 1;
 
@@ -99,6 +104,13 @@ impl<R: BufRead + Seek> Walk<R> {
         if self.end == 0 {
             return Err("not an ONNX file: it is empty".to_owned());
         }
+        if self.end > LONGEST_FILE {
+            return Err(format!(
+                "it has {} bytes, expected an ONNX file of at most {LONGEST_FILE} (weights can lie in files beside it)",
+                self.end
+            ));
+        }
+        let mut nodes = 0;
         let mut open = vec![(Kind::Model, self.end)];
         let mut tensor = TensorProto::default();
         while let Some(&(kind, end)) = open.last() {
@@ -110,6 +122,13 @@ impl<R: BufRead + Seek> Walk<R> {
                 continue;
             }
             let tag = self.number(end)?;
+            if tag >> 3 == 0 {
+                // What is filled with zeros would be one such field after the other.
+                return Err(format!(
+                    "not an ONNX file: a field of number 0 at byte {}",
+                    self.at
+                ));
+            }
             let length = match tag & 7 {
                 0 => {
                     let number = self.number(end)?;
@@ -152,6 +171,10 @@ impl<R: BufRead + Seek> Walk<R> {
                     ));
                 }
                 Some(inner) => {
+                    nodes += usize::from(inner == Kind::Node);
+                    if nodes > MOST_NODES {
+                        return Err(format!("has more than {MOST_NODES} nodes"));
+                    }
                     if inner == Kind::Entry {
                         tensor.external_data.push(StringStringEntryProto::default());
                     }
