@@ -144,6 +144,16 @@ fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<
     })
 }
 
+/// What the runtime says, and what else can be said of it.
+fn explained(reason: &str) -> String {
+    match reason.contains("missing external data") {
+        true => format!(
+            "{reason}: expected location, offset and length; rten knows no defaults, ONNX Runtime does"
+        ),
+        false => reason.to_owned(),
+    }
+}
+
 /// A model, its inputs and its outputs.
 fn loaded(
     name: &str,
@@ -159,7 +169,7 @@ fn loaded(
     let model = on_a_deep_stack(|| caught(|| load(&loader)))
         .map_err(|e| fault(e.to_string()))?
         .map_err(|message| fault(format!("the runtime panicked: {message}")))?
-        .map_err(|e| fault(e.to_string()))?;
+        .map_err(|e| fault(explained(&e.to_string())))?;
     let ports = |ids: &[NodeId]| ids.iter().map(|&id| port(&model, id)).collect::<Vec<_>>();
     let (inputs, outputs) = (ports(model.input_ids()), ports(model.output_ids()));
     Ok((model, inputs, outputs))

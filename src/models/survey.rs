@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::path::{Component, Path, PathBuf};
 
-use rten_onnx::onnx::{StringStringEntryProto, TensorProto};
+use rten_onnx::onnx::{DataType, StringStringEntryProto, TensorProto};
 
 use crate::error::{Error, Result};
 use crate::file;
@@ -20,8 +20,9 @@ const LONGEST_FILE: u64 = i32::MAX as u64;
 /// Nodes of all graphs. Networks have some thousand; a runtime follows them node by node, each deeper in its stack.
 const MOST_NODES: usize = 10_000;
 
-/// The field of a tensor with its sizes.
+/// The fields of a tensor with its sizes, and with the type of its elements.
 const DIMENSIONS: u64 = 1;
+const DATA_TYPE: u64 = 2;
 
 /// The kinds of messages (`onnx.proto`) that readers look into.
 #[derive(Clone, Copy, PartialEq)]
@@ -74,8 +75,7 @@ impl Kind {
 pub(crate) fn check_file(path: &Path) -> Result<String> {
     let name = format!("the model {}", path.display());
     let (file, end) = file::open(path, || name.clone())?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    check(&name, BufReader::new(file), end, Some(folder))?;
+    check(&name, BufReader::new(file), end, Some(path))?;
     Ok(name)
 }
 
@@ -84,9 +84,9 @@ pub(crate) fn check_bytes(name: &str, bytes: &[u8]) -> Result<()> {
     check(name, Cursor::new(bytes), bytes.len() as u64, None)
 }
 
-fn check(name: &str, input: impl BufRead + Seek, end: u64, folder: Option<&Path>) -> Result<()> {
+fn check(name: &str, input: impl BufRead + Seek, end: u64, path: Option<&Path>) -> Result<()> {
     let mut walk = Walk { input, at: 0, end };
-    walk.model(folder).map_err(|reason| Error::Adapter {
+    walk.model(path).map_err(|reason| Error::Adapter {
         what: name.to_owned(),
         reason,
     })
@@ -100,7 +100,7 @@ struct Walk<R> {
 }
 
 impl<R: BufRead + Seek> Walk<R> {
-    fn model(&mut self, folder: Option<&Path>) -> Result<(), String> {
+    fn model(&mut self, path: Option<&Path>) -> Result<(), String> {
         if self.end == 0 {
             return Err("not an ONNX file: it is empty".to_owned());
         }
@@ -117,7 +117,7 @@ impl<R: BufRead + Seek> Walk<R> {
             if self.at == end {
                 open.pop();
                 if kind == Kind::Tensor {
-                    check_tensor(&std::mem::take(&mut tensor), folder)?;
+                    check_tensor(&std::mem::take(&mut tensor), path)?;
                 }
                 continue;
             }
@@ -132,8 +132,12 @@ impl<R: BufRead + Seek> Walk<R> {
             let length = match tag & 7 {
                 0 => {
                     let number = self.number(end)?;
-                    if (kind, tag >> 3) == (Kind::Tensor, DIMENSIONS) {
-                        tensor.dims.push(number as i64);
+                    match (kind, tag >> 3) {
+                        (Kind::Tensor, DIMENSIONS) => tensor.dims.push(number as i64),
+                        (Kind::Tensor, DATA_TYPE) => {
+                            tensor.data_type = i32::try_from(number).ok().map(DataType);
+                        }
+                        _ => {}
                     }
                     continue;
                 }
@@ -153,6 +157,14 @@ impl<R: BufRead + Seek> Walk<R> {
                     "not a whole ONNX file: {length} bytes should follow byte {}, where only {left} can",
                     self.at
                 ));
+            }
+            if (kind, tag >> 3) == (Kind::Tensor, DIMENSIONS) && length <= LONGEST_TEXT {
+                // Several in one field.
+                let stop = self.at + length;
+                while self.at < stop {
+                    tensor.dims.push(self.number(stop)? as i64);
+                }
+                continue;
             }
             match kind.inner(tag >> 3).filter(|_| tag & 7 == 2) {
                 Some(text @ (Kind::Name | Kind::Key | Kind::Value)) => {
@@ -227,7 +239,7 @@ impl<R: BufRead + Seek> Walk<R> {
 }
 
 /// Refuses a size that no memory has, and external data that is not there.
-fn check_tensor(tensor: &TensorProto, folder: Option<&Path>) -> Result<(), String> {
+fn check_tensor(tensor: &TensorProto, model: Option<&Path>) -> Result<(), String> {
     let sizes = tensor.dims.iter().map(|&d| usize::try_from(d).ok());
     let mut sizes = sizes.filter(|&d| d != Some(0));
     if sizes.try_fold(8, |n: usize, d| n.checked_mul(d?)).is_none() {
@@ -237,12 +249,35 @@ fn check_tensor(tensor: &TensorProto, folder: Option<&Path>) -> Result<(), Strin
             tensor.dims
         ));
     }
-    match folder {
-        Some(folder) if !tensor.external_data.is_empty() => {
-            Located::new(tensor, folder).map(|_| ())
-        }
-        _ => Ok(()),
+    let Some(model) = model.filter(|_| !tensor.external_data.is_empty()) else {
+        return Ok(());
+    };
+    let located = Located::new(tensor, model.parent().unwrap_or(Path::new("")))?;
+    let real = |path: &Path| path.canonicalize().map_err(fault);
+    match real(&located.path)? == real(model)? {
+        true => Err(format!(
+            "external data of `{}`: it is said to lie in the model's own file, expected one beside it",
+            tensor.name.as_deref().unwrap_or_default()
+        )),
+        false => Ok(()),
     }
+}
+
+/// What the elements of a tensor take, where their type has a size.
+fn bytes_of(tensor: &TensorProto) -> Option<u64> {
+    let bits: u64 = match tensor.data_type? {
+        DataType::UINT4 | DataType::INT4 | DataType::FLOAT4E2M1 => 4,
+        DataType::UINT8 | DataType::INT8 | DataType::BOOL => 8,
+        DataType(17..=20 | 24) => 8,
+        DataType::UINT16 | DataType::INT16 | DataType::FLOAT16 | DataType::BFLOAT16 => 16,
+        DataType::FLOAT | DataType::INT32 | DataType::UINT32 => 32,
+        DataType::DOUBLE | DataType::INT64 | DataType::UINT64 | DataType::COMPLEX64 => 64,
+        DataType::COMPLEX128 => 128,
+        _ => return None,
+    };
+    let mut sizes = tensor.dims.iter().map(|&d| u64::try_from(d).ok());
+    let all = sizes.try_fold(bits, |n: u64, d| n.checked_mul(d?))?;
+    Some(all.div_ceil(8))
 }
 
 fn fault(error: std::io::Error) -> String {
@@ -287,9 +322,15 @@ impl Located {
         let (file, whole) =
             file::open(&path, || path.display().to_string()).map_err(|e| e.to_string())?;
         let start = number("offset")?.unwrap_or(0);
-        let length = match number("length")? {
-            Some(length) => length,
-            None => whole.saturating_sub(start),
+        let length = match (number("length")?, bytes_of(tensor)) {
+            (Some(length), Some(needed)) if length != needed => {
+                return Err(format!(
+                    "its length is {length} bytes, expected {needed} for the shape {:?}",
+                    tensor.dims
+                ));
+            }
+            (Some(length), _) | (None, Some(length)) => length,
+            (None, None) => whole.saturating_sub(start),
         };
         match start.checked_add(length) {
             Some(end) if end <= whole => Ok(Located {

@@ -368,6 +368,47 @@ fn external(room: &Room, runtime: &str, explain: &str) -> Vec<Case> {
         let words = [&[&*name, "external data of `shift`"][..], words].concat();
         cases.push(Case::refused(format!("{runtime} {name}"), explain, &words).with(path));
     }
+    let own = "said to lie in the model's own file";
+    let part = |name: &str, location: &str, offset, length| {
+        let model = proto::with_external_part(location, offset, length);
+        room.file(&format!("{folder}/{name}"), model)
+    };
+    let data = "weights.data";
+    for (name, path, words) in [
+        (
+            "own.onnx",
+            part("own.onnx", "own.onnx", Some("4"), Some("12")),
+            &["external data of `shift`", own][..],
+        ),
+        (
+            "longer.onnx",
+            part("longer.onnx", data, Some("0"), Some("16")),
+            &["its length is 16 bytes, expected 12 for the shape [1, 3, 1, 1]"],
+        ),
+        (
+            "shorter.onnx",
+            part("shorter.onnx", data, Some("4"), Some("8")),
+            &["its length is 8 bytes, expected 12"],
+        ),
+    ] {
+        let words = [&[name][..], words].concat();
+        cases.push(Case::refused(format!("{runtime} {name}"), explain, &words).with(path));
+    }
+    for (name, offset, length) in [
+        ("no_length.onnx", Some("4"), None),
+        ("no_offset.onnx", None, Some("12")),
+        ("no_part.onnx", None, None),
+    ] {
+        let path = part(name, data, offset, length);
+        let title = format!("{runtime} {name}");
+        cases.push(match runtime {
+            "ort" => Case::fine(title, explain).with(path),
+            _ => {
+                let words = [name, "expected location, offset and length"];
+                Case::refused(title, explain, &words).with(path)
+            }
+        });
+    }
     let right = proto::with_external_data("weights.data");
     let path = room.file(&format!("{folder}/right.onnx"), right);
     cases.push(Case::fine(format!("{runtime} right.onnx"), explain).with(path));
