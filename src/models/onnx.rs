@@ -160,13 +160,16 @@ fn loaded(
     prepack: bool,
     load: impl FnOnce(&ModelOptions) -> Result<Model, LoadError> + Send,
 ) -> Result<(Model, Vec<Port>, Vec<Port>)> {
-    let mut loader = ModelOptions::with_all_ops();
-    loader.prepack_weights(prepack);
+    let load = || {
+        let mut loader = ModelOptions::with_all_ops();
+        loader.prepack_weights(prepack);
+        load(&loader)
+    };
     let fault = |reason| Error::Adapter {
         what: name.to_owned(),
         reason,
     };
-    let model = on_a_deep_stack(|| caught(|| load(&loader)))
+    let model = on_a_deep_stack(|| caught(load))
         .map_err(|e| fault(e.to_string()))?
         .map_err(|message| fault(format!("the runtime panicked: {message}")))?
         .map_err(|e| fault(explained(&e.to_string())))?;
