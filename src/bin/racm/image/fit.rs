@@ -9,6 +9,7 @@ use racm::{Baseline, Region};
 use super::wrong::Wrong;
 use super::{ImageArgs, Stored};
 use crate::Failure;
+use crate::say::warning;
 
 /// What is taken of an image.
 pub struct Taken {
@@ -81,6 +82,9 @@ impl Input {
                 .into());
             }
         };
+        if height.is_none() && width.is_none() && h.saturating_mul(w) > LARGE {
+            warn_of_size(path, values.dim().into(), taken)?;
+        }
         let expected = [height.unwrap_or(h), width.unwrap_or(w)];
         let (values, resized_from) = match (expected == [h, w], is_picture) {
             (true, _) => (values, None),
@@ -106,6 +110,15 @@ impl Input {
             names,
             resized_from,
         })
+    }
+
+    /// What is said of an image that the model does not see in its own size.
+    pub fn resized(&self) -> Option<String> {
+        let [height, width] = self.resized_from?;
+        let [_, to_height, to_width] = self.shape();
+        Some(format!(
+            "{height} x {width} pixels, resized to the {to_height} x {to_width} that the model takes"
+        ))
     }
 
     /// The lowest and the highest of the numbers of what is no picture, and the number of pixels without a value.
@@ -163,6 +176,21 @@ impl Input {
         }
         Ok((image, Some(Region::from_pixels(missing.mapv(|m| !m))?)))
     }
+}
+
+/// Pixels of an image that takes long in a usual network: some 80 times what those were trained with.
+const LARGE: usize = 4_000_000;
+
+/// A line about a large image that is not resized, before it takes time and memory.
+fn warn_of_size(path: &Path, shape: [usize; 3], taken: &Taken) -> Result<(), Failure> {
+    let [channels, height, width] = shape;
+    let megabytes = channels * height * width * size_of::<f32>() / 1_000_000;
+    warning(format_args!(
+        "{}: {height} x {width} pixels, which {} takes as they are: each masked copy has {megabytes} MB, and the model needs \
+         more. A smaller copy of the image costs less, and the map is no finer than its grid",
+        path.display(),
+        taken.by
+    ))
 }
 
 /// The highest pixels of a saliency map, of those with a value.

@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
+use ::image::ImageDecoder;
 use racm::ndarray::Array3;
 use racm::render::read_grey_or_rgb;
 
@@ -18,6 +19,7 @@ pub use fit::{Input, Taken, highest, in_both};
 use wrong::Wrong;
 
 use crate::npy::parse_image;
+use crate::say::warning;
 use crate::{Failure, panics, read};
 
 /// What is said of `--image`, and expected where there is no such file.
@@ -190,7 +192,17 @@ fn file(path: &Path, array: Option<&str>) -> Result<Stored, Failure> {
         Ok(BufReader::new(read::open(path, EXPECTED)?.0))
     };
     let numbers = match kind {
-        Kind::Picture => return Ok(Stored::picture(read_grey_or_rgb(path)?)),
+        Kind::Picture => {
+            let values = read_grey_or_rgb(path)?;
+            if let Some(orientation) = turned(path) {
+                warning(format_args!(
+                    "{}: its camera says that it is to be turned (EXIF orientation {orientation}), which viewers do. It is \
+                     read as its pixels lie, and so are maps and boxes: if the model is to see it upright, save it so first",
+                    path.display()
+                ))?;
+            }
+            return Ok(Stored::picture(values));
+        }
         Kind::Npy => {
             let file = again()?;
             panics::refused(|| parse_image(file, bytes))
@@ -205,4 +217,18 @@ fn file(path: &Path, array: Option<&str>) -> Result<Stored, Failure> {
         }
     };
     Ok(Stored::numbers(numbers.map_err(wrong)?))
+}
+
+/// The orientation that a picture's EXIF data asks for, if it is not that of its pixels. A picture that was read has a
+/// sound header; whatever is wrong with what a camera added is no reason to refuse it.
+fn turned(path: &Path) -> Option<u8> {
+    let orientation = || {
+        let fault = |e: ::image::ImageError| e.to_string();
+        let reader = ::image::ImageReader::open(path).map_err(|e| e.to_string())?;
+        let reader = reader.with_guessed_format().map_err(|e| e.to_string())?;
+        let mut decoder = reader.into_decoder().map_err(fault)?;
+        decoder.orientation().map_err(fault)
+    };
+    let orientation = panics::refused(orientation).ok()?.to_exif();
+    Some(orientation).filter(|&number| number != 1)
 }
