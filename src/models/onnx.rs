@@ -140,7 +140,9 @@ fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK);
         let worker = thread.spawn_scoped(scope, work)?;
-        worker.join().or_else(|panic| std::panic::resume_unwind(panic))
+        worker
+            .join()
+            .or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 

@@ -44,6 +44,9 @@ fn a_picture_that_is_to_be_turned_is_read_as_it_lies() {
         let explain = "explain --model demo --masks 8 --grid 2";
         succeeds(explain, &[("--image", &path), ("--out", &root.join("out"))])
     };
-    assert!(said(6).contains("turned.png: its camera says that it is to be turned (EXIF orientation 6)"));
+    assert!(
+        said(6)
+            .contains("turned.png: its camera says that it is to be turned (EXIF orientation 6)")
+    );
     assert!(!said(1).contains("EXIF"));
 }

@@ -134,7 +134,11 @@ fn wrong_archives() -> Vec<Wrong> {
     let mut damaged = zip(&[("a.npy", &plane)], 0, None);
     damaged[30 + 5 + plane.len() - 1] ^= 1;
     vec![
-        ("damaged.npz", damaged, &["its array is damaged", "checksum"]),
+        (
+            "damaged.npz",
+            damaged,
+            &["its array is damaged", "checksum"],
+        ),
         ("empty.npz", Vec::new(), &["not an .npz file"]),
         ("text.npz", b"a = 1".to_vec(), &["not an .npz file"]),
         ("no_array.npz", zip(&[], 0, None), &["it holds no array"]),

@@ -131,7 +131,10 @@ fn wrong_lists(absolute: &str) -> Vec<(Vec<u8>, Vec<&'static str>)> {
         (format!("file\n{absolute}\n"), vec!["line 2", outside]),
         ("file\n..\n".to_owned(), vec!["line 2", outside]),
         ("file\nlink.png\n".to_owned(), vec!["\"link.png\"", left]),
-        ("file\nup/ramp.png\n".to_owned(), vec!["\"up/ramp.png\"", left]),
+        (
+            "file\nup/ramp.png\n".to_owned(),
+            vec!["\"up/ramp.png\"", left],
+        ),
         (
             "file,file\na.png,a.png\n".to_owned(),
             vec!["`file` more than once"],

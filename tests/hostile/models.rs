@@ -63,7 +63,10 @@ pub fn cases(room: &Room) -> Vec<Case> {
         }
         // Two GiB that take no place on the disk.
         let empty = room.file("sparse.onnx", []);
-        std::fs::File::create(&empty).unwrap().set_len(1 << 31).unwrap();
+        std::fs::File::create(&empty)
+            .unwrap()
+            .set_len(1 << 31)
+            .unwrap();
         let words = ["sparse.onnx", "2147483648 bytes", "at most 2147483647"];
         cases.push(Case::refused(format!("{runtime} sparse.onnx"), &explain, &words).with(empty));
         cases.extend(external(room, runtime, &explain));

@@ -28,8 +28,7 @@ fn read(
     missing: Option<&Array2<bool>>,
 ) -> Result<Array2<f32>, Failure> {
     let (file, bytes) = read::open(path, "an array (.npy)")?;
-    let array =
-        panics::refused(|| parse(what, BufReader::new(file), bytes, size, missing));
+    let array = panics::refused(|| parse(what, BufReader::new(file), bytes, size, missing));
     array.map_err(|reason| format!("{}: {reason}", path.display()).into())
 }
 
@@ -60,8 +59,12 @@ pub fn parse(
 }
 
 /// The image in a file of so many bytes: `[C, H, W]`, one channel `[H, W]`, one series `[T]`, or a batch of one image
-/// `[1, C, H, W]`. Elements as they are, NaN and infinities, too.
-pub fn parse_image(file: impl BufRead, bytes: u64) -> Result<Array3<f32>, String> {
+/// `[1, C, H, W]`. Elements as they are, NaN and infinities, too. Nothing is read of a shape that does not `fit`.
+pub fn parse_image(
+    file: impl BufRead,
+    bytes: u64,
+    fit: &dyn Fn([usize; 3]) -> Result<(), String>,
+) -> Result<Array3<f32>, String> {
     elements(file, bytes, |given| {
         let shape = match *given {
             [t] => [1, 1, t],
@@ -73,7 +76,9 @@ pub fn parse_image(file: impl BufRead, bytes: u64) -> Result<Array3<f32>, String
                 ));
             }
         };
-        image_shape(shape)
+        let shape = image_shape(shape)?;
+        fit(shape)?;
+        Ok(shape)
     })
 }
 

@@ -41,7 +41,9 @@ pub fn refused<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String>
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
         let text = text.unwrap_or("without a message");
-        Err(format!("it is damaged, its reader gave up ({text})"))
+        Err(format!(
+            "it is damaged, its reader gave up ({text}); expected a whole file"
+        ))
     })
 }
 
@@ -49,22 +51,22 @@ pub fn refused<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String>
 mod tests {
     use super::*;
 
+    // One test, for all panics of a process have one hook.
     #[test]
-    fn a_panic_is_a_refusal_with_its_message() {
-        let read = || -> Result<(), String> { panic!("byte {}", 7) };
-        assert_eq!(
-            refused(read),
-            Err("it is damaged, its reader gave up (byte 7)".to_owned())
-        );
-        assert_eq!(refused(|| Ok(1)), Ok(1));
-    }
-
-    #[test]
-    fn a_panic_that_nothing_catches_ends_the_program_as_ever() {
+    fn a_panic_is_a_refusal_or_ends_the_program_as_ever() {
         let ended = shown_at_the_end(|| panic!("on purpose"));
         assert_eq!(format!("{ended:?}"), format!("{:?}", ExitCode::from(101)));
         let said = LAST.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        assert!(
+            said.contains("panicked at") && said.contains("on purpose"),
+            "{said}"
+        );
+        let read = || -> Result<(), String> { panic!("byte {}", 7) };
+        assert_eq!(
+            refused(read),
+            Err("it is damaged, its reader gave up (byte 7); expected a whole file".to_owned())
+        );
+        assert_eq!(refused(|| Ok(1)), Ok(1));
         drop(std::panic::take_hook());
-        assert!(said.contains("panicked at") && said.contains("on purpose"), "{said}");
     }
 }

@@ -54,32 +54,8 @@ impl Input {
             (1, 3) if args.convert => (tripled(&values), None),
             (3, 1) if args.convert => (luma(&values), None),
             (given, expected) => {
-                let hint = match (given, expected) {
-                    (1, expected) if h == expected && !is_picture && taken.hint.is_empty() => {
-                        "; it has as many rows: a series of so many channels is [C, 1, T] (series[:, None, :] in numpy), and \
-                         [H, W] an image of one channel"
-                    }
-                    (1, 3) => "; --convert makes three equal channels of it",
-                    (3, 1) => "; --convert makes grey of it",
-                    (_, expected) if w == expected && taken.hint.is_empty() => {
-                        "; its last axis has as many: save it as [C, H, W] (numpy.moveaxis(image, -1, 0))"
-                    }
-                    _ => &taken.hint,
-                };
-                let given = match (given, is_picture) {
-                    (1, true) => "1 channel (grey)".to_owned(),
-                    (1, false) => "1 channel".to_owned(),
-                    (_, true) => "3 channels (red, green and blue)".to_owned(),
-                    _ => format!("{given} channels"),
-                };
-                return Err(Wrong::Channels {
-                    path: path.to_owned(),
-                    given,
-                    expected,
-                    taken_by: taken.by.clone(),
-                    hint: hint.to_owned(),
-                }
-                .into());
+                let image = ([given, h, w], is_picture);
+                return Err(wrong_channels(path, image, expected, taken).into());
             }
         };
         if height.is_none() && width.is_none() && h.saturating_mul(w) > LARGE {
@@ -93,15 +69,7 @@ impl Input {
                     .map_err(|e| format!("{}, whose images have that size: {e}", taken.by))?;
                 (resized, Some([h, w]))
             }
-            (false, false) => {
-                return Err(Wrong::Size {
-                    path: path.to_owned(),
-                    given: [h, w],
-                    expected,
-                    taken_by: taken.by.clone(),
-                }
-                .into());
-            }
+            (false, false) => return Err(wrong_size(path, [h, w], expected, taken).into()),
         };
         Ok(Input {
             values,
@@ -175,6 +143,70 @@ impl Input {
                 .for_each(|v, &missing| *v = if missing { fill } else { *v });
         }
         Ok((image, Some(Region::from_pixels(missing.mapv(|m| !m))?)))
+    }
+}
+
+/// Refuses numbers of a shape that is not taken, which the header of their file says.
+pub fn check_numbers(
+    path: &Path,
+    shape: [usize; 3],
+    args: &ImageArgs,
+    taken: &Taken,
+) -> Result<(), Wrong> {
+    let [channels, height, width] = taken.shape;
+    let [given, h, w] = shape;
+    let expected = channels.unwrap_or(given);
+    let converted = args.convert && matches!((given, expected), (1, 3) | (3, 1));
+    if given != expected && !converted {
+        return Err(wrong_channels(path, (shape, false), expected, taken));
+    }
+    let expected = [height.unwrap_or(h), width.unwrap_or(w)];
+    match expected == [h, w] {
+        true => Ok(()),
+        false => Err(wrong_size(path, [h, w], expected, taken)),
+    }
+}
+
+/// Of an image of this shape, which may be a picture.
+fn wrong_channels(
+    path: &Path,
+    ([given, h, w], is_picture): ([usize; 3], bool),
+    expected: usize,
+    taken: &Taken,
+) -> Wrong {
+    let hint = match (given, expected) {
+        (1, expected) if h == expected && !is_picture && taken.hint.is_empty() => {
+            "; it has as many rows: a series of so many channels is [C, 1, T] (series[:, None, :] in numpy), and \
+             [H, W] an image of one channel"
+        }
+        (1, 3) => "; --convert makes three equal channels of it",
+        (3, 1) => "; --convert makes grey of it",
+        (_, expected) if w == expected && taken.hint.is_empty() => {
+            "; its last axis has as many: save it as [C, H, W] (numpy.moveaxis(image, -1, 0))"
+        }
+        _ => &taken.hint,
+    };
+    let given = match (given, is_picture) {
+        (1, true) => "1 channel (grey)".to_owned(),
+        (1, false) => "1 channel".to_owned(),
+        (_, true) => "3 channels (red, green and blue)".to_owned(),
+        _ => format!("{given} channels"),
+    };
+    Wrong::Channels {
+        path: path.to_owned(),
+        given,
+        expected,
+        taken_by: taken.by.clone(),
+        hint: hint.to_owned(),
+    }
+}
+
+fn wrong_size(path: &Path, given: [usize; 2], expected: [usize; 2], taken: &Taken) -> Wrong {
+    Wrong::Size {
+        path: path.to_owned(),
+        given,
+        expected,
+        taken_by: taken.by.clone(),
     }
 }
 

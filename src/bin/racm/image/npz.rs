@@ -8,11 +8,13 @@ use zip::ZipArchive;
 use crate::npy::parse_image;
 use crate::read::quoted;
 
-/// The image in a file of so many bytes: the array of this name, or the only one.
+/// The image in a file of so many bytes: the array of this name, or the only one. Nothing is read of a shape that does
+/// not `fit`.
 pub fn parse(
     file: impl Read + Seek,
     bytes: u64,
     array: Option<&str>,
+    fit: &dyn Fn([usize; 3]) -> Result<(), String>,
 ) -> Result<Array3<f32>, String> {
     /// More than deflate makes of a byte (1032).
     const DENSEST: u64 = 2048;
@@ -28,7 +30,7 @@ pub fn parse(
         ));
     }
     let mut entry = BufReader::new(entry);
-    let image = parse_image(&mut entry, claimed)?;
+    let image = parse_image(&mut entry, claimed, fit)?;
     // The checksum is checked where the entry ends, which what is read of an array does not come to.
     let after = io::copy(&mut entry.take(claimed + 1), &mut io::sink());
     match after {
