@@ -47,7 +47,11 @@ pub fn parse(
             }
             // Before the last page nobody knows how many channels there are.
             let single = page == 0 && !decoder.more_images();
-            let fit = if single { fit } else { &|_| Ok(()) };
+            let any = |_| Ok(());
+            let fit: &dyn Fn([usize; 3]) -> Result<(), String> = match single {
+                true => fit,
+                false => &any,
+            };
             add_page(&mut decoder, given, bytes, fit, &mut values).map_err(at)?;
         }
         if !decoder.more_images() {
