@@ -89,7 +89,8 @@ fn no_step() -> Vec<u8> {
         let tensor = [number(1, 1), number(2, INT64), bytes(8, name), data].concat();
         graph.extend(bytes(5, &tensor));
     }
-    let image = [None, Some(3), None, None];
+    // Of sizes that are open the runtime does not infer others, and says what is wrong.
+    let image = [None, Some(3), Some(16), Some(16)];
     let scores = [None, Some(3), Some(1), Some(1)];
     graph.extend(bytes(11, &value("image", FLOAT, &image)));
     graph.extend(bytes(12, &value("scores", FLOAT, &scores)));
