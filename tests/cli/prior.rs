@@ -274,7 +274,8 @@ fn what_is_no_prior_or_is_not_used_is_refused() {
         fails(&format!("{evaluate} {methods}"), &to, &wanted);
     }
     let few = "which need 16 masks: --masks has at most 12";
-    fails(&format!("{evaluate} racm --masks 8,12"), &to, few);
+    let evaluate_few = "evaluate --model demo --metrics gini --methods racm --masks 8,12";
+    fails(evaluate_few, &to, few);
     let to = [
         ("--images", &*list),
         ("--out", &*out),
