@@ -23,6 +23,8 @@ mod data;
 mod figures;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/kept.rs"]
+mod kept;
 #[path = "cli/lists.rs"]
 mod lists;
 #[path = "cli/missing.rs"]

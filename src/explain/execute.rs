@@ -86,8 +86,10 @@ impl<M: BlackBoxModel + ?Sized> Run<'_, M> {
         if self.blocks.is_some() || budget.until.is_empty() {
             ledger.want(budget.calls);
         }
-        let file = file.map(|file| file.open(&ledger)).transpose()?;
         let missing = ledger.missing(wanted.clone());
+        // A file in which all is there may be one that nobody may write to.
+        let file = file.filter(|file| !missing.is_empty() || !file.is_whole(&ledger));
+        let file = file.map(|file| file.open(&ledger)).transpose()?;
         let reading = self.explainer.reading(target);
         let looks = Looks::new(&reading, self.look_hook);
         let checkpoints: Vec<u64> = match self.blocks.is_none() && looks.wanted(self.explainer) {
@@ -113,7 +115,7 @@ impl<M: BlackBoxModel + ?Sized> Run<'_, M> {
             end: wanted.end,
             started,
             masks: 0,
-            again: Again::new(),
+            again: Again::new(self.blocks.is_some()),
             last: None,
             stats,
         };

@@ -1,5 +1,6 @@
 //! From a model and an image to an explanation: orchestration without arithmetic.
 
+mod arrivals;
 pub(crate) mod budget;
 mod execute;
 pub(crate) mod explainer;

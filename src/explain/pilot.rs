@@ -52,6 +52,45 @@ pub struct PilotCandidate {
 }
 
 impl Pilot {
+    /// What explanations show that were made with [`Explainer::pilot_explainer`], one for each `P_pix`, on the given links of
+    /// the scores.
+    ///
+    /// ```
+    /// use racm::{Explainer, Link, Pilot, Target, demo};
+    ///
+    /// let (explainer, image) = (Explainer::builder().build()?, demo::image());
+    /// let mut explanations = Vec::new();
+    /// for p_pix in [0.3, 0.7] {
+    ///     let tried = explainer.pilot_explainer([3, 96, 96], p_pix);
+    ///     let run = tried.run(&demo::Classifier, &image, Target::Top);
+    ///     explanations.push(run.explain()?); // or with a file, a hook, ..
+    /// }
+    /// let pilot = Pilot::of(&explanations, &[Link::Identity])?;
+    /// assert_eq!(pilot.candidates.len(), 2);
+    /// # Ok::<(), racm::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Explanation::with_link`] and [`Explanation::standard_errors`].
+    pub fn of(explanations: &[Explanation], links: &[Link]) -> Result<Pilot> {
+        let mut pilot = Pilot {
+            candidates: Vec::new(),
+            model_calls: 0,
+        };
+        for explanation in explanations {
+            pilot.model_calls += explanation.run_stats().model_calls;
+            for &link in links {
+                let linked = explanation.with_link(link)?;
+                pilot.candidates.push(PilotCandidate {
+                    p_pix: explanation.plan().spec().p_pix,
+                    link,
+                    signal_to_noise: signal_to_noise(&linked)?,
+                });
+            }
+        }
+        Ok(pilot)
+    }
+
     /// The candidate with the largest ratio.
     pub fn best(&self) -> Option<&PilotCandidate> {
         let by_ratio = |a: &&PilotCandidate, b: &&PilotCandidate| {
@@ -91,31 +130,25 @@ impl Explainer {
         p_pix: &[f64],
         links: &[Link],
     ) -> Result<Pilot> {
-        let target = target.into();
-        let mut pilot = Pilot {
-            candidates: Vec::new(),
-            model_calls: 0,
+        let (target, (channels, height, width)) = (target.into(), image.dim());
+        let explain = |&p: &f64| {
+            let explainer = self.pilot_explainer([channels, height, width], p);
+            Ok(explainer.explain(model, image, target.clone())?)
         };
-        let (_, height, width) = image.dim();
-        for &p in p_pix {
-            let mut explainer = self.clone();
-            explainer.budget = Budget::exactly(MASKS);
-            explainer.link = Link::Identity;
-            explainer.spec.p_pix = p;
-            explainer.spec.block_size = 32;
-            explainer.spec.grid = Some([CELLS.min(height), CELLS.min(width)]);
-            let explanation = explainer.explain(model, image, target.clone())?;
-            pilot.model_calls += explanation.run_stats().model_calls;
-            for &link in links {
-                let linked = explanation.with_link(link)?;
-                pilot.candidates.push(PilotCandidate {
-                    p_pix: p,
-                    link,
-                    signal_to_noise: signal_to_noise(&linked)?,
-                });
-            }
-        }
-        Ok(pilot)
+        let explanations: Vec<_> = p_pix.iter().map(explain).collect::<Result<_>>()?;
+        Pilot::of(&explanations, links)
+    }
+
+    /// The explainer with which a pilot tries this `P_pix` on images of a shape, for runs of one's own: with a file of
+    /// scores, a hook, on several machines. [`Pilot::of`] makes the pilot of their explanations.
+    pub fn pilot_explainer(&self, [_, height, width]: [usize; 3], p_pix: f64) -> Explainer {
+        let mut explainer = self.clone();
+        explainer.budget = Budget::exactly(MASKS);
+        explainer.link = Link::Identity;
+        explainer.spec.p_pix = p_pix;
+        explainer.spec.block_size = 32;
+        explainer.spec.grid = Some([CELLS.min(height), CELLS.min(width)]);
+        explainer
     }
 }
 

@@ -5,7 +5,7 @@ use crate::ledger::Ledger;
 /// The masks of a run after which it first asks again; then each time that they have doubled.
 const FIRST: u64 = 200;
 
-/// It also does so at its end, if at least so many masks came since: shorter runs never ask again.
+/// It also does so at its end, if at least so many masks came since: shorter runs never ask again, but for shards.
 const LAST: u64 = 100;
 
 /// Differences below this share of the scores' standard deviation over the masks are tolerated: they
@@ -22,7 +22,7 @@ const OF_LARGEST: f64 = 1e-3;
 /// that was left on, a score that depends on the other images of the batch, a service that was
 /// updated meanwhile), it scores the unmasked image, alone at first, a second time in a batch with the
 /// last masked image before: after 200 masks, each time that they have doubled, and at the end if 100
-/// or more came since. That is 2 model calls each time, 12 in a run of 5000 masks. It changes neither
+/// or more came since (of a shard, any). That is 2 model calls each time, 12 in a run of 5000 masks. It changes neither
 /// ledger nor map, and when it happens depends on the number of masks that this run scored, after the
 /// batches then under way, and never on time.
 ///
@@ -122,13 +122,17 @@ fn tolerances(ledger: &Ledger) -> Vec<f64> {
 pub(super) struct Again {
     next: u64,
     last: u64,
+    /// Masks since the last time with which it does so at its end.
+    at_end: u64,
 }
 
 impl Again {
-    pub fn new() -> Self {
+    /// Of a whole run, or of one shard of many, each of which may be short.
+    pub fn new(shard: bool) -> Self {
         Again {
             next: FIRST,
             last: 0,
+            at_end: if shard { 1 } else { LAST },
         }
     }
 
@@ -146,6 +150,6 @@ impl Again {
 
     /// Whether one that ends with so many does.
     pub fn is_due_at_end(&self, masks: u64) -> bool {
-        masks - self.last >= LAST
+        masks - self.last >= self.at_end
     }
 }

@@ -187,9 +187,10 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
     /// Keeps the ledger in a file while the run goes on, and goes on from what is in it: a run that was killed is gone
     /// on with by the same run again, and its map is that of a run in one go, bit for bit.
     ///
-    /// The file is created if there is none. Each batch is appended to it as soon as it is scored, so that a killed
-    /// process loses no more than the batches that were at the model; the disk is told to keep it about every half
-    /// second, which is what a power cut costs. More masks, other budgets and other estimators go on from the same
+    /// The file is created if there is none, and written again if somebody removes it meanwhile. Each batch is appended to it
+    /// as soon as it is scored, whatever other threads wait for, so that a killed process loses no more than the batches
+    /// that were at the model, and of blocks that have a gap; the disk is told to keep it about every half second, which is
+    /// what a power cut costs. More masks, other budgets and other estimators go on from the same
     /// file. A record that was cut short is left out, and its masks are scored again ([`RunStats::torn_bytes`]).
     /// [`Ledger::write_to`] describes the format; [`Ledger::recover_from`] reads the file.
     ///
@@ -217,7 +218,8 @@ impl<'a, M: BlackBoxModel + ?Sized> Run<'a, M> {
     /// When the run is started: [`Error::Ledger`](crate::Error::Ledger) says where the file's run differs from this
     /// one, [`Error::LedgerFormat`](crate::Error::LedgerFormat) that the file holds no ledger or a damaged one,
     /// [`Error::LedgerConflict`](crate::Error::LedgerConflict) that its scores are of another model, and
-    /// [`Error::Io`](crate::Error::Io) what the system says. No score is then added to the file, and none removed.
+    /// [`Error::Io`](crate::Error::Io) what the system says. No score is then added to the file, and none removed: also where
+    /// the other run begins it at the same moment.
     pub fn ledger_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.ledger_file = Some(path.into());
         self

@@ -8,6 +8,7 @@ use ndarray::{Array2, ArrayView4};
 use rayon::prelude::*;
 
 use crate::error::{Error, Inputs, Result};
+use crate::explain::arrivals::Arrivals;
 use crate::explain::budget::StopReason;
 use crate::explain::explainer::Explainer;
 use crate::explain::look::Looks;
@@ -135,7 +136,7 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
         for (images, inputs) in questions {
             let (scores, time) = predict(self.model, self.plan, images, self.classes, inputs);
             self.account(images.len() / image.len(), time);
-            answers.extend(self.of_targets(&scores?));
+            answers.extend(of_targets(&scores?, &self.targets));
         }
         self.stats.repeats.compare(&self.ledger, mask, &answers);
         Ok(())
@@ -224,6 +225,7 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
         let (model, masker, plan) = (self.model, self.masker, self.plan);
         let (seed, classes) = (self.seed, self.classes);
         let buffers: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
+        let targets = self.targets.clone();
         let pixels = masker.image().len();
         let call = |batch: &Range<u64>| {
             let mut buffer = buffers
@@ -240,7 +242,20 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
         };
         let batches = std::mem::take(&mut self.batches);
         for wave in batches.chunks(BATCHES * rayon::current_num_threads()) {
+            let free = wave.iter().filter(|batch| self.follows(batch));
+            let free = free.map(|batch| batch.start).collect();
+            let arrivals = Mutex::new(Arrivals::new(plan.block_size(), free, self.file.as_mut()));
+            // What a thread has is kept at once, whatever the others do.
+            let call = |batch: &Range<u64>| {
+                let (scores, time) = call(batch);
+                let kept = scores.map(|scores| of_targets(&scores, &targets));
+                if let (Ok(scores), Ok(mut arrivals)) = (&kept, arrivals.lock()) {
+                    arrivals.take(batch, scores);
+                }
+                (kept, time)
+            };
             let answers: Vec<_> = wave.par_iter().map(call).collect();
+            let appended = arrivals.into_inner().map_or(Ok(()), Arrivals::end);
             let mut outcome = Ok(());
             let mut flow = ControlFlow::Continue(());
             for (batch, (scores, time)) in wave.iter().zip(answers) {
@@ -248,18 +263,17 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
                 match scores {
                     // After a failure, later batches count only if their block has no gap.
                     Ok(scores) if self.follows(batch) => {
-                        let recorded = self.record(batch, &scores);
+                        self.remember(batch, &scores);
                         if flow.is_continue() {
                             flow = self.report();
                         }
-                        outcome = outcome.and(recorded);
                     }
                     Ok(_) => {}
                     Err(error) if outcome.is_ok() => outcome = Err(error),
                     Err(_) => {}
                 }
             }
-            outcome?;
+            outcome.and(appended).and(self.keep_file())?;
             if flow.is_break() {
                 break;
             }
@@ -284,21 +298,25 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
     }
 
     fn record(&mut self, batch: &Range<u64>, scores: &Array2<f32>) -> Result<()> {
-        let scores = self.of_targets(scores);
+        let scores = of_targets(scores, &self.targets);
+        self.remember(batch, &scores);
+        if let Some(file) = &mut self.file {
+            file.append(batch.start, &scores)?;
+        }
+        self.keep_file()
+    }
+
+    fn remember(&mut self, batch: &Range<u64>, scores: &[f32]) {
         self.ledger.record(batch.start, scores.iter().copied());
         self.masks += batch.end - batch.start;
         self.last = Some(batch.end - 1);
-        match &mut self.file {
-            Some(file) => file.append(&self.ledger, batch.start, &scores),
-            None => Ok(()),
-        }
     }
 
-    /// The scores of the targets, row by row.
-    fn of_targets(&self, scores: &Array2<f32>) -> Vec<f32> {
-        let rows = scores.rows().into_iter();
-        rows.flat_map(|row| self.targets.iter().map(move |&k| row[k]))
-            .collect()
+    fn keep_file(&mut self) -> Result<()> {
+        match &mut self.file {
+            Some(file) => file.keep(&self.ledger),
+            None => Ok(()),
+        }
     }
 
     fn report(&mut self) -> ControlFlow<()> {
@@ -325,6 +343,13 @@ impl<'a, M: BlackBoxModel + ?Sized> Scoring<'_, 'a, M> {
         }
         flow
     }
+}
+
+/// The scores of the targets, row by row.
+fn of_targets(scores: &Array2<f32>, targets: &[usize]) -> Vec<f32> {
+    let rows = scores.rows().into_iter();
+    rows.flat_map(|row| targets.iter().map(move |&k| row[k]))
+        .collect()
 }
 
 /// What the model says of the image itself, and how long it took.

@@ -5,9 +5,10 @@
 //! 3. [What to choose](choosing): method, estimator, budget, `P_pix`, grid, baseline, link.
 //! 4. [Every kind of input](inputs): photos, other colours, fields, series, tables, and scores that are no probabilities.
 //! 5. [What it costs](costs), and how runs are reproduced, interrupted and shared.
-//! 6. [Is the map true?](judging) Metrics, and refinement by a class activation map.
-//! 7. [Where the paper contradicts itself](paper), with proofs.
-//! 8. [Other tools](comparison): what they do better, what they cost, and which to take when.
+//! 6. [Many machines](clusters): job arrays, MPI, and models that fail for a while.
+//! 7. [Is the map true?](judging) Metrics, and refinement by a class activation map.
+//! 8. [Where the paper contradicts itself](paper), with proofs.
+//! 9. [Other tools](comparison): what they do better, what they cost, and which to take when.
 //!
 //! The pictures are made by the example `guide_pictures`.
 //!
@@ -30,7 +31,7 @@
 //! | a choice of methods to make | `compare_methods`, `known_truth` (where the answer is known), `convergence` (how many calls) |
 //! | a mask of your own | `custom_family` |
 //! | a metric of your own | `custom_metric` |
-//! | many machines | `mpi/`, and [`Run::blocks`](crate::Run::blocks) |
+//! | many machines | [the chapter about them](clusters), `mpi/` |
 
 /// Method, estimator, budget, `P_pix`, grid, baseline and link.
 ///
@@ -40,6 +41,10 @@
 ///
 #[doc = include_str!("choosing.md")]
 pub mod choosing {}
+/// Job arrays (Slurm, Kubernetes, GNU parallel), MPI, and models that fail for a while.
+///
+#[doc = include_str!("clusters.md")]
+pub mod clusters {}
 /// What other tools do better, what they cost, and which to take when.
 ///
 #[doc = include_str!("comparison.md")]

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 
 use super::header::Header;
-use super::record::{HEADER, MARKER, is_begun, records, sealed};
+use super::record::{HEADER, MARKER, SHARED, is_begun, records, sealed};
 use super::{Ledger, old};
 use crate::error::{Error, Result};
 
@@ -24,6 +24,19 @@ pub(super) struct Found {
     pub old: bool,
 }
 
+/// All bytes of a reader; only the first ones if they are not those of a ledger.
+pub(super) fn contents(mut reader: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader
+        .by_ref()
+        .take(SHARED as u64)
+        .read_to_end(&mut bytes)?;
+    if MARKER.starts_with(&bytes) {
+        reader.read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
 /// Reads all that is whole.
 pub(super) fn read(bytes: &[u8]) -> Result<Found> {
     let fault = |reason| Error::LedgerFormat { reason };
@@ -34,7 +47,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Found> {
             ..Found::default()
         });
     }
-    if !bytes.is_empty() && !bytes.starts_with(MARKER) {
+    if !bytes.starts_with(&MARKER[..SHARED.min(bytes.len())]) {
         return Err(fault("it does not begin with RACMLED3".to_owned()));
     }
     let found = records(bytes).map_err(fault)?;
@@ -116,7 +129,8 @@ impl Ledger {
     pub fn write_to(&self, mut writer: impl Write) -> Result<()> {
         let mut bytes = self.header();
         for (&block, scores) in &self.blocks {
-            bytes.extend(self.score_records(block * self.identity.block_size, scores));
+            let first = block * self.identity.block_size;
+            bytes.extend(score_records(self.unmasked.len(), first, scores));
         }
         writer.write_all(&bytes).map_err(|source| Error::Io {
             what: "writing a ledger".to_owned(),
@@ -145,9 +159,8 @@ impl Ledger {
     ///
     /// # Errors
     /// As of [`Ledger::read_from`], but for those bytes.
-    pub fn recover_from(mut reader: impl Read) -> Result<(Self, u64)> {
-        let mut bytes = Vec::new();
-        reader.read_to_end(&mut bytes).map_err(|source| Error::Io {
+    pub fn recover_from(reader: impl Read) -> Result<(Self, u64)> {
+        let bytes = contents(reader).map_err(|source| Error::Io {
             what: "reading a ledger".to_owned(),
             source,
         })?;
@@ -166,18 +179,6 @@ impl Ledger {
             wanted: self.wanted,
         };
         sealed(HEADER, header.to_text().as_bytes())
-    }
-
-    /// The scores of the masks from `first` on, as records.
-    pub(super) fn score_records(&self, first: u64, scores: &[f32]) -> Vec<u8> {
-        let targets = self.unmasked.len();
-        let masks = (CONTENT / (4 * targets)).max(1);
-        let pieces = scores.chunks(masks * targets).zip(0u64..);
-        let piece = |(scores, i): (&[f32], u64)| {
-            let content: Vec<u8> = scores.iter().flat_map(|v| v.to_le_bytes()).collect();
-            sealed(first + i * masks as u64, &content)
-        };
-        pieces.flat_map(piece).collect()
     }
 
     /// Adds the scores of a record.
@@ -207,4 +208,15 @@ impl Ledger {
         }
         Ok(())
     }
+}
+
+/// The scores of the masks from `first` on, as records.
+pub(super) fn score_records(targets: usize, first: u64, scores: &[f32]) -> Vec<u8> {
+    let masks = (CONTENT / (4 * targets)).max(1);
+    let pieces = scores.chunks(masks * targets).zip(0u64..);
+    let piece = |(scores, i): (&[f32], u64)| {
+        let content: Vec<u8> = scores.iter().flat_map(|v| v.to_le_bytes()).collect();
+        sealed(first + i * masks as u64, &content)
+    };
+    pieces.flat_map(piece).collect()
 }

@@ -6,7 +6,7 @@ use crate::masks::plan::fingerprint;
 pub(super) const MARKER: &[u8; 8] = b"RACMLED3";
 
 /// The bytes of the marker that all formats share.
-const SHARED: usize = 7;
+pub(super) const SHARED: usize = 7;
 
 /// Bytes before the content: marker, first mask, length of the content, and a check of these.
 const HEAD: usize = 24;
@@ -123,8 +123,12 @@ pub(super) fn records(bytes: &[u8]) -> Result<Records<'_>, String> {
         let other = piece.get(SHARED).copied().unwrap_or(MARKER[SHARED]);
         if piece.starts_with(&MARKER[..SHARED]) && other != MARKER[SHARED] {
             let other = char::from(other).escape_default();
+            let verb = match at {
+                0 => "it is".to_owned(),
+                _ => format!("at byte {at} it goes on"),
+            };
             return Err(format!(
-                "at byte {at} it goes on in the format RACMLED{other}; this version reads RACMLED3"
+                "{verb} in the format RACMLED{other}; this version reads RACMLED3"
             ));
         }
         let torn = is_torn(piece);
@@ -142,5 +146,6 @@ pub(super) fn records(bytes: &[u8]) -> Result<Records<'_>, String> {
 
 /// Whether a file without a whole record may be that of a ledger: one that was stopped while it was begun.
 pub(super) fn is_begun(bytes: &[u8]) -> bool {
-    bytes.is_empty() || (head(bytes).is_some_and(|(first, _)| first == HEADER) && is_torn(bytes))
+    let of_header = head(bytes).is_none_or(|(first, _)| first == HEADER);
+    of_header && is_torn(bytes)
 }

@@ -1,7 +1,7 @@
 //! ONNX models through `rten`, in pure Rust.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ndarray::{Array2, ArrayView4};
@@ -70,6 +70,16 @@ impl OnnxModel {
         let path = path.as_ref();
         let name = survey::check_file(path)?;
         Self::new(&name, options, |loader| loader.load_file(path))
+    }
+
+    /// The files beside an ONNX file that hold some of its weights (external data), in the order of their names. A name for
+    /// the model ([`Run::model_name`](crate::Run::model_name)) should change with them as with the file itself.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be opened; [`Error::Adapter`] if it is no ONNX file, or names a file that is not
+    /// there or not beside it.
+    pub fn external_files(path: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
+        survey::external_files(path.as_ref())
     }
 
     /// Loads a model from the bytes of an ONNX file.

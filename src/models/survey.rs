@@ -1,6 +1,7 @@
 //! A look at an ONNX file before a runtime reads it. Readers believe the lengths that a file claims and reserve the
 //! memory, and follow graphs inside of graphs until the stack is full: both end the process, and nothing can catch it.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::path::{Component, Path, PathBuf};
@@ -73,23 +74,44 @@ impl Kind {
 
 /// Refuses a file that a runtime should not see; gives the model's name for errors.
 pub(crate) fn check_file(path: &Path) -> Result<String> {
+    surveyed(path).map(|(name, _)| name)
+}
+
+/// The files beside a model that hold values of its tensors, each once.
+pub(crate) fn external_files(path: &Path) -> Result<Vec<PathBuf>> {
+    surveyed(path).map(|(_, files)| files.into_iter().collect())
+}
+
+fn surveyed(path: &Path) -> Result<(String, BTreeSet<PathBuf>)> {
     let name = format!("the model {}", path.display());
     let (file, end) = file::open(path, || name.clone())?;
-    check(&name, BufReader::new(file), end, Some(path))?;
-    Ok(name)
+    let files = check(&name, BufReader::new(file), end, Some(path))?;
+    Ok((name, files))
 }
 
 /// The same for the bytes of a file.
 pub(crate) fn check_bytes(name: &str, bytes: &[u8]) -> Result<()> {
-    check(name, Cursor::new(bytes), bytes.len() as u64, None)
+    check(name, Cursor::new(bytes), bytes.len() as u64, None).map(|_| ())
 }
 
-fn check(name: &str, input: impl BufRead + Seek, end: u64, path: Option<&Path>) -> Result<()> {
-    let mut walk = Walk { input, at: 0, end };
-    walk.model(path).map_err(|reason| Error::Adapter {
+fn check(
+    name: &str,
+    input: impl BufRead + Seek,
+    end: u64,
+    path: Option<&Path>,
+) -> Result<BTreeSet<PathBuf>> {
+    let mut walk = Walk {
+        input,
+        at: 0,
+        end,
+        files: BTreeSet::new(),
+    };
+    let walked = walk.model(path);
+    walked.map_err(|reason| Error::Adapter {
         what: name.to_owned(),
         reason,
-    })
+    })?;
+    Ok(walk.files)
 }
 
 /// A walk through all messages of a file. Their contents are passed over.
@@ -97,6 +119,8 @@ struct Walk<R> {
     input: R,
     at: u64,
     end: u64,
+    /// Where the values of tensors lie that are not in it.
+    files: BTreeSet<PathBuf>,
 }
 
 impl<R: BufRead + Seek> Walk<R> {
@@ -117,7 +141,8 @@ impl<R: BufRead + Seek> Walk<R> {
             if self.at == end {
                 open.pop();
                 if kind == Kind::Tensor {
-                    check_tensor(&std::mem::take(&mut tensor), path)?;
+                    let file = check_tensor(&std::mem::take(&mut tensor), path)?;
+                    self.files.extend(file);
                 }
                 continue;
             }
@@ -238,8 +263,8 @@ impl<R: BufRead + Seek> Walk<R> {
     }
 }
 
-/// Refuses a size that no memory has, and external data that is not there.
-fn check_tensor(tensor: &TensorProto, model: Option<&Path>) -> Result<(), String> {
+/// Refuses a size that no memory has, and external data that is not there; gives the file of the latter.
+fn check_tensor(tensor: &TensorProto, model: Option<&Path>) -> Result<Option<PathBuf>, String> {
     let sizes = tensor.dims.iter().map(|&d| usize::try_from(d).ok());
     let mut sizes = sizes.filter(|&d| d != Some(0));
     if sizes.try_fold(8, |n: usize, d| n.checked_mul(d?)).is_none() {
@@ -250,7 +275,7 @@ fn check_tensor(tensor: &TensorProto, model: Option<&Path>) -> Result<(), String
         ));
     }
     let Some(model) = model.filter(|_| !tensor.external_data.is_empty()) else {
-        return Ok(());
+        return Ok(None);
     };
     let located = Located::new(tensor, model.parent().unwrap_or(Path::new("")))?;
     let real = |path: &Path| path.canonicalize().map_err(fault);
@@ -259,7 +284,7 @@ fn check_tensor(tensor: &TensorProto, model: Option<&Path>) -> Result<(), String
             "external data of `{}`: it is said to lie in the model's own file, expected one beside it",
             tensor.name.as_deref().unwrap_or_default()
         )),
-        false => Ok(()),
+        false => Ok(Some(located.path)),
     }
 }
 

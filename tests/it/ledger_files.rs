@@ -181,8 +181,11 @@ fn other_runs_are_refused_and_told() {
 
     for (contents, expected) in [
         (&b"my notes"[..], "it does not begin with RACMLED3"),
-        (b"RACMLED1 and so on", "it does not begin with RACMLED3"),
-        (b"RACM", "it does not begin with RACMLED3"),
+        (
+            b"RACMLED1 and so on",
+            "it is in the format RACMLED1; this version reads RACMLED3",
+        ),
+        (b"RACML!", "it does not begin with RACMLED3"),
     ] {
         fs::write(&file, contents).unwrap();
         let (refused, calls) = on_file(&explainer, &file);
@@ -202,7 +205,7 @@ fn other_runs_are_refused_and_told() {
     let nowhere = folder.join("not/there.racm");
     let error = on_file(&explainer, &nowhere).0.unwrap_err();
     assert!(matches!(error, Error::Io { .. }), "{error}");
-    assert!(error.to_string().contains("opening the ledger"), "{error}");
+    assert!(error.to_string().contains("writing the ledger"), "{error}");
 }
 
 /// One file serves more masks, fewer masks, other rules and other estimators, and the maps are those of quiet runs.

@@ -271,15 +271,16 @@ fn format_errors_say_why() {
         assert!(matches!(error, Error::LedgerFormat { .. }), "{error}");
         error.to_string()
     };
-    let cut = "not a ledger: it is cut short or damaged";
+    let cut = "not a ledger: it is cut short before its first score";
+    let mut damaged = whole[..100].to_vec();
+    damaged[9] ^= 1;
     for (bytes, expected) in [
         (&b"PNG"[..], "not a ledger: it does not begin with RACMLED3"),
-        (b"", "not a ledger: it is cut short before its first score"),
+        (b"", cut),
+        (b"RACM", cut),
         (&whole[..10], cut),
-        (
-            &whole[..100],
-            "not a ledger: it is cut short before its first score",
-        ),
+        (&whole[..100], cut),
+        (&damaged, "not a ledger: it is cut short or damaged"),
         (
             &whole[..whole.len() - 4],
             "not a ledger: 60 bytes of it are of no whole record: it is cut short or damaged",

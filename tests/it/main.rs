@@ -22,6 +22,7 @@ mod known_truth;
 mod layout;
 mod ledger_damage;
 mod ledger_files;
+mod ledger_races;
 mod ledgers;
 mod own_effects;
 mod own_scores;

@@ -297,25 +297,38 @@ pub fn class_names(labels: Option<&Path>, is_demo: bool) -> Result<Vec<String>, 
     }
 }
 
-/// `demo`, or length and fingerprint (FNV-1a) of a model's file. Weights that an ONNX file keeps in others are not in it.
+/// `demo`, or length and fingerprint (FNV-1a) of a model's file and of those that hold weights of it.
 pub fn file_name(model: &str) -> Result<String, Failure> {
     if model == "demo" {
         return Ok("demo".to_owned());
     }
-    let fault = |e: std::io::Error| format!("{model}: {e}");
-    let (mut file, _) = read::open(Path::new(model), MODEL)?;
+    let path = Path::new(model);
     let (mut hash, mut length) = (0xcbf2_9ce4_8422_2325_u64, 0);
     let mut part = vec![0; 1 << 16];
-    loop {
-        let read = file.read(&mut part).map_err(fault)?;
-        if read == 0 {
-            return Ok(format!("file of {length} bytes, {hash:016x}"));
+    let mut add = |path: &Path| -> Result<(), Failure> {
+        let fault = |e: std::io::Error| format!("{}: {e}", path.display());
+        let (mut file, _) = read::open(path, MODEL)?;
+        loop {
+            let read = file.read(&mut part).map_err(fault)?;
+            if read == 0 {
+                return Ok(());
+            }
+            length += read;
+            for &byte in &part[..read] {
+                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            }
         }
-        length += read;
-        for &byte in &part[..read] {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+    };
+    add(path)?;
+    let weights = OnnxModel::external_files(path)?;
+    for file in &weights {
+        add(file)?;
     }
+    let files = match weights.len() {
+        0 => "file".to_owned(),
+        more => format!("{} files", more + 1),
+    };
+    Ok(format!("{files} of {length} bytes, {hash:016x}"))
 }
 
 impl Model {

@@ -1,6 +1,6 @@
 //! The arguments of `racm evaluate`, and the rows and columns that they ask for.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use racm::metrics::Elements;
@@ -16,7 +16,7 @@ use super::taught::{TaughtArgs, setting};
 use crate::args::{MaskArgs, named, size, value_name, whole_number};
 use crate::fingerprint::fingerprint;
 use crate::image::{ImageArgs, Input, contents};
-use crate::model::{Model, ModelArgs};
+use crate::model::{Model, ModelArgs, file_name};
 use crate::say::SayArgs;
 use crate::shard::Shard;
 use crate::white_box::{LayerArgs, Refine};
@@ -290,14 +290,9 @@ impl Args {
         let names = |methods: &[MethodArg]| methods.iter().copied().map(value_name).collect();
         let methods: Vec<String> = names(&self.methods);
         let explainer = self.builder(&Family::Racm).build()?;
-        let model_file = match &*self.model.model {
-            "demo" => Vec::new(),
-            path => read::bytes(Path::new(path), "an ONNX file or `demo`")?,
-        };
         let mut parameters = json!({
             "racm_version": env!("CARGO_PKG_VERSION"),
-            "model": if self.model.model == "demo" { "demo" } else { "a file" },
-            "model_fingerprint": fingerprint([&model_file[..]]),
+            "model": file_name(&self.model.model)?,
             "runtime": value_name(self.model.runtime),
             "device": self.model.device,
             "input": self.model.input,

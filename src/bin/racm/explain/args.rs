@@ -178,7 +178,8 @@ pub struct BudgetArgs {
     /// At most this number of masks, each a model call [default: 5000; 1000 for lime and kernel-shap]
     #[arg(long, value_name = "N", value_parser = whole_number)]
     pub calls: Option<u64>,
-    /// At most this many seconds of scoring; how far the run gets depends on the machine
+    /// At most this many seconds of scoring; how far the run gets depends on the machine. The same command again goes on
+    /// for as long again
     #[arg(long, value_name = "SECONDS")]
     pub seconds: Option<f64>,
     /// Stop once the map's certainty, its estimated correlation with the map of endless masks, is at

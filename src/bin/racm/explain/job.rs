@@ -100,6 +100,7 @@ impl Job<'_> {
         if let Some(failure) = unwritten {
             return Err(kept.with_masks(failure, explanation.ledger()));
         }
+        kept.say_replaced(explanation.run_stats().torn_bytes)?;
         let stopped = explanation.run_stats().stopped;
         let stopped = stopped.filter(|reason| *reason == racm::StopReason::Hook);
         let stopped = stopped.and_then(|_| signals.stopped(kept.left(explanation.ledger())));

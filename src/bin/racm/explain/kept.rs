@@ -91,9 +91,13 @@ impl Kept {
 
     /// The failure of a run on this ledger, with what can be done.
     pub fn failure(&self, cause: Error, scored: Option<&Ledger>) -> Failure {
-        if self.fresh && scored.is_none() {
+        let of_others = matches!(
+            cause,
+            Error::Ledger { .. } | Error::LedgerConflict { .. } | Error::LedgerFormat { .. }
+        );
+        if self.fresh && scored.is_none() && !of_others {
             // A ledger without a mask would only stand in the way of the next command. That it stays is no harm.
-            let _ = remove(&self.path);
+            let _ = remove_empty(&self.path);
         }
         let path = self.path.display();
         let anew = "take another --out or --ledger, or begin anew with --restart";
@@ -121,6 +125,17 @@ impl Kept {
         format!("{cause}\n{}", self.left(ledger)).into()
     }
 
+    /// A line about a first record that was cut short: nothing in the file could be read before the run.
+    pub fn say_replaced(&self, torn: u64) -> Result<(), Failure> {
+        match self.ledger {
+            None if torn > 0 => line(format_args!(
+                "{} was begun anew: {torn} bytes in it were of a first record that was cut short",
+                self.path.display()
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// What a run left that did not come to its end.
     pub fn left(&self, ledger: &Ledger) -> String {
         masks_in(ledger, &self.path) + ": the same command goes on from them"
@@ -143,6 +158,15 @@ pub fn say_torn(bytes: u64) -> String {
     )
 }
 
+/// Removes a ledger in which no score is.
+fn remove_empty(path: &Path) -> Result<(), Failure> {
+    let (file, _) = read::open(path, LEDGER)?;
+    match Ledger::recover_from(file)? {
+        (ledger, _) if ledger.masks() == 0 => remove(path),
+        _ => Ok(()),
+    }
+}
+
 /// Removes a ledger, and nothing else.
 fn remove(path: &Path) -> Result<(), Failure> {
     if !path.exists() {
@@ -152,7 +176,8 @@ fn remove(path: &Path) -> Result<(), Failure> {
     let mut start = Vec::new();
     let (file, _) = read::open(path, LEDGER)?;
     file.take(7).read_to_end(&mut start).map_err(fault)?;
-    if !start.is_empty() && start != b"RACMLED" {
+    // Also one whose first record was cut short.
+    if !b"RACMLED".starts_with(&start[..]) {
         return Err(format!(
             "{}: is no ledger, so --restart leaves it alone",
             path.display()

@@ -13,10 +13,9 @@ use super::job::{Done, Job};
 use super::kept::Kept;
 use super::loaded::Loaded;
 use super::origin::Origin;
-use super::pilot::with_best_p_pix;
 use super::refined::refined_by;
 use super::space::{check_rgb, name_in, with_planes};
-use super::{cam, channels, report};
+use super::{cam, channels, pilot, report};
 use crate::Failure;
 use crate::image::{highest, in_both};
 use crate::say::by_option;
@@ -93,19 +92,31 @@ pub fn explain(args: &Args, loaded: &Loaded) -> Result<Option<Done>, Failure> {
         part.as_ref(),
         ledger.restart,
     )?;
+    let name = name_in(args.model.name()?, space);
+    let signals = loaded.signals()?;
     let mut pilot = None;
     if args.mask.pilot() {
-        (explainer, pilot) = with_best_p_pix(args, explainer, &*model, &masked, &kept)?;
+        let asked = pilot::Asked {
+            model: &*model,
+            image: &masked,
+            target: &args.target,
+            name: &name,
+            of: pilot::name_of(&explainer, &masked, &args.target, &name)?,
+            folder: args.out.join("pilot"),
+            restart: ledger.restart,
+            signals,
+        };
+        (explainer, pilot) = asked.with_best_p_pix(explainer, &kept)?;
     }
     let job = Job {
         explainer: &explainer,
         model: &*model,
         image: &masked,
         target: &args.target,
-        name: name_in(args.model.name()?, space),
+        name,
         reading: args.reading.options() + &args.map.prior.options(&explainer),
         kept,
-        signals: loaded.signals()?,
+        signals,
     };
     if let Some(part) = part {
         return job.score(&part).map(|()| None);
