@@ -129,6 +129,7 @@
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod caught;
 mod error;
 mod estimate;
 mod explain;

@@ -9,6 +9,9 @@ use racm::demo;
 use racm::render::{Bands, read_image, to_rgb, write_png};
 use serde_json::Value;
 
+#[path = "hostile/bytes.rs"]
+#[allow(dead_code)]
+mod bytes;
 #[path = "cli/channel_file.rs"]
 mod channel_file;
 #[path = "cli/channels.rs"]
@@ -50,6 +53,8 @@ mod several;
 mod shards;
 #[path = "cli/signals.rs"]
 mod signals;
+#[path = "cli/sizes.rs"]
+mod sizes;
 #[path = "cli/space.rs"]
 mod space;
 #[path = "cli/targets.rs"]

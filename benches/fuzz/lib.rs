@@ -22,6 +22,7 @@ modules! {
     "../../src/bin/racm/npy.rs" npy,
     "../../src/bin/racm/numbers.rs" numbers,
     "../../src/bin/racm/of_channels.rs" of_channels,
+    "../../src/bin/racm/panics.rs" panics,
     "../../src/bin/racm/prior.rs" prior,
     "../../src/bin/racm/read.rs" read,
     "../../src/bin/racm/say.rs" say,

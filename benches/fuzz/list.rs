@@ -8,8 +8,8 @@ use racm_fuzz::evaluate::list;
 
 fuzz_target!(|text: &str| {
     let path = Path::new("folder/list.csv");
-    let anywhere = list::parse(text, path, true);
-    let Ok(items) = list::parse(text, path, false) else {
+    let anywhere = list::parse(text, path, true, |_| Ok(()));
+    let Ok(items) = list::parse(text, path, false, |_| Ok(())) else {
         return;
     };
     assert_eq!(anywhere.unwrap(), items);

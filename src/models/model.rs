@@ -1,11 +1,11 @@
 //! The model to explain, seen from outside.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView4};
 
+use crate::caught::caught;
 use crate::error::{BoxError, Error, Inputs, Result};
 
 /// A model that is seen from outside only: images in, scores out.
@@ -134,15 +134,6 @@ where
     fn predict(&self, batch: ArrayView4<'_, f32>) -> Result<Array2<f32>, BoxError> {
         (self.0)(batch).into_scores()
     }
-}
-
-/// Does it, or gives the message of its panic. Only for what others hold: nothing of ours may be left half-changed.
-pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        text.unwrap_or("without a message").to_owned()
-    })
 }
 
 /// Calls the model and checks its answer: `[n, K]` with K as before, every score finite.

@@ -11,10 +11,11 @@ use rten::{
 };
 use rten_tensor::Layout as _;
 
+use crate::caught::caught;
 use crate::error::{BoxError, Error, Result};
 use crate::models::adapter::{OnnxOptions, Port, Runtime, Signature, check_threads, face};
 use crate::models::device::Device;
-use crate::models::model::{BlackBoxModel, caught};
+use crate::models::model::BlackBoxModel;
 use crate::models::survey;
 
 /// An ONNX model that runs in `rten`, without any library outside of Rust.
@@ -94,7 +95,7 @@ impl OnnxModel {
     fn new(
         name: &str,
         options: &OnnxOptions,
-        load: impl FnOnce(&ModelOptions) -> Result<Model, LoadError>,
+        load: impl FnOnce(&ModelOptions) -> Result<Model, LoadError> + Send,
     ) -> Result<Self> {
         check_threads(options.threads)?;
         if options.device != Device::Cpu {
@@ -141,21 +142,49 @@ impl OnnxModel {
 
 face!(OnnxModel);
 
+/// Does it on a thread of its own: the runtime goes from node to node by calls inside of calls, and the stack of the
+/// thread that asks may be too small for that, which would end the process. An error is that there is no such thread.
+fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
+    /// Several times what as many nodes take as a file may have. Only what is used becomes memory.
+    const STACK: usize = 64 << 20;
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK);
+        let worker = thread.spawn_scoped(scope, work)?;
+        worker
+            .join()
+            .or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// What the runtime says, and what else can be said of it.
+fn explained(reason: &str) -> String {
+    match reason.contains("missing external data") {
+        true => format!(
+            "{reason}: expected location, offset and length; rten knows no defaults, ONNX Runtime does"
+        ),
+        false => reason.to_owned(),
+    }
+}
+
 /// A model, its inputs and its outputs.
 fn loaded(
     name: &str,
     prepack: bool,
-    load: impl FnOnce(&ModelOptions) -> Result<Model, LoadError>,
+    load: impl FnOnce(&ModelOptions) -> Result<Model, LoadError> + Send,
 ) -> Result<(Model, Vec<Port>, Vec<Port>)> {
-    let mut loader = ModelOptions::with_all_ops();
-    loader.prepack_weights(prepack);
+    let load = || {
+        let mut loader = ModelOptions::with_all_ops();
+        loader.prepack_weights(prepack);
+        load(&loader)
+    };
     let fault = |reason| Error::Adapter {
         what: name.to_owned(),
         reason,
     };
-    let model = caught(|| load(&loader))
+    let model = on_a_deep_stack(|| caught(load))
+        .map_err(|e| fault(e.to_string()))?
         .map_err(|message| fault(format!("the runtime panicked: {message}")))?
-        .map_err(|e| fault(e.to_string()))?;
+        .map_err(|e| fault(explained(&e.to_string())))?;
     let ports = |ids: &[NodeId]| ids.iter().map(|&id| port(&model, id)).collect::<Vec<_>>();
     let (inputs, outputs) = (ports(model.input_ids()), ports(model.output_ids()));
     Ok((model, inputs, outputs))
@@ -178,13 +207,7 @@ impl Runtime for OnnxModel {
     fn call(&self, shape: [usize; 4], elements: &[f32]) -> Result<(Vec<usize>, Vec<f32>), String> {
         // A worker of one rayon pool that waits for another pool takes up further work of its own
         // pool meanwhile: the next batch, and the next. A thread without a pool just waits.
-        if rayon::current_thread_index().is_none() {
-            return self.run(shape, elements);
-        }
-        match std::thread::scope(|scope| scope.spawn(|| self.run(shape, elements)).join()) {
-            Ok(answer) => answer,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+        on_a_deep_stack(|| self.run(shape, elements)).map_err(|e| e.to_string())?
     }
 }
 

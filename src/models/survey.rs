@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::path::{Component, Path, PathBuf};
 
-use rten_onnx::onnx::{StringStringEntryProto, TensorProto};
+use rten_onnx::onnx::{DataType, StringStringEntryProto, TensorProto};
 
 use crate::error::{Error, Result};
 use crate::file;
@@ -16,8 +16,14 @@ const DEEPEST: usize = 64;
 /// Bytes of a name, or of what says where data lies.
 const LONGEST_TEXT: u64 = 1 << 16;
 
-/// The field of a tensor with its sizes.
+/// The most that a message of protocol buffers can be.
+const LONGEST_FILE: u64 = i32::MAX as u64;
+/// Nodes of all graphs. Networks have some thousand; a runtime follows them node by node, each deeper in its stack.
+const MOST_NODES: usize = 10_000;
+
+/// The fields of a tensor with its sizes, and with the type of its elements.
 const DIMENSIONS: u64 = 1;
+const DATA_TYPE: u64 = 2;
 
 /// The kinds of messages (`onnx.proto`) that readers look into.
 #[derive(Clone, Copy, PartialEq)]
@@ -79,8 +85,7 @@ pub(crate) fn external_files(path: &Path) -> Result<Vec<PathBuf>> {
 fn surveyed(path: &Path) -> Result<(String, BTreeSet<PathBuf>)> {
     let name = format!("the model {}", path.display());
     let (file, end) = file::open(path, || name.clone())?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let files = check(&name, BufReader::new(file), end, Some(folder))?;
+    let files = check(&name, BufReader::new(file), end, Some(path))?;
     Ok((name, files))
 }
 
@@ -93,7 +98,7 @@ fn check(
     name: &str,
     input: impl BufRead + Seek,
     end: u64,
-    folder: Option<&Path>,
+    path: Option<&Path>,
 ) -> Result<BTreeSet<PathBuf>> {
     let mut walk = Walk {
         input,
@@ -101,7 +106,7 @@ fn check(
         end,
         files: BTreeSet::new(),
     };
-    let walked = walk.model(folder);
+    let walked = walk.model(path);
     walked.map_err(|reason| Error::Adapter {
         what: name.to_owned(),
         reason,
@@ -119,27 +124,45 @@ struct Walk<R> {
 }
 
 impl<R: BufRead + Seek> Walk<R> {
-    fn model(&mut self, folder: Option<&Path>) -> Result<(), String> {
+    fn model(&mut self, path: Option<&Path>) -> Result<(), String> {
         if self.end == 0 {
             return Err("not an ONNX file: it is empty".to_owned());
         }
+        if self.end > LONGEST_FILE {
+            return Err(format!(
+                "it has {} bytes, expected an ONNX file of at most {LONGEST_FILE} (weights can lie in files beside it)",
+                self.end
+            ));
+        }
+        let mut nodes = 0;
         let mut open = vec![(Kind::Model, self.end)];
         let mut tensor = TensorProto::default();
         while let Some(&(kind, end)) = open.last() {
             if self.at == end {
                 open.pop();
                 if kind == Kind::Tensor {
-                    let file = check_tensor(&std::mem::take(&mut tensor), folder)?;
+                    let file = check_tensor(&std::mem::take(&mut tensor), path)?;
                     self.files.extend(file);
                 }
                 continue;
             }
             let tag = self.number(end)?;
+            if tag >> 3 == 0 {
+                // What is filled with zeros would be one such field after the other.
+                return Err(format!(
+                    "not an ONNX file: a field of number 0 at byte {}",
+                    self.at
+                ));
+            }
             let length = match tag & 7 {
                 0 => {
                     let number = self.number(end)?;
-                    if (kind, tag >> 3) == (Kind::Tensor, DIMENSIONS) {
-                        tensor.dims.push(number as i64);
+                    match (kind, tag >> 3) {
+                        (Kind::Tensor, DIMENSIONS) => tensor.dims.push(number as i64),
+                        (Kind::Tensor, DATA_TYPE) => {
+                            tensor.data_type = i32::try_from(number).ok().map(DataType);
+                        }
+                        _ => {}
                     }
                     continue;
                 }
@@ -160,6 +183,14 @@ impl<R: BufRead + Seek> Walk<R> {
                     self.at
                 ));
             }
+            if (kind, tag >> 3) == (Kind::Tensor, DIMENSIONS) && length <= LONGEST_TEXT {
+                // Several in one field.
+                let stop = self.at + length;
+                while self.at < stop {
+                    tensor.dims.push(self.number(stop)? as i64);
+                }
+                continue;
+            }
             match kind.inner(tag >> 3).filter(|_| tag & 7 == 2) {
                 Some(text @ (Kind::Name | Kind::Key | Kind::Value)) => {
                     let text_of = Some(self.text(length)?);
@@ -177,6 +208,10 @@ impl<R: BufRead + Seek> Walk<R> {
                     ));
                 }
                 Some(inner) => {
+                    nodes += usize::from(inner == Kind::Node);
+                    if nodes > MOST_NODES {
+                        return Err(format!("has more than {MOST_NODES} nodes"));
+                    }
                     if inner == Kind::Entry {
                         tensor.external_data.push(StringStringEntryProto::default());
                     }
@@ -229,7 +264,7 @@ impl<R: BufRead + Seek> Walk<R> {
 }
 
 /// Refuses a size that no memory has, and external data that is not there; gives the file of the latter.
-fn check_tensor(tensor: &TensorProto, folder: Option<&Path>) -> Result<Option<PathBuf>, String> {
+fn check_tensor(tensor: &TensorProto, model: Option<&Path>) -> Result<Option<PathBuf>, String> {
     let sizes = tensor.dims.iter().map(|&d| usize::try_from(d).ok());
     let mut sizes = sizes.filter(|&d| d != Some(0));
     if sizes.try_fold(8, |n: usize, d| n.checked_mul(d?)).is_none() {
@@ -239,12 +274,35 @@ fn check_tensor(tensor: &TensorProto, folder: Option<&Path>) -> Result<Option<Pa
             tensor.dims
         ));
     }
-    match folder {
-        Some(folder) if !tensor.external_data.is_empty() => {
-            Located::new(tensor, folder).map(|located| Some(located.path))
-        }
-        _ => Ok(None),
+    let Some(model) = model.filter(|_| !tensor.external_data.is_empty()) else {
+        return Ok(None);
+    };
+    let located = Located::new(tensor, model.parent().unwrap_or(Path::new("")))?;
+    let real = |path: &Path| path.canonicalize().map_err(fault);
+    match real(&located.path)? == real(model)? {
+        true => Err(format!(
+            "external data of `{}`: it is said to lie in the model's own file, expected one beside it",
+            tensor.name.as_deref().unwrap_or_default()
+        )),
+        false => Ok(Some(located.path)),
     }
+}
+
+/// What the elements of a tensor take, where their type has a size.
+fn bytes_of(tensor: &TensorProto) -> Option<u64> {
+    let bits: u64 = match tensor.data_type? {
+        DataType::UINT4 | DataType::INT4 | DataType::FLOAT4E2M1 => 4,
+        DataType::UINT8 | DataType::INT8 | DataType::BOOL => 8,
+        DataType(17..=20 | 24) => 8,
+        DataType::UINT16 | DataType::INT16 | DataType::FLOAT16 | DataType::BFLOAT16 => 16,
+        DataType::FLOAT | DataType::INT32 | DataType::UINT32 => 32,
+        DataType::DOUBLE | DataType::INT64 | DataType::UINT64 | DataType::COMPLEX64 => 64,
+        DataType::COMPLEX128 => 128,
+        _ => return None,
+    };
+    let mut sizes = tensor.dims.iter().map(|&d| u64::try_from(d).ok());
+    let all = sizes.try_fold(bits, |n: u64, d| n.checked_mul(d?))?;
+    Some(all.div_ceil(8))
 }
 
 fn fault(error: std::io::Error) -> String {
@@ -289,9 +347,15 @@ impl Located {
         let (file, whole) =
             file::open(&path, || path.display().to_string()).map_err(|e| e.to_string())?;
         let start = number("offset")?.unwrap_or(0);
-        let length = match number("length")? {
-            Some(length) => length,
-            None => whole.saturating_sub(start),
+        let length = match (number("length")?, bytes_of(tensor)) {
+            (Some(length), Some(needed)) if length != needed => {
+                return Err(format!(
+                    "its length is {length} bytes, expected {needed} for the shape {:?}",
+                    tensor.dims
+                ));
+            }
+            (Some(length), _) | (None, Some(length)) => length,
+            (None, None) => whole.saturating_sub(start),
         };
         match start.checked_add(length) {
             Some(end) if end <= whole => Ok(Located {

@@ -12,6 +12,7 @@ use image::{
 use ndarray::Array3;
 
 use super::picture::LONGEST;
+use crate::caught::caught;
 use crate::error::{Error, Result};
 use crate::file;
 
@@ -78,7 +79,14 @@ fn read(path: &Path) -> Result<DynamicImage> {
             what: what(),
             source,
         })?;
-    decode(&bytes).map_err(refused)
+    // Decoders should not panic, and one file of a damaged palette made one of them do it.
+    caught(|| decode(&bytes))
+        .unwrap_or_else(|message| {
+            Err(format!(
+                "it is damaged, its decoder gave up ({message}); expected a whole PNG or JPEG file"
+            ))
+        })
+        .map_err(refused)
 }
 
 /// Decodes an image whose header promises no more than its bytes can hold.

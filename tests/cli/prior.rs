@@ -287,3 +287,29 @@ fn what_is_no_prior_or_is_not_used_is_refused() {
         "it is a folder, expected a file for --learn-prior",
     );
 }
+
+#[test]
+#[cfg(unix)]
+fn what_stands_in_the_place_of_a_prior_and_is_no_file_stays() {
+    let (list, _, root) = signs("prior_in_the_place");
+    let out = root.join("out");
+    for (name, kind) in [("link.json", "a symbolic link"), ("pipe.json", "a pipe")] {
+        let place = root.join(name);
+        match kind {
+            "a pipe" => {
+                let made = std::process::Command::new("mkfifo").arg(&place).status();
+                assert!(made.unwrap().success());
+            }
+            _ => std::os::unix::fs::symlink(root.join("elsewhere.json"), &place).unwrap(),
+        }
+        let to = [
+            ("--images", &*list),
+            ("--out", &*out),
+            ("--learn-prior", &*place),
+        ];
+        fails(LEARN, &to, &format!("it is {kind}"));
+        let kept = fs::symlink_metadata(&place).unwrap().file_type();
+        assert!(!kept.is_file(), "{kind}");
+        fs::remove_file(&place).unwrap();
+    }
+}

@@ -130,7 +130,15 @@ fn wrong_archives() -> Vec<Wrong> {
     let many: Vec<(&str, &[u8])> = names.iter().map(|name| (&**name, &plane[..4])).collect();
     // One block that is not compressed, of nothing.
     let nothing = [1, 0, 0, 0xff, 0xff];
+    // One bit of the last number.
+    let mut damaged = zip(&[("a.npy", &plane)], 0, None);
+    damaged[30 + 5 + plane.len() - 1] ^= 1;
     vec![
+        (
+            "damaged.npz",
+            damaged,
+            &["its array is damaged", "checksum"],
+        ),
         ("empty.npz", Vec::new(), &["not an .npz file"]),
         ("text.npz", b"a = 1".to_vec(), &["not an .npz file"]),
         ("no_array.npz", zip(&[], 0, None), &["it holds no array"]),

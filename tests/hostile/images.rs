@@ -158,6 +158,18 @@ fn wrong() -> Vec<Wrong> {
         ),
         ("five_colours.jpg", jpeg(16, 16, 5, 4), &[]),
         ("no_colour.jpg", jpeg(16, 16, 0, 4), &[]),
+        // Three bytes are a colour; the decoder panicked.
+        (
+            "odd_palette.png",
+            [
+                png_header(16, 16, 8, 3, 0),
+                chunk(b"PLTE", &[0; 4]),
+                png_data(&[0; 16 * 17]),
+                chunk(b"IEND", &[]),
+            ]
+            .concat(),
+            &["it is damaged"],
+        ),
     ]
 }
 

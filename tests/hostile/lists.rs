@@ -9,6 +9,15 @@ pub fn cases(room: &Room) -> Vec<Case> {
     room.file("lists/b/c.png", png(16, 8, 2));
     room.file("lists/damaged.png", "no picture");
     room.file("lists/a b.png", png(16, 8, 2));
+    // Links that leave the folder, one that stays, and one to the folder itself.
+    for (to, link) in [
+        (&*image, "lists/link.png"),
+        (&room.path(""), "lists/up"),
+        ("a.png", "lists/within.png"),
+        ("lists", "linked"),
+    ] {
+        std::os::unix::fs::symlink(to, room.path(link)).unwrap();
+    }
     let evaluate =
         "evaluate --model demo --methods rise --masks 8 --grid 4 --metrics gini --images";
     let explain = format!("explain --model demo --masks 16 --grid 4 --image {image} --labels");
@@ -38,6 +47,13 @@ pub fn cases(room: &Room) -> Vec<Case> {
         let start: String = text.chars().take(30).collect();
         cases.push(Case::fine(format!("list {start:?}"), &anywhere));
     }
+    room.file("lists/within.csv", "file\nwithin.png\nb/c.png\n");
+    for place in ["lists/within.csv", "linked/within.csv"] {
+        cases.push(Case::fine(place, evaluate).with(room.path(place)));
+    }
+    room.file("folder/a.png", png(16, 8, 2));
+    std::os::unix::fs::symlink("folder", room.path("linked_folder")).unwrap();
+    cases.push(Case::fine("linked_folder", evaluate).with(room.path("linked_folder")));
     for (number, (text, words)) in wrong_names().into_iter().enumerate() {
         let name = format!("names{number}.txt");
         let path = room.file(&name, &text);
@@ -64,6 +80,7 @@ pub fn cases(room: &Room) -> Vec<Case> {
 fn wrong_lists(absolute: &str) -> Vec<(Vec<u8>, Vec<&'static str>)> {
     let boxes = "file,roi_x1,roi_y1,roi_x2,roi_y2\n";
     let long = "a".repeat(10_000_000);
+    let left = "is a link out of the list's folder, expected a file in it or below";
     let outside = "expected a file in the list's folder or below (--anywhere allows others)";
     let texts: Vec<(String, Vec<&str>)> = vec![
         (String::new(), vec!["it is empty"]),
@@ -113,6 +130,20 @@ fn wrong_lists(absolute: &str) -> Vec<(Vec<u8>, Vec<&'static str>)> {
         ("file\n/dev/zero\n".to_owned(), vec!["line 2", outside]),
         (format!("file\n{absolute}\n"), vec!["line 2", outside]),
         ("file\n..\n".to_owned(), vec!["line 2", outside]),
+        ("file\nlink.png\n".to_owned(), vec!["\"link.png\"", left]),
+        (
+            "file\nup/ramp.png\n".to_owned(),
+            vec!["\"up/ramp.png\"", left],
+        ),
+        (
+            "file,file\na.png,a.png\n".to_owned(),
+            vec!["`file` more than once"],
+        ),
+        // The first that is missing ends it, whatever comes after.
+        (
+            format!("file\n{}", "absent.png\n".repeat(1_000_000)),
+            vec!["there is no file", "absent.png"],
+        ),
         (
             "file\na.png\0\n".to_owned(),
             vec!["there is no file", "a.png\\0"],
@@ -137,16 +168,20 @@ fn wrong_lists(absolute: &str) -> Vec<(Vec<u8>, Vec<&'static str>)> {
         ("file\n\"\"\n".to_owned(), vec!["line 2 has no file"]),
         (
             format!("file\n{long}\n"),
-            vec!["there is no file", "bytes)"],
+            vec!["line 2 has 10000000 bytes, expected at most 65536"],
         ),
-        (long.clone(), vec!["no column `file`", "bytes)"]),
+        (long.clone(), vec!["line 1 has 10000000 bytes"]),
         (
             format!("file\n\"{long}\n"),
-            vec!["line 2 has quotes that do not end"],
+            vec!["line 2 has 10000001 bytes"],
         ),
-        (format!("file{}\n", ",".repeat(5_000_000)), vec!["no image"]),
         (
-            "file\na.png,".to_owned() + &",".repeat(1_000_000) + "\nx.png\n",
+            format!("file{}\n", ",".repeat(5_000_000)),
+            vec!["line 1 has 5000004 bytes"],
+        ),
+        (format!("file{}\n", ",".repeat(50_000)), vec!["no image"]),
+        (
+            "file\na.png,".to_owned() + &",".repeat(50_000) + "\nx.png\n",
             vec!["x.png"],
         ),
         (
@@ -171,7 +206,7 @@ fn wrong_lists(absolute: &str) -> Vec<(Vec<u8>, Vec<&'static str>)> {
         ),
         (format!("{boxes}a.png,1,2,0x3,4\n"), vec!["line 2, roi_x2"]),
         (
-            format!("{boxes}a.png,1,2,{long},4\n"),
+            format!("{boxes}a.png,1,2,{},4\n", "a".repeat(60_000)),
             vec!["line 2, roi_x2", "bytes)"],
         ),
         (
@@ -205,6 +240,7 @@ fn right_lists(absolute: &str) -> Vec<String> {
         "file\na.png\n\n\nb/c.png\n".to_owned(),
         "file\n../ramp.png\n".to_owned(),
         format!("file\n{absolute}\n"),
+        "file\nlink.png\nup/ramp.png\n".to_owned(),
         // A box that is none is counted, and the image is measured.
         "file,roi_x1,roi_y1,roi_x2,roi_y2\na.png,NaN,inf,-1,1e300\n".to_owned(),
         "file,roi_x1,roi_y1,roi_x2,roi_y2\na.png,9,9,1,1\n".to_owned(),

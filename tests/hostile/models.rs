@@ -61,9 +61,56 @@ pub fn cases(room: &Room) -> Vec<Case> {
             let path = room.file(name, bytes);
             cases.push(Case::fine(format!("{runtime} {name}"), &explain).with(path));
         }
+        // Two GiB that take no place on the disk.
+        let empty = room.file("sparse.onnx", []);
+        std::fs::File::create(&empty)
+            .unwrap()
+            .set_len(1 << 31)
+            .unwrap();
+        let words = ["sparse.onnx", "2147483648 bytes", "at most 2147483647"];
+        cases.push(Case::refused(format!("{runtime} sparse.onnx"), &explain, &words).with(empty));
         cases.extend(external(room, runtime, &explain));
     }
     cases
+}
+
+/// A model whose slices have a step of 0, at which a runtime panics.
+fn no_step() -> Vec<u8> {
+    const INT64: u64 = 7;
+    let mut slice = node("Slice", "image", "layer", &[]);
+    let after = bytes(1, b"image").len();
+    let names = [b"start", b"ends_", b"axes_", b"steps"];
+    let inputs = names.map(|name| bytes(1, name)).concat();
+    slice.splice(after..after, inputs);
+    let mean = node("GlobalAveragePool", "layer", "scores", &[]);
+    let mut graph = [bytes(1, &slice), bytes(1, &mean)].concat();
+    for (name, value) in names.into_iter().zip([0u64, 9, 2, 0]) {
+        let data = bytes(9, &value.to_le_bytes());
+        let tensor = [number(1, 1), number(2, INT64), bytes(8, name), data].concat();
+        graph.extend(bytes(5, &tensor));
+    }
+    // Of sizes that are open the runtime does not infer others, and says what is wrong.
+    let image = [None, Some(3), Some(16), Some(16)];
+    let scores = [None, Some(3), Some(1), Some(1)];
+    graph.extend(bytes(11, &value("image", FLOAT, &image)));
+    graph.extend(bytes(12, &value("scores", FLOAT, &scores)));
+    let opset = [bytes(1, b""), number(2, 13)].concat();
+    [number(1, 8), bytes(7, &graph), bytes(8, &opset)].concat()
+}
+
+/// Relu after Relu.
+fn chain(nodes: usize) -> Vec<u8> {
+    let name = |i: usize| match i {
+        0 => "image".to_owned(),
+        _ => format!("r{i}"),
+    };
+    let mut all: Vec<_> = (0..nodes - 1)
+        .map(|i| node("Relu", &name(i), &name(i + 1), &[]))
+        .collect();
+    all.push(node("GlobalAveragePool", &name(nodes - 1), "scores", &[]));
+    let image = value("image", FLOAT, &[None, Some(3), None, None]);
+    let scores = value("scores", FLOAT, &[None, Some(3), Some(1), Some(1)]);
+    model(&all, image, &[scores])
 }
 
 type Wrong = (&'static str, Vec<u8>, &'static [&'static str]);
@@ -122,7 +169,7 @@ fn wrong() -> Vec<Wrong> {
     vec![
         ("empty.onnx", Vec::new(), &["it is empty"]),
         ("text.onnx", b"hello, world".to_vec(), &["ONNX file"]),
-        ("zeros.onnx", vec![0; 1000], &[]),
+        ("zeros.onnx", vec![0; 1000], &[NOT, "number 0"]),
         ("ones.onnx", vec![0xff; 1000], &[NOT]),
         ("picture.onnx", png(16, 8, 2), &["ONNX file"]),
         (
@@ -130,6 +177,8 @@ fn wrong() -> Vec<Wrong> {
             b"PK\x03\x04\x14\x00\x08\x00\x08\x00".to_vec(),
             &["ONNX file"],
         ),
+        ("no_step.onnx", no_step(), &[]),
+        ("long_chain.onnx", chain(30_000), &["10000 nodes"]),
         ("no_graph.onnx", number(1, 8), &[]),
         (
             "empty_graph.onnx",
@@ -276,6 +325,7 @@ fn right() -> Vec<(&'static str, Vec<u8>)> {
         ("fixed.onnx", proto::toy(&Fed::fixed(Layout::Nchw, 1))),
         ("fives.onnx", proto::toy(&Fed::fixed(Layout::Nchw, 5))),
         ("skipping.onnx", proto::skipping(None)),
+        ("chain.onnx", chain(10_000)),
         (
             "no_sizes.onnx",
             model(&wide, image, &[value("scores", FLOAT, &[None, None])]),
@@ -321,6 +371,47 @@ fn external(room: &Room, runtime: &str, explain: &str) -> Vec<Case> {
         );
         let words = [&[&*name, "external data of `shift`"][..], words].concat();
         cases.push(Case::refused(format!("{runtime} {name}"), explain, &words).with(path));
+    }
+    let own = "said to lie in the model's own file";
+    let part = |name: &str, location: &str, offset, length| {
+        let model = proto::with_external_part(location, offset, length);
+        room.file(&format!("{folder}/{name}"), model)
+    };
+    let data = "weights.data";
+    for (name, path, words) in [
+        (
+            "own.onnx",
+            part("own.onnx", "own.onnx", Some("4"), Some("12")),
+            &["external data of `shift`", own][..],
+        ),
+        (
+            "longer.onnx",
+            part("longer.onnx", data, Some("0"), Some("16")),
+            &["its length is 16 bytes, expected 12 for the shape [1, 3, 1, 1]"],
+        ),
+        (
+            "shorter.onnx",
+            part("shorter.onnx", data, Some("4"), Some("8")),
+            &["its length is 8 bytes, expected 12"],
+        ),
+    ] {
+        let words = [&[name][..], words].concat();
+        cases.push(Case::refused(format!("{runtime} {name}"), explain, &words).with(path));
+    }
+    for (name, offset, length) in [
+        ("no_length.onnx", Some("4"), None),
+        ("no_offset.onnx", None, Some("12")),
+        ("no_part.onnx", None, None),
+    ] {
+        let path = part(name, data, offset, length);
+        let title = format!("{runtime} {name}");
+        cases.push(match runtime {
+            "ort" => Case::fine(title, explain).with(path),
+            _ => {
+                let words = [name, "expected location, offset and length"];
+                Case::refused(title, explain, &words).with(path)
+            }
+        });
     }
     let right = proto::with_external_data("weights.data");
     let path = room.file(&format!("{folder}/right.onnx"), right);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// From the ground up. Rooms on one floor do not import each other.
 const FLOORS: [&[&str]; 9] = [
     &["error"],
-    &["file", "text"],
+    &["caught", "file", "text"],
     &["masks", "models"],
     &["images", "ledger"],
     &["estimate"],

@@ -133,6 +133,11 @@ pub fn of_the_batch() -> Vec<u8> {
 /// `image` plus `shift` [1, 3, 1, 1] to `layer`, and its means to `scores`. The values of `shift` lie in the file
 /// `location`, from byte 4 on; `shift` is also an input, as old exporters write it.
 pub fn with_external_data(location: &str) -> Vec<u8> {
+    with_external_part(location, Some("4"), Some("12"))
+}
+
+/// The same with other places in the file, or without them.
+pub fn with_external_part(location: &str, offset: Option<&str>, length: Option<&str>) -> Vec<u8> {
     let image = value("image", FLOAT, &[None, Some(3), Some(4), Some(7)]);
     let shift = [Some(1), Some(3), Some(1), Some(1)];
     let entry = |key: &str, value: &str| {
@@ -146,8 +151,8 @@ pub fn with_external_data(location: &str) -> Vec<u8> {
         number(2, FLOAT),
         bytes(8, b"shift"),
         entry("location", location),
-        entry("offset", "4"),
-        entry("length", "12"),
+        offset.map_or(Vec::new(), |offset| entry("offset", offset)),
+        length.map_or(Vec::new(), |length| entry("length", length)),
         number(14, 1),
     ]
     .concat();

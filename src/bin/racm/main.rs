@@ -16,6 +16,7 @@ mod model;
 mod npy;
 mod numbers;
 mod of_channels;
+mod panics;
 mod prior;
 mod read;
 mod say;
@@ -47,6 +48,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Explain what a model says of one image, or of several.
+    ///
+    /// Of a model's file it is checked that it is one. What the model computes is not: it may take any time and memory, so
+    /// give files that you trust.
     #[command(allow_negative_numbers = true, after_help = explain::EXAMPLES)]
     Explain(Box<explain::Args>),
     /// Make the map of a run whose masks were scored in several places.
@@ -89,6 +93,10 @@ fn program() -> clap::Command {
 }
 
 fn main() -> ExitCode {
+    panics::shown_at_the_end(run)
+}
+
+fn run() -> ExitCode {
     let matches = program().get_matches();
     let command = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli.command,

@@ -9,7 +9,7 @@ use npyz::{DType, NpyFile, Order, WriterBuilder};
 use racm::ndarray::{Array, Array2, Array3, ArrayRef, Dimension, IntoDimension, ShapeBuilder};
 
 use crate::read::image_shape;
-use crate::{Failure, read, whole};
+use crate::{Failure, panics, read, whole};
 
 /// Reads a saliency map `[H, W]` (or `[1, H, W]`) of this size: floats of 2, 4 or 8 bytes, integers
 /// or truth values, in any byte and memory order. Where the image is missing, the map need not have a value.
@@ -28,7 +28,7 @@ fn read(
     missing: Option<&Array2<bool>>,
 ) -> Result<Array2<f32>, Failure> {
     let (file, bytes) = read::open(path, "an array (.npy)")?;
-    let array = parse(what, BufReader::new(file), bytes, size, missing);
+    let array = panics::refused(|| parse(what, BufReader::new(file), bytes, size, missing));
     array.map_err(|reason| format!("{}: {reason}", path.display()).into())
 }
 
@@ -59,8 +59,12 @@ pub fn parse(
 }
 
 /// The image in a file of so many bytes: `[C, H, W]`, one channel `[H, W]`, one series `[T]`, or a batch of one image
-/// `[1, C, H, W]`. Elements as they are, NaN and infinities, too.
-pub fn parse_image(file: impl BufRead, bytes: u64) -> Result<Array3<f32>, String> {
+/// `[1, C, H, W]`. Elements as they are, NaN and infinities, too. Nothing is read of a shape that does not `fit`.
+pub fn parse_image(
+    file: impl BufRead,
+    bytes: u64,
+    fit: &dyn Fn([usize; 3]) -> Result<(), String>,
+) -> Result<Array3<f32>, String> {
     elements(file, bytes, |given| {
         let shape = match *given {
             [t] => [1, 1, t],
@@ -72,7 +76,9 @@ pub fn parse_image(file: impl BufRead, bytes: u64) -> Result<Array3<f32>, String
                 ));
             }
         };
-        image_shape(shape)
+        let shape = image_shape(shape)?;
+        fit(shape)?;
+        Ok(shape)
     })
 }
 
@@ -183,7 +189,8 @@ fn open_array<R: BufRead>(mut file: R, bytes: u64) -> Result<NpyFile<impl Read>,
 /// Reads planes `[J, H, W]`, NaN among them.
 pub fn read_stack(path: &Path) -> Result<Array3<f32>, Failure> {
     let (file, bytes) = read::open(path, "an array (.npy)")?;
-    let array = parse_image(BufReader::new(file), bytes);
+    let file = BufReader::new(file);
+    let array = panics::refused(|| parse_image(file, bytes, &|_| Ok(())));
     array.map_err(|reason| format!("{}: {reason}", path.display()).into())
 }
 

@@ -30,8 +30,17 @@ pub fn put(path: &Path, write: impl FnOnce(&Path) -> Result<(), Failure>) -> Res
         .map_err(fault)?;
     // Dropped, it removes the file: that half of one stays behind is all that a killed process leaves.
     let part = part.into_temp_path();
-    write(&part)?;
+    write(&part).map_err(|failure| named(failure, &part, path))?;
     part.persist(path).map_err(|e| fault(e.error))
+}
+
+/// A failure with the name of the file that was to be made, in place of the one that nobody knows.
+fn named(failure: Failure, part: &Path, path: &Path) -> Failure {
+    let (said, part) = (failure.to_string(), part.display().to_string());
+    match said.contains(&part) {
+        true => said.replace(&part, &path.display().to_string()).into(),
+        false => failure,
+    }
 }
 
 /// Removes a file that an earlier run may have left.
@@ -63,5 +72,19 @@ pub fn tidy(folder: &Path) {
             // Another process may have been faster.
             let _ = std::fs::remove_file(entry.path());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_written_has_the_name_that_was_asked_for() {
+        let path = std::env::temp_dir().join("racm_whole_picture.png");
+        let full = |part: &Path| Err(format!("writing {}: no space left", part.display()).into());
+        let said = put(&path, full).unwrap_err().to_string();
+        assert_eq!(said, format!("writing {}: no space left", path.display()));
+        assert!(!path.exists());
     }
 }

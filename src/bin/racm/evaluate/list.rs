@@ -87,17 +87,16 @@ pub fn read(path: &Path, anywhere: bool) -> Result<Vec<Item>, Failure> {
         names.into_iter().map(item).collect()
     } else {
         let text = text(path, "a CSV file with a column `file`, or a folder")?;
-        parse(&text, path, anywhere).map_err(|e| at(&e))?
+        let found = |item: &Item| found(item, path, anywhere);
+        parse(&text, path, anywhere, found).map_err(|e| at(&e))?
     };
     if items.is_empty() {
         return Err(at(&"no image (PNG, JPEG, TIFF, .npy or .npz)"));
     }
     let mut seen = BTreeSet::new();
     for item in &items {
-        if !(item.path.is_file() || item.path.is_dir()) {
-            let name = quoted(&item.name);
-            return Err(at(&format!("there is no file {name}")));
-        }
+        // Of a folder it may have been removed since, or be a pipe.
+        is_there(item).map_err(|e| at(&e))?;
         let name = file_name(&item.name);
         if name.len() > LONGEST_NAME {
             let name = quoted(&item.name);
@@ -112,6 +111,40 @@ pub fn read(path: &Path, anywhere: bool) -> Result<Vec<Item>, Failure> {
     Ok(items)
 }
 
+fn is_there(item: &Item) -> Result<(), String> {
+    match item.path.is_file() || item.path.is_dir() {
+        true => Ok(()),
+        false => Err(format!("there is no file {}", quoted(&item.name))),
+    }
+}
+
+/// Refuses an image of a list that is not there, or to which a link leads out of the list's folder, unless images may
+/// lie `anywhere`.
+fn found(item: &Item, list: &Path, anywhere: bool) -> Result<(), String> {
+    is_there(item)?;
+    match anywhere || is_below(&item.path, folder_of(list)) {
+        true => Ok(()),
+        false => Err(format!(
+            "{} is a link out of the list's folder, expected a file in it or below (--anywhere allows others)",
+            quoted(&item.name)
+        )),
+    }
+}
+
+/// Whether a file is in a folder or below, where all links lead.
+pub fn is_below(path: &Path, folder: &Path) -> bool {
+    match (path.canonicalize(), folder.canonicalize()) {
+        (Ok(path), Ok(folder)) => path.starts_with(folder),
+        _ => false,
+    }
+}
+
+/// The folder of a file, which may be the one where the program runs.
+fn folder_of(file: &Path) -> &Path {
+    let folder = file.parent().filter(|folder| *folder != Path::new(""));
+    folder.unwrap_or(Path::new("."))
+}
+
 /// What file systems take, less what is added to a name.
 const LONGEST_NAME: usize = 255 - ".begun".len();
 
@@ -120,13 +153,27 @@ pub fn file_name(name: &str) -> String {
     name.replace(['/', '\\', ':'], "_")
 }
 
-/// The images of a list at `path`.
-pub fn parse(text: &str, path: &Path, anywhere: bool) -> Result<Vec<Item>, String> {
+/// The images of a list at `path`, of which each is `found` before the next line is read.
+pub fn parse(
+    text: &str,
+    path: &Path,
+    anywhere: bool,
+    found: impl Fn(&Item) -> Result<(), String>,
+) -> Result<Vec<Item>, String> {
+    /// Bytes of a line: a hundred times what a name and a box take.
+    const LONGEST_LINE: usize = 1 << 16;
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut lines = text.lines().enumerate().map(|(i, line)| (i + 1, line));
+    let short = |(number, line): (usize, &str)| match line.len() {
+        bytes if bytes > LONGEST_LINE => Err(format!(
+            "line {number} has {bytes} bytes, expected at most {LONGEST_LINE}"
+        )),
+        _ => Ok(()),
+    };
     let (_, first) = lines
         .next()
         .ok_or("it is empty, expected a column `file`")?;
+    short((1, first))?;
     let header = fields(first).ok_or("line 1 has quotes that do not end")?;
     let column = |name: &str| header.iter().position(|h| h.trim() == name);
     let file = column("file").ok_or_else(|| {
@@ -134,6 +181,16 @@ pub fn parse(text: &str, path: &Path, anywhere: bool) -> Result<Vec<Item>, Strin
         format!("the first line names no column `file`, it is {given}")
     })?;
     let corners = ["roi_x1", "roi_y1", "roi_x2", "roi_y2"].map(|name| (name, column(name)));
+    let twice = |name: &&str| header.iter().filter(|h| h.trim() == *name).count() > 1;
+    if let Some(name) = ["file"]
+        .into_iter()
+        .chain(corners.map(|(name, _)| name))
+        .find(twice)
+    {
+        return Err(format!(
+            "the first line names the column `{name}` more than once, expected it once"
+        ));
+    }
     if let (true, Some((name, _))) = (
         corners.iter().any(|(_, c)| c.is_some()),
         corners.iter().find(|(_, c)| c.is_none()),
@@ -142,6 +199,7 @@ pub fn parse(text: &str, path: &Path, anywhere: bool) -> Result<Vec<Item>, Strin
     }
     let mut items = Vec::new();
     for (number, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
+        short((number, line))?;
         let values =
             fields(line).ok_or_else(|| format!("line {number} has quotes that do not end"))?;
         let value = |c: usize| values.get(c).map_or("", |v| v.trim());
@@ -175,11 +233,13 @@ pub fn parse(text: &str, path: &Path, anywhere: bool) -> Result<Vec<Item>, Strin
         if !(roi.is_empty() || roi.len() == 4) {
             return Err(format!("line {number} has only {} of 4 corners", roi.len()));
         }
-        items.push(Item {
+        let item = Item {
             name: name.to_owned(),
             path,
             roi: roi.try_into().ok(),
-        });
+        };
+        found(&item)?;
+        items.push(item);
     }
     Ok(items)
 }
@@ -188,11 +248,15 @@ pub fn parse(text: &str, path: &Path, anywhere: bool) -> Result<Vec<Item>, Strin
 mod tests {
     use super::*;
 
+    fn all(_: &Item) -> Result<(), String> {
+        Ok(())
+    }
+
     #[test]
     fn reads_boxes_quotes_and_the_folder_of_the_same_name() {
         let text = "label,file,roi_x1,roi_y1,roi_x2,roi_y2\n\
                     1,\"a, b.png\",1,2,3.5,4\n\n2,c.png,,,,\n";
-        let items = parse(text, Path::new("data/list.csv"), false).unwrap();
+        let items = parse(text, Path::new("data/list.csv"), false, all).unwrap();
         assert_eq!(items[0].name, "a, b.png");
         assert_eq!(items[0].path, Path::new("data/list/a, b.png"));
         assert_eq!(items[0].roi, Some([1.0, 2.0, 3.5, 4.0]));
@@ -201,7 +265,7 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_and_where() {
-        let error = |text: &str| parse(text, Path::new("list.csv"), false).unwrap_err();
+        let error = |text: &str| parse(text, Path::new("list.csv"), false, all).unwrap_err();
         assert!(error("name\na.png").contains("`file`"));
         assert!(error("file,roi_x1\na.png,1").contains("roi_y1 is missing"));
         let header = "file,roi_x1,roi_y1,roi_x2,roi_y2\n";
@@ -210,10 +274,18 @@ mod tests {
         );
         assert!(error(&format!("{header}a.png,1,2")).contains("only 2 of 4"));
         assert!(error("file\n\"a.png\n").contains("line 2 has quotes"));
+        assert!(error("file,file\na.png,b.png").contains("`file` more than once"));
+        let twice = header.replace("roi_y1", "roi_x1,roi_y1");
+        assert!(error(&twice).contains("`roi_x1` more than once"));
+        let none = |item: &Item| Err(item.name.clone());
+        let list = format!("file\na.png\n{}\n", "b".repeat(100_000));
+        let first = parse(&list, Path::new("list.csv"), false, none);
+        assert_eq!(first, Err("a.png".to_owned()));
+        assert!(error(&list).contains("line 3 has 100000 bytes, expected at most 65536"));
         for outside in ["../a.png", "b/../../a.png", "/a.png"] {
             let list = format!("file\n{outside}\n");
             assert!(error(&list).contains("in the list's folder or below"));
-            assert!(parse(&list, Path::new("list.csv"), true).is_ok());
+            assert!(parse(&list, Path::new("list.csv"), true, all).is_ok());
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::Failure;
 use crate::args::only_rgb;
 use crate::image::{highest, in_both};
 use crate::model::{Model, top_class};
+use crate::say::line;
 
 /// Everything that the images have in common.
 pub struct Bench<'a> {
@@ -67,6 +68,10 @@ impl Bench<'_> {
         let args = self.args;
         let seen = args.image(self.model.model, item)?;
         let resized_from = seen.resized_from;
+        if let Some(resized) = seen.resized() {
+            let said = format!("{}: {resized}", item.path.display());
+            self.model.bar.suspend(|| line(said))?;
+        }
         let (image, region) = seen.filled(Some(&args.baseline()))?;
         let (channels, height, width) = image.dim();
         let paints = |kind: &Kind| matches!(kind.family, Family::McRise(_));

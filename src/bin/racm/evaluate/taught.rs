@@ -67,11 +67,17 @@ impl TaughtArgs {
         let Some(path) = &self.learn_prior else {
             return Ok(());
         };
-        if path.is_dir() {
+        // The file is put in the place of what is there: of a device that would be the device itself, and of a link the
+        // link, not what it names.
+        let kind = match std::fs::symlink_metadata(path).map(|found| found.file_type()) {
+            Ok(kind) if kind.is_dir() => Some("a folder"),
+            Ok(kind) if kind.is_symlink() => Some("a symbolic link"),
+            Ok(kind) if !kind.is_file() => Some("a pipe or a device"),
+            _ => None,
+        };
+        if let Some(kind) = kind {
             let path = path.display();
-            return Err(
-                format!("{path}: it is a folder, expected a file for --learn-prior").into(),
-            );
+            return Err(format!("{path}: it is {kind}, expected a file for --learn-prior").into());
         }
         match path.parent().filter(|folder| *folder != Path::new("")) {
             Some(folder) => whole::folder(folder),

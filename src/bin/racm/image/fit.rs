@@ -9,6 +9,7 @@ use racm::{Baseline, Region};
 use super::wrong::Wrong;
 use super::{ImageArgs, Stored};
 use crate::Failure;
+use crate::say::warning;
 
 /// What is taken of an image.
 pub struct Taken {
@@ -53,34 +54,13 @@ impl Input {
             (1, 3) if args.convert => (tripled(&values), None),
             (3, 1) if args.convert => (luma(&values), None),
             (given, expected) => {
-                let hint = match (given, expected) {
-                    (1, expected) if h == expected && !is_picture && taken.hint.is_empty() => {
-                        "; it has as many rows: a series of so many channels is [C, 1, T] (series[:, None, :] in numpy), and \
-                         [H, W] an image of one channel"
-                    }
-                    (1, 3) => "; --convert makes three equal channels of it",
-                    (3, 1) => "; --convert makes grey of it",
-                    (_, expected) if w == expected && taken.hint.is_empty() => {
-                        "; its last axis has as many: save it as [C, H, W] (numpy.moveaxis(image, -1, 0))"
-                    }
-                    _ => &taken.hint,
-                };
-                let given = match (given, is_picture) {
-                    (1, true) => "1 channel (grey)".to_owned(),
-                    (1, false) => "1 channel".to_owned(),
-                    (_, true) => "3 channels (red, green and blue)".to_owned(),
-                    _ => format!("{given} channels"),
-                };
-                return Err(Wrong::Channels {
-                    path: path.to_owned(),
-                    given,
-                    expected,
-                    taken_by: taken.by.clone(),
-                    hint: hint.to_owned(),
-                }
-                .into());
+                let image = ([given, h, w], is_picture);
+                return Err(wrong_channels(path, image, expected, taken).into());
             }
         };
+        if height.is_none() && width.is_none() && h.saturating_mul(w) > LARGE {
+            warn_of_size(path, values.dim().into(), taken)?;
+        }
         let expected = [height.unwrap_or(h), width.unwrap_or(w)];
         let (values, resized_from) = match (expected == [h, w], is_picture) {
             (true, _) => (values, None),
@@ -89,15 +69,7 @@ impl Input {
                     .map_err(|e| format!("{}, whose images have that size: {e}", taken.by))?;
                 (resized, Some([h, w]))
             }
-            (false, false) => {
-                return Err(Wrong::Size {
-                    path: path.to_owned(),
-                    given: [h, w],
-                    expected,
-                    taken_by: taken.by.clone(),
-                }
-                .into());
-            }
+            (false, false) => return Err(wrong_size(path, [h, w], expected, taken).into()),
         };
         Ok(Input {
             values,
@@ -106,6 +78,15 @@ impl Input {
             names,
             resized_from,
         })
+    }
+
+    /// What is said of an image that the model does not see in its own size.
+    pub fn resized(&self) -> Option<String> {
+        let [height, width] = self.resized_from?;
+        let [_, to_height, to_width] = self.shape();
+        Some(format!(
+            "{height} x {width} pixels, resized to the {to_height} x {to_width} that the model takes"
+        ))
     }
 
     /// The lowest and the highest of the numbers of what is no picture, and the number of pixels without a value.
@@ -163,6 +144,85 @@ impl Input {
         }
         Ok((image, Some(Region::from_pixels(missing.mapv(|m| !m))?)))
     }
+}
+
+/// Refuses numbers of a shape that is not taken, which the header of their file says.
+pub fn check_numbers(
+    path: &Path,
+    shape: [usize; 3],
+    args: &ImageArgs,
+    taken: &Taken,
+) -> Result<(), Wrong> {
+    let [channels, height, width] = taken.shape;
+    let [given, h, w] = shape;
+    let expected = channels.unwrap_or(given);
+    let converted = args.convert && matches!((given, expected), (1, 3) | (3, 1));
+    if given != expected && !converted {
+        return Err(wrong_channels(path, (shape, false), expected, taken));
+    }
+    let expected = [height.unwrap_or(h), width.unwrap_or(w)];
+    match expected == [h, w] {
+        true => Ok(()),
+        false => Err(wrong_size(path, [h, w], expected, taken)),
+    }
+}
+
+/// Of an image of this shape, which may be a picture.
+fn wrong_channels(
+    path: &Path,
+    ([given, h, w], is_picture): ([usize; 3], bool),
+    expected: usize,
+    taken: &Taken,
+) -> Wrong {
+    let hint = match (given, expected) {
+        (1, expected) if h == expected && !is_picture && taken.hint.is_empty() => {
+            "; it has as many rows: a series of so many channels is [C, 1, T] (series[:, None, :] in numpy), and \
+             [H, W] an image of one channel"
+        }
+        (1, 3) => "; --convert makes three equal channels of it",
+        (3, 1) => "; --convert makes grey of it",
+        (_, expected) if w == expected && taken.hint.is_empty() => {
+            "; its last axis has as many: save it as [C, H, W] (numpy.moveaxis(image, -1, 0))"
+        }
+        _ => &taken.hint,
+    };
+    let given = match (given, is_picture) {
+        (1, true) => "1 channel (grey)".to_owned(),
+        (1, false) => "1 channel".to_owned(),
+        (_, true) => "3 channels (red, green and blue)".to_owned(),
+        _ => format!("{given} channels"),
+    };
+    Wrong::Channels {
+        path: path.to_owned(),
+        given,
+        expected,
+        taken_by: taken.by.clone(),
+        hint: hint.to_owned(),
+    }
+}
+
+fn wrong_size(path: &Path, given: [usize; 2], expected: [usize; 2], taken: &Taken) -> Wrong {
+    Wrong::Size {
+        path: path.to_owned(),
+        given,
+        expected,
+        taken_by: taken.by.clone(),
+    }
+}
+
+/// Pixels of an image that takes long in a usual network: some 80 times what those were trained with.
+const LARGE: usize = 4_000_000;
+
+/// A line about a large image that is not resized, before it takes time and memory.
+fn warn_of_size(path: &Path, shape: [usize; 3], taken: &Taken) -> Result<(), Failure> {
+    let [channels, height, width] = shape;
+    let megabytes = channels * height * width * size_of::<f32>() / 1_000_000;
+    warning(format_args!(
+        "{}: {height} x {width} pixels, which {} takes as they are: each masked copy has {megabytes} MB, and the model needs \
+         more. A smaller copy of the image costs less, and the map is no finer than its grid",
+        path.display(),
+        taken.by
+    ))
 }
 
 /// The highest pixels of a saliency map, of those with a value.

@@ -6,10 +6,12 @@ mod npz;
 pub mod tiff;
 mod wrong;
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
+use ::image::ImageDecoder;
 use racm::ndarray::Array3;
 use racm::render::read_grey_or_rgb;
 
@@ -18,7 +20,8 @@ pub use fit::{Input, Taken, highest, in_both};
 use wrong::Wrong;
 
 use crate::npy::parse_image;
-use crate::{Failure, read};
+use crate::say::warning;
+use crate::{Failure, panics, read};
 
 /// What is said of `--image`, and expected where there is no such file.
 const EXPECTED: &str =
@@ -143,13 +146,22 @@ impl Kind {
 
 /// Reads the image of a file, or of a folder with a file a channel.
 pub fn read(path: &Path, args: &ImageArgs) -> Result<Stored, Failure> {
+    read_for(path, args, None)
+}
+
+/// The same for what is taken of the image. An array or a TIFF file of another shape is refused by its header.
+pub fn read_for(path: &Path, args: &ImageArgs, taken: Option<&Taken>) -> Result<Stored, Failure> {
     if path.is_dir() {
         return match args.array {
             Some(_) => Err(no_npz(path)),
             None => bands::read(path),
         };
     }
-    file(path, args.array.as_deref())
+    let fit = |shape| match taken {
+        Some(taken) => fit::check_numbers(path, shape, args, taken),
+        None => Ok(()),
+    };
+    file(path, args.array.as_deref(), &fit)
 }
 
 /// All that the image is made of, for a fingerprint.
@@ -175,8 +187,12 @@ fn no_npz(path: &Path) -> Failure {
     Wrong::unreadable(path, "it is no .npz file, which --array is about").into()
 }
 
-/// Reads one file.
-fn file(path: &Path, array: Option<&str>) -> Result<Stored, Failure> {
+/// Reads one file. Of one that holds numbers in a shape that does not `fit`, no more than the header.
+fn file(
+    path: &Path,
+    array: Option<&str>,
+    fit: &dyn Fn([usize; 3]) -> Result<(), Wrong>,
+) -> Result<Stored, Failure> {
     let wrong = |reason| Wrong::unreadable(path, reason);
     let (file, bytes) = read::open(path, EXPECTED)?;
     let fault = |e: std::io::Error| wrong(e.to_string());
@@ -189,11 +205,94 @@ fn file(path: &Path, array: Option<&str>) -> Result<Stored, Failure> {
     let again = || -> Result<BufReader<File>, Failure> {
         Ok(BufReader::new(read::open(path, EXPECTED)?.0))
     };
-    let numbers = match kind {
-        Kind::Picture => return Ok(Stored::picture(read_grey_or_rgb(path)?)),
-        Kind::Npy => parse_image(again()?, bytes),
-        Kind::Npz => npz::parse(again()?, bytes, array),
-        Kind::Tiff => tiff::parse(again()?, bytes),
+    // Readers know texts only.
+    let unfit = Cell::new(None);
+    let fit = |shape| {
+        fit(shape).map_err(|wrong| {
+            let said = wrong.to_string();
+            unfit.set(Some(wrong));
+            said
+        })
     };
-    Ok(Stored::numbers(numbers.map_err(wrong)?))
+    let numbers = match kind {
+        Kind::Picture => {
+            let values = read_grey_or_rgb(path)?;
+            if let Some(orientation) = turned(path) {
+                warning(format_args!(
+                    "{}: its camera says that it is to be turned (EXIF orientation {orientation}), which viewers do. It is \
+                     read as its pixels lie, and so are maps and boxes: if the model is to see it upright, save it so first",
+                    path.display()
+                ))?;
+            }
+            return Ok(Stored::picture(values));
+        }
+        Kind::Npy => {
+            let file = again()?;
+            panics::refused(|| parse_image(file, bytes, &fit))
+        }
+        Kind::Npz => {
+            let file = again()?;
+            panics::refused(|| npz::parse(file, bytes, array, &fit))
+        }
+        Kind::Tiff => {
+            let file = again()?;
+            panics::refused(|| tiff::parse(file, bytes, &fit))
+        }
+    };
+    let numbers = numbers.map_err(|reason| unfit.take().unwrap_or_else(|| wrong(reason)))?;
+    Ok(Stored::numbers(numbers))
+}
+
+/// The orientation that a picture's EXIF data asks for, if it is not that of its pixels. A picture that was read has a
+/// sound header; whatever is wrong with what a camera added is no reason to refuse it.
+fn turned(path: &Path) -> Option<u8> {
+    let orientation = || {
+        let fault = |e: ::image::ImageError| e.to_string();
+        let reader = ::image::ImageReader::open(path).map_err(|e| e.to_string())?;
+        let reader = reader.with_guessed_format().map_err(|e| e.to_string())?;
+        let mut decoder = reader.into_decoder().map_err(fault)?;
+        decoder.orientation().map_err(fault)
+    };
+    let orientation = panics::refused(orientation).ok()?.to_exif();
+    Some(orientation).filter(|&number| number != 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_another_shape_are_refused_by_their_header() {
+        let args = ImageArgs {
+            array: None,
+            missing: Vec::new(),
+            convert: false,
+        };
+        let taken = |channels| Taken {
+            by: "the model".to_owned(),
+            shape: [Some(channels), Some(4), Some(7)],
+            hint: String::new(),
+        };
+        // 1.6 GB, of which the disk has only the header.
+        let path = std::env::temp_dir().join("racm_read_for_header.npy");
+        let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 20000, 20000), }\n";
+        let length = (header.len() as u16).to_le_bytes();
+        let start = [&b"\x93NUMPY\x01\x00"[..], &length, header.as_bytes()].concat();
+        std::fs::write(&path, start).unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        file.set_len(1_600_000_200).unwrap();
+        let started = std::time::Instant::now();
+        for (channels, expected) in [
+            (1, "it has 20000 rows and 20000 columns, expected 4 and 7"),
+            (3, "it has 1 channel, expected 3"),
+        ] {
+            let said = read_for(&path, &args, Some(&taken(channels)))
+                .err()
+                .unwrap();
+            assert!(said.to_string().contains(expected), "{said}");
+            assert!(said.downcast_ref::<Wrong>().is_some());
+        }
+        assert!(started.elapsed().as_secs() < 1);
+        std::fs::remove_file(path).unwrap();
+    }
 }

@@ -1,6 +1,6 @@
 //! Arrays in `.npz` files: a zip archive with an `.npy` file for each.
 
-use std::io::{BufReader, Read, Seek};
+use std::io::{self, BufReader, Read, Seek};
 
 use racm::ndarray::Array3;
 use zip::ZipArchive;
@@ -8,11 +8,13 @@ use zip::ZipArchive;
 use crate::npy::parse_image;
 use crate::read::quoted;
 
-/// The image in a file of so many bytes: the array of this name, or the only one.
+/// The image in a file of so many bytes: the array of this name, or the only one. Nothing is read of a shape that does
+/// not `fit`.
 pub fn parse(
     file: impl Read + Seek,
     bytes: u64,
     array: Option<&str>,
+    fit: &dyn Fn([usize; 3]) -> Result<(), String>,
 ) -> Result<Array3<f32>, String> {
     /// More than deflate makes of a byte (1032).
     const DENSEST: u64 = 2048;
@@ -27,7 +29,17 @@ pub fn parse(
             "its array has {claimed} bytes, more than the file's {bytes} can hold: it is damaged"
         ));
     }
-    parse_image(BufReader::new(entry), claimed)
+    let mut entry = BufReader::new(entry);
+    let image = parse_image(&mut entry, claimed, fit)?;
+    // The checksum is checked where the entry ends, which what is read of an array does not come to.
+    let after = io::copy(&mut entry.take(claimed + 1), &mut io::sink());
+    match after {
+        Ok(after) if after > claimed => Err(format!(
+            "its array has more than the {claimed} bytes that it claims: it is damaged"
+        )),
+        Ok(_) => Ok(image),
+        Err(e) => Err(format!("its array is damaged: {e}")),
+    }
 }
 
 /// The place of the array of this name, which stands without its ending.

@@ -20,8 +20,13 @@ const WHITE_IS_ZERO: u16 = 0;
 const BANDS: &str = "grey, RGB or bands of 8, 16, 32 or 64 bits";
 
 /// The image in a file of so many bytes: the bands of all pages are its channels. Numbers as they are, and NaN for those
-/// that the file declares as no data. Smaller versions of a page, and masks, are left out.
-pub fn parse(file: impl Read + Seek, bytes: u64) -> Result<Array3<f32>, String> {
+/// that the file declares as no data. Smaller versions of a page, and masks, are left out. Nothing is read of a single
+/// page whose shape does not `fit`.
+pub fn parse(
+    file: impl Read + Seek,
+    bytes: u64,
+    fit: &dyn Fn([usize; 3]) -> Result<(), String>,
+) -> Result<Array3<f32>, String> {
     let mut decoder = Decoder::new(file).map_err(said)?;
     let mut limits = Limits::default();
     limits.decoding_buffer_size = MOST_BYTES;
@@ -40,7 +45,14 @@ pub fn parse(file: impl Read + Seek, bytes: u64) -> Result<Array3<f32>, String> 
                     given.1, given.0, expected.1, expected.0
                 )));
             }
-            add_page(&mut decoder, given, bytes, &mut values).map_err(at)?;
+            // Before the last page nobody knows how many channels there are.
+            let single = page == 0 && !decoder.more_images();
+            let any = |_| Ok(());
+            let fit: &dyn Fn([usize; 3]) -> Result<(), String> = match single {
+                true => fit,
+                false => &any,
+            };
+            add_page(&mut decoder, given, bytes, fit, &mut values).map_err(at)?;
         }
         if !decoder.more_images() {
             break;
@@ -69,6 +81,7 @@ fn add_page<R: Read + Seek>(
     decoder: &mut Decoder<R>,
     (width, height): (u32, u32),
     bytes: u64,
+    fit: &dyn Fn([usize; 3]) -> Result<(), String>,
     values: &mut Vec<f32>,
 ) -> Result<(), String> {
     let shades: Option<u16> = decoder
@@ -105,6 +118,7 @@ fn add_page<R: Read + Seek>(
         ));
     }
     let [bands, rows, columns] = image_shape([bands as u64, height.into(), width.into()])?;
+    fit([bands, rows, columns])?;
     let numbers = bands * rows * columns;
     if numbers > MOST_NUMBERS - values.len().min(MOST_NUMBERS) {
         return Err(format!(
