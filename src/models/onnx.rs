@@ -146,7 +146,7 @@ face!(OnnxModel);
 /// thread that asks may be too small for that, which would end the process. An error is that there is no such thread.
 fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
     /// Several times what as many nodes take as a file may have. Only what is used becomes memory.
-    const STACK: usize = 64 << 20;
+    const STACK: usize = 128 << 20;
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK);
         let worker = thread.spawn_scoped(scope, work)?;

@@ -19,7 +19,7 @@ const LONGEST_TEXT: u64 = 1 << 16;
 /// The most that a message of protocol buffers can be.
 const LONGEST_FILE: u64 = i32::MAX as u64;
 /// Nodes of all graphs. Networks have some thousand; a runtime follows them node by node, each deeper in its stack.
-const MOST_NODES: usize = 10_000;
+const MOST_NODES: usize = 30_000;
 
 /// The fields of a tensor with its sizes, and with the type of its elements.
 const DIMENSIONS: u64 = 1;

@@ -53,7 +53,7 @@ fn a_folder_of_images_is_explained_in_one_go() {
     }
     let rows = summary(&out);
     assert_eq!(rows.len(), 4);
-    let header = "image,folder,class,name,score,masks,certainty,red carries,red standard error,green carries,\
+    let header = "image,folder,class,name,score,masks,certainty,resized from,red carries,red standard error,green carries,\
                   green standard error,blue carries,blue standard error,error";
     assert_eq!(rows[0], header);
     let report = json(&out.join("b/report.json"));
@@ -63,7 +63,7 @@ fn a_folder_of_images_is_explained_in_one_go() {
     assert_eq!(cells[2].parse().ok(), target["class"].as_u64());
     assert_eq!(cells[4].parse().ok(), target["score"].as_f64());
     assert_eq!(
-        cells[9].parse().ok(),
+        cells[10].parse().ok(),
         target["carried"]["green"]["value"].as_f64()
     );
     // Given again, it asks the model nothing more.
@@ -94,6 +94,15 @@ fn files_and_lists_are_images_too() {
     };
     assert_eq!(folders(&out), ["a", "c", "b"]);
     // Lists stay in their folder unless they may not.
+    std::os::unix::fs::symlink(out.join("b/panel.png"), images.join("link.png")).unwrap();
+    let linked = images.join("linked.txt");
+    fs::write(&linked, "link.png\n").unwrap();
+    let error = String::from_utf8(run(&[&linked], "").stderr).unwrap();
+    assert!(
+        error.contains("\"link.png\", a link out of the list's folder"),
+        "{error}"
+    );
+    fs::remove_file(images.join("link.png")).unwrap();
     let elsewhere = out.join("list.txt");
     fs::write(&elsewhere, format!("{}\n", images.join("a.png").display())).unwrap();
     let output = run(&[&elsewhere], "");

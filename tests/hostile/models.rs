@@ -178,7 +178,7 @@ fn wrong() -> Vec<Wrong> {
             &["ONNX file"],
         ),
         ("no_step.onnx", no_step(), &[]),
-        ("long_chain.onnx", chain(30_000), &["10000 nodes"]),
+        ("long_chain.onnx", chain(30_001), &["30000 nodes"]),
         ("no_graph.onnx", number(1, 8), &[]),
         (
             "empty_graph.onnx",

@@ -82,15 +82,15 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let of_ledger = |e| format!("{}: {e}", args.ledgers[0].display());
     let plan = ledger.plan().map_err(of_ledger)?;
     let [channels, height, width] = plan.shape();
-    let (path, stored) = match (&args.image, is_demo) {
-        (Some(path), _) => (&**path, image::read(path, &args.reading)?),
-        (None, true) => (Path::new("demo"), Stored::picture(demo::image())),
-        (None, false) => return Err("--image is missing: pictures show it".into()),
-    };
     let taken = Taken {
         by: "the run".to_owned(),
         shape: [Some(channels), Some(height), Some(width)],
         hint: String::new(),
+    };
+    let (path, stored) = match (&args.image, is_demo) {
+        (Some(path), _) => (&**path, image::read(path, &args.reading, &taken)?),
+        (None, true) => (Path::new("demo"), Stored::picture(demo::image())),
+        (None, false) => return Err("--image is missing: pictures show it".into()),
     };
     let input = Input::new(path, stored, &args.reading, &taken)?;
     let names_of_channels = match space {

@@ -349,15 +349,15 @@ impl Model {
         args: &ModelArgs,
         reading: &ImageArgs,
     ) -> Result<Input, Failure> {
-        let (path, stored) = match (path, self) {
-            (Some(path), _) => (path, image::read(path, reading)?),
-            (None, Model::Demo) => (Path::new("demo"), Stored::picture(demo::image())),
-            (None, _) => return Err("--image is missing (only --model demo draws its own)".into()),
-        };
         let taken = Taken {
             by: args.model.clone(),
             shape: self.input_shape(),
             hint: self.layout_hint(args.layout()),
+        };
+        let (path, stored) = match (path, self) {
+            (Some(path), _) => (path, image::read(path, reading, &taken)?),
+            (None, Model::Demo) => (Path::new("demo"), Stored::picture(demo::image())),
+            (None, _) => return Err("--image is missing (only --model demo draws its own)".into()),
         };
         let input = Input::new(path, stored, reading, &taken)?;
         let order = args.check_order(input.shape()[0]);

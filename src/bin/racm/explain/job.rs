@@ -108,8 +108,12 @@ impl Job<'_> {
             Some(stopped) => Stage::StoppedBy(stopped.name),
             None => Stage::Finished,
         };
-        let mut written = report::write(origin, explainer, &explanation, &stage)?;
-        let stopped = self.page(origin, &explanation, &mut written, stopped)?;
+        // A full disk, for instance.
+        let all_kept = |failure| kept.with_masks(failure, explanation.ledger());
+        let written = report::write(origin, explainer, &explanation, &stage);
+        let mut written = written.map_err(all_kept)?;
+        let stopped = self.page(origin, &explanation, &mut written, stopped);
+        let stopped = stopped.map_err(all_kept)?;
         print_summary(origin, &explanation, &written)?;
         warn(&explanation.run_stats().repeats)?;
         warn_of_names(origin.names, explanation.ledger().model_outputs())?;

@@ -20,10 +20,8 @@ pub fn say_input(path: Option<&Path>, input: &Input) -> Result<(), Failure> {
         return Ok(());
     };
     let [channels, to_height, to_width] = input.shape();
-    if let Some([height, width]) = input.resized_from {
-        line(format_args!(
-            "{path}: {height} x {width} pixels, resized to the {to_height} x {to_width} that the model takes"
-        ))?;
+    if let Some(resized) = input.resized() {
+        line(format_args!("{path}: {resized}"))?;
     }
     if let Some(([low, high], missing)) = input.numbers() {
         let missing = match missing {

@@ -137,7 +137,22 @@ fn lines(list: &Path, anywhere: bool) -> Result<Vec<PathBuf>, Failure> {
             )
             .into());
         }
-        paths.push(folder.join(name));
+        let path = folder.join(name);
+        let here = if folder == Path::new("") {
+            Path::new(".")
+        } else {
+            folder
+        };
+        if !anywhere && path.exists() && !list::is_below(&path, here) {
+            return Err(format!(
+                "{}: line {} names {}, a link out of the list's folder (--anywhere allows others)",
+                list.display(),
+                number + 1,
+                quoted(name)
+            )
+            .into());
+        }
+        paths.push(path);
     }
     match paths.is_empty() {
         true => Err(format!("{}: it names no image", list.display()).into()),
@@ -185,13 +200,13 @@ fn in_folders(paths: Vec<PathBuf>) -> Result<Vec<Item>, Failure> {
 
 /// A line of the table: a map, or an image without one.
 struct Row {
-    start: [String; 7],
+    start: [String; COLUMNS.len()],
     /// What each plane carries, with its standard error.
     carried: Vec<(String, [String; 2])>,
     error: String,
 }
 
-const COLUMNS: [&str; 7] = [
+const COLUMNS: [&str; 8] = [
     "image",
     "folder",
     "class",
@@ -199,6 +214,7 @@ const COLUMNS: [&str; 7] = [
     "score",
     "masks",
     "certainty",
+    "resized from",
 ];
 
 impl Row {
@@ -233,12 +249,21 @@ fn rows_of(item: &Item, report: &Value) -> Vec<Row> {
                 cell(&target["score"]),
                 cell(&report["masks"]),
                 cell(&report["certainty"]),
+                size(&report["resized_from"]),
             ],
             carried: planes.filter_map(entry).collect(),
             error: String::new(),
         }
     };
     targets.into_iter().flatten().map(of_target).collect()
+}
+
+/// Rows and columns.
+fn size(value: &Value) -> String {
+    match value.as_array().map(Vec::as_slice) {
+        Some([height, width]) => format!("{height} x {width}"),
+        _ => String::new(),
+    }
 }
 
 /// A value of a report; nothing where there is none.

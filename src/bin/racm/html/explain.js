@@ -172,6 +172,8 @@ function startWords() {
   byId('json').textContent = JSON.stringify(data.report, null, 1);
   const words = [];
   if (kind === 'image') words.push('Draw two boxes into the picture to compare them.');
+  const [from, to] = [data.report.resized_from, data.report.image_shape];
+  if (from) words.push(`The file has ${from[0]} x ${from[1]} pixels (rows and columns), resized to the ${to[1]} x ${to[2]} that the model takes.`);
   if (data.report.method === 'mc-rise') words.push('A plane says what painting a pixel in its colour adds to the score.');
   if (kind === 'series') words.push('Draw over the series to mark what is to be compared.');
   if (rowStep * columnStep > 1) words.push(`The page has every ${rowStep}. row and every ${columnStep}. column of ${fullRows} x ${fullColumns}.`);

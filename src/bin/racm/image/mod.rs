@@ -144,23 +144,16 @@ impl Kind {
     }
 }
 
-/// Reads the image of a file, or of a folder with a file a channel.
-pub fn read(path: &Path, args: &ImageArgs) -> Result<Stored, Failure> {
-    read_for(path, args, None)
-}
-
-/// The same for what is taken of the image. An array or a TIFF file of another shape is refused by its header.
-pub fn read_for(path: &Path, args: &ImageArgs, taken: Option<&Taken>) -> Result<Stored, Failure> {
+/// Reads the image of a file, or of a folder with a file a channel. An array or a TIFF file of another shape than what is taken
+/// is refused by its header.
+pub fn read(path: &Path, args: &ImageArgs, taken: &Taken) -> Result<Stored, Failure> {
     if path.is_dir() {
         return match args.array {
             Some(_) => Err(no_npz(path)),
             None => bands::read(path),
         };
     }
-    let fit = |shape| match taken {
-        Some(taken) => fit::check_numbers(path, shape, args, taken),
-        None => Ok(()),
-    };
+    let fit = |shape| fit::check_numbers(path, shape, args, taken);
     file(path, args.array.as_deref(), &fit)
 }
 
@@ -286,9 +279,7 @@ mod tests {
             (1, "it has 20000 rows and 20000 columns, expected 4 and 7"),
             (3, "it has 1 channel, expected 3"),
         ] {
-            let said = read_for(&path, &args, Some(&taken(channels)))
-                .err()
-                .unwrap();
+            let said = read(&path, &args, &taken(channels)).err().unwrap();
             assert!(said.to_string().contains(expected), "{said}");
             assert!(said.downcast_ref::<Wrong>().is_some());
         }
