@@ -18,8 +18,9 @@ use crate::explain::part::span;
 use crate::explain::report::{self, Stage};
 use crate::explain::space::space_of;
 use crate::explain::summary::{print_summary, say_written};
+use crate::fingerprint::model_name;
 use crate::image::{self, ImageArgs, Input, Stored, Taken};
-use crate::model::{class_names, file_name};
+use crate::model::class_names;
 use crate::say::{SayArgs, document, line, warn_of_names, warning};
 use crate::target::TargetArg;
 use crate::{Failure, read, whole};
@@ -280,7 +281,7 @@ fn check_model(args: &Args, kept: Option<&str>) -> Result<(), Failure> {
     let (Some(model), Some(kept)) = (&args.model, kept) else {
         return Ok(());
     };
-    let (given, kept) = (file_name(model)?, file_in(kept));
+    let (given, kept) = (model_name(model)?, file_in(kept));
     if given == kept {
         return Ok(());
     }

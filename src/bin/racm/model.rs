@@ -1,6 +1,5 @@
 //! The model and its input, from the command line.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -11,6 +10,7 @@ use racm::{
 
 use crate::args::{named, size, value_name};
 use crate::channel_file::ChannelFile;
+use crate::fingerprint::{MODEL, model_name};
 use crate::image::{self, ImageArgs, Input, Stored, Taken};
 use crate::{Failure, read};
 
@@ -104,7 +104,6 @@ pub enum ChannelOrder {
 pub const BGR: [usize; 3] = [2, 1, 0];
 
 /// What is expected of a model's file.
-const MODEL: &str = "an ONNX file or `demo`";
 
 /// A loaded model.
 pub enum Model {
@@ -253,7 +252,7 @@ impl ModelArgs {
     /// What the model is called in ledgers: a fingerprint of its file and, behind a semicolon, all else that changes its
     /// scores.
     pub fn name(&self) -> Result<String, Failure> {
-        let file = file_name(&self.model)?;
+        let file = model_name(&self.model)?;
         if self.model == "demo" {
             return Ok(file);
         }
@@ -295,40 +294,6 @@ pub fn class_names(labels: Option<&Path>, is_demo: bool) -> Result<Vec<String>, 
         None if is_demo => Ok(demo::CLASSES.map(str::to_owned).to_vec()),
         None => Ok(Vec::new()),
     }
-}
-
-/// `demo`, or length and fingerprint (FNV-1a) of a model's file and of those that hold weights of it.
-pub fn file_name(model: &str) -> Result<String, Failure> {
-    if model == "demo" {
-        return Ok("demo".to_owned());
-    }
-    let path = Path::new(model);
-    let (mut hash, mut length) = (0xcbf2_9ce4_8422_2325_u64, 0);
-    let mut part = vec![0; 1 << 16];
-    let mut add = |path: &Path| -> Result<(), Failure> {
-        let fault = |e: std::io::Error| format!("{}: {e}", path.display());
-        let (mut file, _) = read::open(path, MODEL)?;
-        loop {
-            let read = file.read(&mut part).map_err(fault)?;
-            if read == 0 {
-                return Ok(());
-            }
-            length += read;
-            for &byte in &part[..read] {
-                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-            }
-        }
-    };
-    add(path)?;
-    let weights = OnnxModel::external_files(path)?;
-    for file in &weights {
-        add(file)?;
-    }
-    let files = match weights.len() {
-        0 => "file".to_owned(),
-        more => format!("{} files", more + 1),
-    };
-    Ok(format!("{files} of {length} bytes, {hash:016x}"))
 }
 
 impl Model {

@@ -14,9 +14,9 @@ use super::methods::{Kind, MethodArg, cases};
 use super::store::Case;
 use super::taught::{TaughtArgs, setting};
 use crate::args::{MaskArgs, named, size, value_name, whole_number};
-use crate::fingerprint::fingerprint;
+use crate::fingerprint::{fingerprint, model_name};
 use crate::image::{ImageArgs, Input, contents};
-use crate::model::{Model, ModelArgs, file_name};
+use crate::model::{Model, ModelArgs};
 use crate::say::SayArgs;
 use crate::shard::Shard;
 use crate::white_box::{LayerArgs, Refine};
@@ -292,7 +292,7 @@ impl Args {
         let explainer = self.builder(&Family::Racm).build()?;
         let mut parameters = json!({
             "racm_version": env!("CARGO_PKG_VERSION"),
-            "model": file_name(&self.model.model)?,
+            "model": model_name(&self.model.model)?,
             "runtime": value_name(self.model.runtime),
             "device": self.model.device,
             "input": self.model.input,
