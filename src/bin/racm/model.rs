@@ -103,8 +103,6 @@ pub enum ChannelOrder {
 /// The channels of an RGB image from the last to the first.
 pub const BGR: [usize; 3] = [2, 1, 0];
 
-/// What is expected of a model's file.
-
 /// A loaded model.
 pub enum Model {
     Demo,

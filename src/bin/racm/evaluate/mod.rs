@@ -10,6 +10,7 @@ mod page;
 mod parameters;
 mod plot;
 mod records;
+mod refused;
 mod store;
 mod table;
 mod taught;

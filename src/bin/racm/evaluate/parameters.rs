@@ -1,37 +1,17 @@
 //! The parameters of the evaluation in a folder. Processes that share it must agree on them, also those that start at once.
 
-use std::fmt;
 use std::fs::{File, read_dir};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value as Json};
 
-use super::store::Refused;
+use super::refused::{Difference, Refused};
 use crate::whole::write;
 use crate::{Failure, read};
 
 const FILE: &str = "parameters.json";
 const WHAT: &str = "the parameters of an evaluation (JSON)";
-
-/// The first parameter that is another.
-#[derive(Debug)]
-pub struct Difference {
-    name: String,
-    stored: String,
-    asked: String,
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Difference {
-            name,
-            stored,
-            asked,
-        } = self;
-        write!(f, "{name} was {stored}, now it is {asked}")
-    }
-}
 
 /// Writes the parameters, or finds that those that are there are the same. Others are replaced if nothing was measured with
 /// them and nobody is about to. The file that is returned is locked for as long as it is open, which says that somebody is at

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::list::{Item, file_name};
-use super::parameters::{Difference, settle};
+use super::parameters::settle;
+use super::refused::Refused;
 use crate::fingerprint::fingerprint;
 use crate::whole::{self, tidy, write};
 use crate::{Failure, read};
@@ -97,47 +98,6 @@ pub struct Record {
     /// What its surrogate taught, where that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taught: Option<SurrogatePrior>,
-}
-
-/// Why a folder with results cannot be continued.
-#[derive(Debug, thiserror::Error)]
-pub enum Refused {
-    #[error("{}: holds results of other parameters: {difference}; take another --out", .folder.display())]
-    Parameters {
-        folder: PathBuf,
-        difference: Difference,
-    },
-    #[error(
-        "{}: an evaluation with other parameters is at work there: {difference}; take another --out",
-        .folder.display()
-    )]
-    AtWork {
-        folder: PathBuf,
-        difference: Difference,
-    },
-    #[error(
-        "{}: an evaluation with other parameters has begun there: {difference}; take another --out, or, if no process is at \
-         work there any more, remove {}",
-        .folder.display(), .mark.display()
-    )]
-    Begun {
-        folder: PathBuf,
-        difference: Difference,
-        mark: PathBuf,
-    },
-    #[error(
-        "{}: was made of another image, box or refinement map, or with other parameters; remove it or take another --out",
-        .record.display()
-    )]
-    Input { record: PathBuf },
-    #[error(
-        "{}: was made without --learn-prior, and does not say what the image taught; remove it to measure this image again, \
-         or take another --out",
-        .record.display()
-    )]
-    Untaught { record: PathBuf },
-    #[error("{}: cannot be read ({reason}); remove it to measure this image again", .path.display())]
-    Damaged { path: PathBuf, reason: String },
 }
 
 /// The folder of an evaluation.
