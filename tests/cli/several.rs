@@ -253,12 +253,12 @@ fn signals_end_all_images() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     let process = child.id().to_string();
-    let sent = Command::new("kill").args(["-s", "INT", &process]).status();
+    let sent = Command::new("kill").args(["-s", "TERM", &process]).status();
     assert!(sent.unwrap().success());
     let output = child.wait_with_output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(130), "{error}");
-    assert!(error.contains("stopped by SIGINT"), "{error}");
+    assert_eq!(output.status.code(), Some(143), "{error}");
+    assert!(error.contains("stopped by SIGTERM"), "{error}");
     assert!(
         error.contains("0 of 3 images are done: the same command goes on"),
         "{error}"

@@ -150,7 +150,7 @@ fn a_signal_ends_an_evaluation_that_can_go_on() {
     let (_, root) = images("signals");
     let list = root.join("small_first.csv");
     fs::write(&list, "file\nlist/c.png\nlist/a.png\n").unwrap();
-    for (name, status) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+    for (name, status) in heeded() {
         let out = root.join(name);
         let arguments = "evaluate --model demo --methods rise --masks 10000 --metrics gini";
         let mut command = Command::new(env!("CARGO_BIN_EXE_racm"));

@@ -68,8 +68,8 @@ fn a_second_signal_ends_a_run_at_once() {
     sleep(Duration::from_millis(2500));
     assert!(child.try_wait().unwrap().is_none());
     let second = Instant::now();
-    send("INT", &child);
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    send("TERM", &child);
+    assert_eq!(child.wait().unwrap().code(), Some(143));
     assert!(second.elapsed() < Duration::from_secs(5));
 }
 

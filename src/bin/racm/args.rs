@@ -22,8 +22,8 @@ pub struct MaskArgs {
     /// one column, 1 over a table of one pixel]
     #[arg(long, value_name = "G|GhxGw")]
     pub grid: Option<GridArg>,
-    /// Probability that a cell is selected, or `auto` for a pilot of 256 masks for each of seven
-    /// [default: 0.5]
+    /// Probability that a cell is selected, or `auto` for a pilot of 256 masks for each of seven, whose scores are kept in the
+    /// folder `pilot` of --out [default: 0.5]
     #[arg(long, value_name = "P|auto")]
     pub p_pix: Option<PPixArg>,
     /// Seed of the masks [default: 0]
