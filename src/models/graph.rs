@@ -10,7 +10,8 @@ use rten_onnx::onnx::{
 };
 
 use crate::error::{Error, Result};
-use crate::models::survey::{self, Located, check_file};
+use crate::models::external::Located;
+use crate::models::survey::{self, check_file};
 
 /// A model file, read.
 pub(crate) struct Graph {

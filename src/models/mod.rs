@@ -9,6 +9,8 @@ pub mod demo;
 #[cfg(any(feature = "onnx", feature = "ort"))]
 pub(crate) mod device;
 #[cfg(any(feature = "onnx", feature = "ort"))]
+mod external;
+#[cfg(any(feature = "onnx", feature = "ort"))]
 pub(crate) mod graph;
 #[cfg(feature = "colour")]
 pub(crate) mod in_colour_space;

@@ -2,14 +2,14 @@
 //! memory, and follow graphs inside of graphs until the stack is full: both end the process, and nothing can catch it.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Seek};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use rten_onnx::onnx::{DataType, StringStringEntryProto, TensorProto};
 
 use crate::error::{Error, Result};
 use crate::file;
+use crate::models::external::Located;
 
 /// Messages inside of messages; three are one graph inside of another, and networks have two or three of those.
 const DEEPEST: usize = 64;
@@ -72,12 +72,32 @@ impl Kind {
     }
 }
 
+/// Numbers one behind the other in a field.
+#[derive(Clone, Copy)]
+enum Packed {
+    /// Of so many bytes each.
+    Fixed(u64),
+    Varying,
+}
+
+impl Packed {
+    fn in_field(kind: Kind, field: u64) -> Option<Packed> {
+        Some(match (kind, field) {
+            (Kind::Tensor, DIMENSIONS | 5 | 7 | 11) | (Kind::Attribute, 8) => Packed::Varying,
+            (Kind::Tensor, 4) | (Kind::Attribute, 7) => Packed::Fixed(4),
+            (Kind::Tensor, 10) => Packed::Fixed(8),
+            _ => return None,
+        })
+    }
+}
+
 /// Refuses a file that a runtime should not see; gives the model's name for errors.
 pub(crate) fn check_file(path: &Path) -> Result<String> {
     surveyed(path).map(|(name, _)| name)
 }
 
 /// The files beside a model that hold values of its tensors, each once.
+#[cfg(feature = "onnx")]
 pub(crate) fn external_files(path: &Path) -> Result<Vec<PathBuf>> {
     surveyed(path).map(|(_, files)| files.into_iter().collect())
 }
@@ -183,13 +203,14 @@ impl<R: BufRead + Seek> Walk<R> {
                     self.at
                 ));
             }
-            if (kind, tag >> 3) == (Kind::Tensor, DIMENSIONS) && length <= LONGEST_TEXT {
-                // Several in one field.
-                let stop = self.at + length;
-                while self.at < stop {
-                    tensor.dims.push(self.number(stop)? as i64);
+            if tag & 7 == 2 {
+                if let Some(packed) = Packed::in_field(kind, tag >> 3) {
+                    let dims = self.packed(packed, length)?;
+                    if (kind, tag >> 3) == (Kind::Tensor, DIMENSIONS) {
+                        tensor.dims.extend(dims);
+                    }
+                    continue;
                 }
-                continue;
             }
             match kind.inner(tag >> 3).filter(|_| tag & 7 == 2) {
                 Some(text @ (Kind::Name | Kind::Key | Kind::Value)) => {
@@ -222,6 +243,31 @@ impl<R: BufRead + Seek> Walk<R> {
         Ok(())
     }
 
+    /// Many numbers in one field: whole ones, for a reader may go round for ever at half a one. Gives the first ones.
+    fn packed(&mut self, packed: Packed, length: u64) -> Result<Vec<i64>, String> {
+        const MOST: usize = 1000;
+        let stop = self.at + length;
+        let mut first = Vec::new();
+        match packed {
+            Packed::Fixed(size) if length % size == 0 => self.skip(length)?,
+            Packed::Fixed(size) => {
+                return Err(format!(
+                    "not a whole ONNX file: {length} bytes from byte {} on, expected numbers of {size} bytes",
+                    self.at
+                ));
+            }
+            Packed::Varying => {
+                while self.at < stop {
+                    let number = self.number(stop)?;
+                    if first.len() < MOST {
+                        first.push(number as i64);
+                    }
+                }
+            }
+        }
+        Ok(first)
+    }
+
     /// A number of up to 64 bits, seven to a byte.
     fn number(&mut self, end: u64) -> Result<u64, String> {
         let mut number = 0;
@@ -232,8 +278,13 @@ impl<R: BufRead + Seek> Walk<R> {
             let mut byte = [0];
             self.input.read_exact(&mut byte).map_err(fault)?;
             self.at += 1;
-            number |= u64::from(byte[0] & 0x7f) << shift;
-            if byte[0] < 0x80 {
+            let [byte] = byte;
+            // Of the last byte there is one bit.
+            if shift == 63 && byte > 1 {
+                break;
+            }
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
                 return Ok(number);
             }
         }
@@ -288,86 +339,6 @@ fn check_tensor(tensor: &TensorProto, model: Option<&Path>) -> Result<Option<Pat
     }
 }
 
-/// What the elements of a tensor take, where their type has a size.
-fn bytes_of(tensor: &TensorProto) -> Option<u64> {
-    let bits: u64 = match tensor.data_type? {
-        DataType::UINT4 | DataType::INT4 | DataType::FLOAT4E2M1 => 4,
-        DataType::UINT8 | DataType::INT8 | DataType::BOOL => 8,
-        DataType(17..=20 | 24) => 8,
-        DataType::UINT16 | DataType::INT16 | DataType::FLOAT16 | DataType::BFLOAT16 => 16,
-        DataType::FLOAT | DataType::INT32 | DataType::UINT32 => 32,
-        DataType::DOUBLE | DataType::INT64 | DataType::UINT64 | DataType::COMPLEX64 => 64,
-        DataType::COMPLEX128 => 128,
-        _ => return None,
-    };
-    let mut sizes = tensor.dims.iter().map(|&d| u64::try_from(d).ok());
-    let all = sizes.try_fold(bits, |n: u64, d| n.checked_mul(d?))?;
-    Some(all.div_ceil(8))
-}
-
 fn fault(error: std::io::Error) -> String {
     error.to_string()
-}
-
-/// Where the values of a tensor lie: in a file beside the model.
-pub(crate) struct Located {
-    pub(crate) path: PathBuf,
-    pub(crate) file: File,
-    pub(crate) start: u64,
-    pub(crate) length: u64,
-}
-
-impl Located {
-    /// Finds the file and refuses a part that it does not have.
-    pub(crate) fn new(tensor: &TensorProto, folder: &Path) -> Result<Self, String> {
-        let name = tensor.name.as_deref().unwrap_or_default();
-        Self::find(tensor, folder).map_err(|reason| format!("external data of `{name}`: {reason}"))
-    }
-
-    fn find(tensor: &TensorProto, folder: &Path) -> Result<Self, String> {
-        let entry = |key: &str| {
-            let mut entries = tensor.external_data.iter();
-            let found = entries.find(|e| e.key.as_deref() == Some(key));
-            found.map(|e| e.value.as_deref().unwrap_or_default())
-        };
-        let number = |key: &str| match entry(key) {
-            None => Ok(None),
-            Some(text) => match text.parse::<u64>() {
-                Ok(number) => Ok(Some(number)),
-                Err(_) => Err(format!("its {key} is {text:?}, expected a number of bytes")),
-            },
-        };
-        let location = entry("location").ok_or("names no file")?;
-        let relative = Path::new(location);
-        let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-        if location.is_empty() || !relative.components().all(inside) {
-            return Err(format!("{location:?} is not a file beside the model"));
-        }
-        let path = folder.join(relative);
-        let (file, whole) =
-            file::open(&path, || path.display().to_string()).map_err(|e| e.to_string())?;
-        let start = number("offset")?.unwrap_or(0);
-        let length = match (number("length")?, bytes_of(tensor)) {
-            (Some(length), Some(needed)) if length != needed => {
-                return Err(format!(
-                    "its length is {length} bytes, expected {needed} for the shape {:?}",
-                    tensor.dims
-                ));
-            }
-            (Some(length), _) | (None, Some(length)) => length,
-            (None, None) => whole.saturating_sub(start),
-        };
-        match start.checked_add(length) {
-            Some(end) if end <= whole => Ok(Located {
-                path,
-                file,
-                start,
-                length,
-            }),
-            _ => Err(format!(
-                "{} has only {whole} bytes, expected {length} from byte {start} on",
-                path.display()
-            )),
-        }
-    }
 }

@@ -98,6 +98,28 @@ fn no_step() -> Vec<u8> {
     [number(1, 8), bytes(7, &graph), bytes(8, &opset)].concat()
 }
 
+/// A model whose weights have these bytes in a field. Half a number there kept rten busy for ever.
+fn with_values(field: u64, values: &[u8]) -> Vec<u8> {
+    let tensor = [
+        number(1, 1),
+        number(2, 1),
+        bytes(8, b"w"),
+        bytes(field, values),
+    ]
+    .concat();
+    let node = node("Relu", "image", "scores", &[]);
+    let image = value("image", FLOAT, &[None, Some(3), None, None]);
+    let scores = value("scores", FLOAT, &[None, Some(3), None, None]);
+    let graph = [
+        bytes(1, &node),
+        bytes(5, &tensor),
+        bytes(11, &image),
+        bytes(12, &scores),
+    ]
+    .concat();
+    [number(1, 8), bytes(7, &graph)].concat()
+}
+
 /// Relu after Relu.
 fn chain(nodes: usize) -> Vec<u8> {
     let name = |i: usize| match i {
@@ -178,6 +200,27 @@ fn wrong() -> Vec<Wrong> {
             &["ONNX file"],
         ),
         ("no_step.onnx", no_step(), &[]),
+        (
+            "half_an_int.onnx",
+            with_values(5, &[1, 2, 0x8c]),
+            &["not a whole"],
+        ),
+        (
+            "half_an_int64.onnx",
+            with_values(7, &[0x80; 3]),
+            &["not a whole"],
+        ),
+        ("long_int.onnx", with_values(7, &[0xff; 12]), &[NOT]),
+        (
+            "half_a_float.onnx",
+            with_values(4, &[0; 7]),
+            &["numbers of 4 bytes"],
+        ),
+        (
+            "half_a_double.onnx",
+            with_values(10, &[0; 12]),
+            &["numbers of 8 bytes"],
+        ),
         ("long_chain.onnx", chain(30_001), &["30000 nodes"]),
         ("no_graph.onnx", number(1, 8), &[]),
         (
