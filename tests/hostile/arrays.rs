@@ -113,6 +113,12 @@ fn wrong(ramp: &[u8]) -> Vec<Wrong> {
             text(&"(".repeat(9_000)),
             &["describes no array"],
         ),
+        // Each bracket inside of another doubled the time of the reader.
+        (
+            "nested.npy",
+            text("{'de c\\r':'|b1', 'fortran_order':{{{{{{{{{{{{{': (1, 1t444"),
+            &["describes no array"],
+        ),
         ("closing.npy", text(&")".repeat(9_000)), &["cannot be read"]),
         ("minuses.npy", text(&"-".repeat(9_000)), &["cannot be read"]),
         ("quotes.npy", text(&"'".repeat(9_000)), &["cannot be read"]),

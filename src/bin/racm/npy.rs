@@ -137,6 +137,8 @@ fn open_array<R: BufRead>(mut file: R, bytes: u64) -> Result<NpyFile<impl Read>,
     const LONGEST_HEADER: u64 = 10_000;
     /// Those of a dictionary with a shape, and some to spare.
     const BRACKETS: usize = 16;
+    /// So deep are shapes of fields in a list; each one more doubles the time of the reader.
+    const DEEPEST: usize = 4;
     let no_array = |reason: &str| format!("not an .npy file: {reason}");
     let start = file.fill_buf().map_err(|e| e.to_string())?;
     let header: u64 = match *start {
@@ -163,7 +165,16 @@ fn open_array<R: BufRead>(mut file: R, bytes: u64) -> Result<NpyFile<impl Read>,
     let mut file = file.take(bytes);
     let read = file.by_ref().take(12 + header).read_to_end(&mut text);
     read.map_err(|e| e.to_string())?;
-    if text.iter().filter(|b| b"([{".contains(b)).count() > BRACKETS {
+    let (mut brackets, mut depth, mut deepest) = (0, 0usize, 0);
+    for byte in &text {
+        match byte {
+            b'(' | b'[' | b'{' => (brackets, depth) = (brackets + 1, depth + 1),
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    if brackets > BRACKETS || deepest > DEEPEST {
         return Err(no_array("its header describes no array of numbers"));
     }
     let numbers = String::from_utf8_lossy(&text);
