@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::Failure;
 
 /// Nobody else's files end so.
-const UNFINISHED: &str = ".racm-part";
+pub const UNFINISHED: &str = ".racm-part";
 /// Nobody takes so long to write a file.
 const FORGOTTEN: Duration = Duration::from_secs(3600);
 

@@ -140,7 +140,7 @@ pub fn is_below(path: &Path, folder: &Path) -> bool {
 }
 
 /// The folder of a file, which may be the one where the program runs.
-fn folder_of(file: &Path) -> &Path {
+pub fn folder_of(file: &Path) -> &Path {
     let folder = file.parent().filter(|folder| *folder != Path::new(""));
     folder.unwrap_or(Path::new("."))
 }

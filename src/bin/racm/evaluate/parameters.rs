@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value as Json};
 
 use super::refused::{Difference, Refused};
-use crate::whole::write;
+use crate::whole::{UNFINISHED, write};
 use crate::{Failure, read};
 
 const FILE: &str = "parameters.json";
@@ -87,8 +87,7 @@ fn held(images: &Path) -> Result<Held, Failure> {
 /// Writes the file whole, unless another process is faster.
 fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
     let part = tempfile::Builder::new()
-        // As of all files that are not whole yet.
-        .suffix(".racm-part")
+        .suffix(UNFINISHED)
         .make_in(path.parent().unwrap_or(Path::new("")), |part| {
             File::create_new(part)
         });

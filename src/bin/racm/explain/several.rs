@@ -119,9 +119,9 @@ fn listed(args: &ImagesArgs) -> Result<Vec<PathBuf>, Failure> {
 }
 
 /// The files of a list with a file a line, which lie in its folder or below.
-fn lines(list: &Path, anywhere: bool) -> Result<Vec<PathBuf>, Failure> {
-    let text = text(list, "a text file with an image a line")?;
-    let folder = list.parent().unwrap_or(Path::new(""));
+fn lines(file: &Path, anywhere: bool) -> Result<Vec<PathBuf>, Failure> {
+    let text = text(file, "a text file with an image a line")?;
+    let folder = file.parent().unwrap_or(Path::new(""));
     let mut paths = Vec::new();
     for (number, name) in text.lines().map(str::trim).enumerate() {
         if name.is_empty() {
@@ -131,22 +131,17 @@ fn lines(list: &Path, anywhere: bool) -> Result<Vec<PathBuf>, Failure> {
         if !anywhere && !Path::new(name).components().all(inside) {
             return Err(format!(
                 "{}: line {} names {}, expected a file in the list's folder or below (--anywhere allows others)",
-                list.display(),
+                file.display(),
                 number + 1,
                 quoted(name)
             )
             .into());
         }
         let path = folder.join(name);
-        let here = if folder == Path::new("") {
-            Path::new(".")
-        } else {
-            folder
-        };
-        if !anywhere && path.exists() && !list::is_below(&path, here) {
+        if !anywhere && path.exists() && !list::is_below(&path, list::folder_of(file)) {
             return Err(format!(
                 "{}: line {} names {}, a link out of the list's folder (--anywhere allows others)",
-                list.display(),
+                file.display(),
                 number + 1,
                 quoted(name)
             )
@@ -155,7 +150,7 @@ fn lines(list: &Path, anywhere: bool) -> Result<Vec<PathBuf>, Failure> {
         paths.push(path);
     }
     match paths.is_empty() {
-        true => Err(format!("{}: it names no image", list.display()).into()),
+        true => Err(format!("{}: it names no image", file.display()).into()),
         false => Ok(paths),
     }
 }
